@@ -1,0 +1,16 @@
+//! What a table is, in Arrow: columns, sort order, encodings; builders that rows are poured into;
+//! what is known of a Parquet file without opening it.
+//!
+//! Pure: no runtime, no file, no clock. The three signals may differ here, in `decode` and in the
+//! query's views, and nowhere else: everything between takes a [`TableSpec`] or a `RecordBatch`.
+
+pub mod batch;
+pub mod flags;
+pub mod part_meta;
+pub mod promoted;
+pub mod spec;
+
+pub use batch::{Batches, TableBatch};
+pub use part_meta::{PartId, PartMeta};
+pub use promoted::{PromotedKey, PromotedSet, PromotedType};
+pub use spec::{TableId, TableSpec};
