@@ -1,1 +1,15 @@
-//! catalog
+//! The catalog: which parts exist, up to which WAL position they hold everything, which promoted sets
+//! and request bodies they were made with. One SQLite file, rebuildable from the footers of the parts.
+//!
+//! Knows no file but its own and no WAL. Invariant: a commit is one transaction on stable storage, and
+//! the same commit twice is one.
+
+pub mod error;
+pub mod lineage;
+pub mod state;
+pub mod store;
+
+pub use error::CatalogError;
+pub use lineage::{Discarded, Rebuilt, decide};
+pub use state::{CatalogState, Checkpoint, Retired, Settings};
+pub use store::Catalog;

@@ -1,1 +1,12 @@
-//! metastore
+//! The metastore: small lasting state of the product in one SQLite file, `metastore.sqlite`.
+//!
+//! Knows rows, not what they mean: who may do what is decided elsewhere. Invariant: a call that returned
+//! is on stable storage; each module owns its tables and its list of migrations.
+
+pub mod error;
+pub mod store;
+pub mod tokens;
+
+pub use error::MetastoreError;
+pub use store::{Metastore, Settings};
+pub use tokens::{NewToken, TokenId, TokenRow, Tokens};

@@ -1,1 +1,17 @@
-//! parts
+//! Parts: sorted Parquet files on an object store, written once, read by anybody.
+//!
+//! Knows files and their footers; refuses to know which of them are live (that is the catalog's).
+//! Invariant: a name under which a part can be found holds the whole part on stable storage, or
+//! nothing; and a merge has exactly the rows of its inputs.
+
+pub mod error;
+pub mod part;
+pub mod settings;
+pub mod sort;
+pub mod store;
+
+pub use error::PartError;
+pub use part::{ListedFile, Merge, NewPart, SortedRows, new_part_id};
+pub use settings::{Location, RetrySettings, S3, Settings};
+pub use sort::{sorted, sorted_by_day};
+pub use store::{PartStore, Stats};

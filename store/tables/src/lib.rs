@@ -11,6 +11,6 @@ pub mod promoted;
 pub mod spec;
 
 pub use batch::{Batches, TableBatch};
-pub use part_meta::{PartId, PartMeta};
+pub use part_meta::{Lineage, Origin, PartFile, PartId, PartMeta};
 pub use promoted::{PromotedKey, PromotedSet, PromotedType};
 pub use spec::{TableId, TableSpec};

@@ -1,6 +1,6 @@
 //! What is known of one Parquet file without opening it.
 
-use crate::TableId;
+use crate::{PromotedSet, TableId};
 use model::{ContentHash, UnixNanos, Workspace};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -61,6 +61,35 @@ pub const FOOTER_KEY: &str = "stormglass.part";
 /// Version of everything in the footer and the column layout; higher versions are refused with a sentence.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// In which attempt a part was made: what a rebuild of the catalog needs to tell committed parts
+/// from those that a crash left behind. The rules are in `catalog::lineage`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lineage {
+    /// Generation of the catalog when the checkpoint or compaction began; it grows with every commit
+    /// and every start, so a later attempt always has a higher one.
+    pub generation: u64,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Flushed by a checkpoint of so many parts in all tables and workspaces.
+    Flush { parts: u32 },
+    /// The `output`-th file (from 0) of a compaction of `inputs` files, the first so many of
+    /// `PartMeta::replaces`; the others are those that they had replaced in their turn.
+    Merge { inputs: u32, output: u32, last: bool },
+}
+
+/// Everything a file tells about itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PartFile {
+    pub meta: PartMeta,
+    pub lineage: Lineage,
+    /// The promoted set that the file was written under, of tables that have promoted columns.
+    pub promoted: Option<PromotedSet>,
+}
+
 /// The footer's JSON form of a part. `bytes` and `crc32` are known only once the file is closed and
 /// are taken from the file itself.
 #[derive(Serialize, Deserialize, Debug)]
@@ -80,4 +109,8 @@ pub struct Footer {
     pub promoted: u32,
     pub overflow: Vec<String>,
     pub services: Option<Vec<String>>,
+    pub lineage: Lineage,
+    /// Keys of the promoted set that have bloom filters; names and types of all are in the schema.
+    #[serde(default)]
+    pub bloom: Vec<String>,
 }
