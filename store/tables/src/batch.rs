@@ -2,6 +2,7 @@
 
 use crate::TableId;
 use arrow::array::RecordBatch;
+use model::ContentHash;
 
 /// Rows of one table with the facts the store prunes and accounts by, so that nobody recomputes them.
 #[derive(Clone, Debug)]
@@ -33,6 +34,17 @@ pub struct SenderCount {
     pub instance: Option<String>,
     pub accepted: u64,
     pub refused: u64,
-    /// Growth of the sender's own drop counters (SDK and Collector self-metrics) as this request states it.
+    /// Growth of the sender's own drop counters (SDK and Collector self-metrics) as this request
+    /// states it by delta sums.
     pub dropped_by_sender: u64,
+    /// The sender's cumulative drop counters as they stand: growth is known only to who remembers the last reading.
+    pub drop_counters: Vec<DropCounter>,
+}
+
+/// A reading of a cumulative counter of items that a sender lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DropCounter {
+    /// The metric series it is (`series_id`).
+    pub series: ContentHash,
+    pub cumulative: u64,
 }

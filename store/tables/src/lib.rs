@@ -5,12 +5,13 @@
 //! query's views, and nowhere else: everything between takes a [`TableSpec`] or a `RecordBatch`.
 
 pub mod batch;
+pub mod build;
 pub mod flags;
 pub mod part_meta;
 pub mod promoted;
 pub mod spec;
 
-pub use batch::{Batches, TableBatch};
+pub use batch::{Batches, DropCounter, SenderCount, TableBatch};
 pub use part_meta::{Lineage, Origin, PartFile, PartId, PartMeta};
 pub use promoted::{PromotedKey, PromotedSet, PromotedType};
 pub use spec::{TableId, TableSpec};
