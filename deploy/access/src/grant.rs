@@ -1,0 +1,94 @@
+//! What a token may carry: a role for the API, scopes for ingest.
+
+use crate::AccessError;
+use model::Signal;
+use std::fmt;
+
+/// Roles for the API, each with all that the ones before it may.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Role {
+    /// Reads telemetry.
+    Viewer,
+    /// Reads, and works on cases.
+    Support,
+    /// Runs the store: flush, compact, rules.
+    Operator,
+    /// Administers tokens and users.
+    Admin,
+}
+
+impl Role {
+    pub const ALL: [Role; 4] = [Role::Viewer, Role::Support, Role::Operator, Role::Admin];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Support => "support",
+            Role::Operator => "operator",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that a token grants. No role includes ingest, and no ingest scope includes reading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Grant {
+    Role(Role),
+    Ingest(Signal),
+}
+
+impl Grant {
+    pub const ALL: [Grant; 7] = [
+        Grant::Role(Role::Viewer),
+        Grant::Role(Role::Support),
+        Grant::Role(Role::Operator),
+        Grant::Role(Role::Admin),
+        Grant::Ingest(Signal::Traces),
+        Grant::Ingest(Signal::Metrics),
+        Grant::Ingest(Signal::Logs),
+    ];
+
+    /// Reads one name, or `ingest` for all three signals.
+    pub fn parse(name: &str) -> Result<Vec<Grant>, AccessError> {
+        if name == "ingest" {
+            return Ok(Signal::ALL.map(Grant::Ingest).to_vec());
+        }
+        match Grant::ALL.into_iter().find(|g| g.to_string() == name) {
+            Some(grant) => Ok(vec![grant]),
+            None => Err(AccessError::Invalid(format!(
+                "{name:?} is not a scope; one of: ingest, {}",
+                Grant::ALL.map(|g| g.to_string()).join(", ")
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Grant::Role(role) => write!(f, "{role}"),
+            Grant::Ingest(signal) => write!(f, "ingest:{signal}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_grant_reads_back_from_its_name() {
+        for grant in Grant::ALL {
+            assert_eq!(Grant::parse(&grant.to_string()).unwrap(), [grant]);
+        }
+        assert_eq!(Grant::parse("ingest").unwrap().len(), 3);
+        let error = Grant::parse("root").unwrap_err().to_string();
+        assert!(error.contains("\"root\"") && error.contains("ingest:traces"), "{error}");
+    }
+}

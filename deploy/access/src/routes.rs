@@ -1,0 +1,110 @@
+//! The route table: every path that is served, by method, and what it needs.
+
+use crate::{Grant, Role};
+use model::Signal;
+
+/// What a route asks of the caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// Nothing: liveness, and preflights that browsers send without credentials.
+    Nothing,
+    /// This role or a higher one.
+    Role(Role),
+    /// The scope to send this signal.
+    Ingest(Signal),
+}
+
+impl Need {
+    /// Whether one of these grants is enough.
+    pub fn met_by(self, grants: &[Grant]) -> bool {
+        match self {
+            Need::Nothing => true,
+            Need::Role(role) => grants.iter().any(|g| matches!(g, Grant::Role(has) if *has >= role)),
+            Need::Ingest(signal) => grants.contains(&Grant::Ingest(signal)),
+        }
+    }
+}
+
+/// One row of the table. `path` is as routers match it, with `{name}` for variable segments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub needs: Need,
+}
+
+const fn row(method: &'static str, path: &'static str, needs: Need) -> Route {
+    Route { method, path, needs }
+}
+
+/// Every route of every port. HEAD is GET.
+pub const ROUTES: &[Route] = &[
+    row("POST", "/opentelemetry.proto.collector.trace.v1.TraceService/Export", Need::Ingest(Signal::Traces)),
+    row("POST", "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Need::Ingest(Signal::Metrics)),
+    row("POST", "/opentelemetry.proto.collector.logs.v1.LogsService/Export", Need::Ingest(Signal::Logs)),
+    row("POST", "/v1/traces", Need::Ingest(Signal::Traces)),
+    row("POST", "/v1/metrics", Need::Ingest(Signal::Metrics)),
+    row("POST", "/v1/logs", Need::Ingest(Signal::Logs)),
+    row("OPTIONS", "/v1/traces", Need::Nothing),
+    row("OPTIONS", "/v1/metrics", Need::Nothing),
+    row("OPTIONS", "/v1/logs", Need::Nothing),
+    row("GET", "/healthz", Need::Nothing),
+    row("GET", "/readyz", Need::Nothing),
+    row("GET", "/metrics", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/openapi.json", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/sql", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/ledger", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/parts", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/flush", Need::Role(Role::Operator)),
+    row("POST", "/api/v1/compact", Need::Role(Role::Operator)),
+];
+
+/// The row for a method and a matched path, or the methods that the path does take (none: no such path).
+pub fn find(method: &str, path: &str) -> Result<&'static Route, Vec<&'static str>> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    let of_path = || ROUTES.iter().filter(|r| r.path == path);
+    of_path().find(|r| r.method == method).ok_or_else(|| of_path().map(|r| r.method).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_named_is_not_found() {
+        assert_eq!(find("GET", "/api/v1/secret"), Err(vec![]));
+        assert_eq!(find("DELETE", "/v1/traces"), Err(vec!["POST", "OPTIONS"]));
+        assert_eq!(find("HEAD", "/healthz").unwrap().needs, Need::Nothing);
+    }
+
+    #[test]
+    fn no_row_stands_twice() {
+        for (at, route) in ROUTES.iter().enumerate() {
+            assert!(ROUTES[..at].iter().all(|r| (r.method, r.path) != (route.method, route.path)), "{route:?}");
+        }
+    }
+
+    #[test]
+    fn every_route_is_decided_for_every_grant() {
+        for route in ROUTES {
+            for grant in Grant::ALL {
+                let expected = match (route.needs, grant) {
+                    (Need::Nothing, _) => true,
+                    (Need::Role(needs), Grant::Role(has)) => has as u8 >= needs as u8,
+                    (Need::Ingest(needs), Grant::Ingest(has)) => needs == has,
+                    (Need::Role(_), Grant::Ingest(_)) | (Need::Ingest(_), Grant::Role(_)) => false,
+                };
+                assert_eq!(route.needs.met_by(&[grant]), expected, "{route:?} for {grant}");
+            }
+            assert_eq!(route.needs.met_by(&[]), route.needs == Need::Nothing, "{route:?} for nobody");
+        }
+    }
+
+    #[test]
+    fn only_liveness_and_preflights_need_nothing() {
+        for route in ROUTES.iter().filter(|r| r.needs == Need::Nothing) {
+            let named = route.method == "OPTIONS" || ["/healthz", "/readyz"].contains(&route.path);
+            assert!(named, "{route:?}");
+        }
+    }
+}
