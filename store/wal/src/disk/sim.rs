@@ -1,0 +1,1 @@
+//! A disk in memory that keeps exactly what a real one promises, and no more.

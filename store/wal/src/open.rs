@@ -1,0 +1,164 @@
+//! Opening: what lies in the directory, what of it is still needed, where the log ends.
+
+use crate::disk::{Disk, DiskFile, read_full_at};
+use crate::group::Group;
+use crate::pool::{Pool, unlink};
+use crate::record::{Salted, framed_bytes};
+use crate::replay::{self, Replay};
+use crate::scan::scan;
+use crate::segment::{self, Header, HeaderState, Kind, RECORDS_AT};
+use crate::wal::{Live, Wal};
+use crate::{Lsn, Settings, WalError, WalStats};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A `.wal` file that may hold records.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    id: u64,
+    bytes: u64,
+    /// `None`: unreadable.
+    header: Option<Header>,
+}
+
+/// Where the log ends.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// One more than the last record.
+    delivered: Lsn,
+    /// One more than the highest number that may ever have been given.
+    given: Lsn,
+}
+
+const SEGMENT_BYTES_MIN: u64 = 2 * RECORDS_AT;
+
+pub(crate) fn open(disk: Arc<dyn Disk>, mut settings: Settings, from: Lsn) -> Result<(Wal, Replay), WalError> {
+    settings.segment_bytes = settings.segment_bytes.max(SEGMENT_BYTES_MIN).next_multiple_of(RECORDS_AT);
+    let dir = settings.dir.as_path();
+    disk.create_dir_all(dir).map_err(WalError::io("create", dir))?;
+    let mut pool = Pool::new(disk.clone(), dir, settings.segment_bytes, settings.pool_segments_max);
+    let mut candidates = take_stock(&*disk, &settings, &mut pool)?;
+    let end = find_end(&*disk, dir, &candidates, from)?;
+    release(&mut candidates, &mut pool, from, end)?;
+    let unsynced = make_durable(&*disk, dir, &candidates).err();
+    let live: VecDeque<Live> = candidates.iter().map(Candidate::live).collect();
+    let segments = candidates.iter().map(|c| (c.id, c.header)).collect();
+    let replay = Replay::new(disk.clone(), &settings, segments, from);
+    let mut wal = Wal {
+        run: disk.entropy(),
+        pool,
+        live,
+        active: None,
+        group: Group::default(),
+        durable: end.delivered,
+        next: end.given,
+        read_only: None,
+        stats: WalStats::default(),
+        settings,
+    };
+    if let Some(e) = unsynced {
+        // Replay may go on; appending starts by a new segment, once one can be made.
+        wal.give_up(format!("syncing the old segments failed: {e}"));
+    }
+    Ok((wal, replay))
+}
+
+/// Reads all names and headers; sorts out what never held a record.
+fn take_stock(disk: &dyn Disk, settings: &Settings, pool: &mut Pool) -> Result<Vec<Candidate>, WalError> {
+    let dir = settings.dir.as_path();
+    let mut files: Vec<_> = disk
+        .list(dir)
+        .map_err(WalError::io("list", dir))?
+        .iter()
+        .filter_map(|name| segment::parse_name(name))
+        .collect();
+    files.sort_unstable_by_key(|(id, _)| *id);
+    let mut candidates = Vec::new();
+    for (id, kind) in files {
+        pool.saw(id);
+        let path = segment::path(dir, id, kind);
+        let file = disk.open(&path).map_err(WalError::io("open", &path))?;
+        let bytes = file.len().map_err(WalError::io("measure", &path))?;
+        let spare_fit = bytes == settings.segment_bytes && pool.spares() < settings.pool_segments_max;
+        match (kind, read_header(id, &*file)) {
+            (Kind::Live, HeaderState::Valid(header)) => candidates.push(Candidate { id, bytes, header: Some(header) }),
+            (Kind::Live, HeaderState::Unreadable) => candidates.push(Candidate { id, bytes, header: None }),
+            (Kind::Live, HeaderState::Newer(version)) => {
+                return Err(WalError::Newer { path, version: char::from(version) });
+            }
+            (Kind::Live, HeaderState::Unused) => {
+                pool.give_back(id, bytes, true).map_err(WalError::io("recycle", &path))?;
+            }
+            (Kind::Spare, _) if spare_fit => pool.adopt(id),
+            (Kind::Spare, _) => unlink(disk, &path).map_err(WalError::io("delete", &path))?,
+        }
+    }
+    Ok(candidates)
+}
+
+/// An unreadable disk block is an unreadable header.
+fn read_header(id: u64, file: &dyn DiskFile) -> HeaderState {
+    let mut bytes = vec![0; RECORDS_AT as usize];
+    // Half by half: each copy may stand on a block that cannot be read.
+    let (first, second) = bytes.split_at_mut(RECORDS_AT as usize / 2);
+    let first_read = read_full_at(file, first, 0).is_ok();
+    let second_read = read_full_at(file, second, RECORDS_AT / 2).is_ok();
+    match Header::decode(id, &bytes) {
+        HeaderState::Unused if !(first_read && second_read) => HeaderState::Unreadable,
+        state => state,
+    }
+}
+
+/// Reads the last segment whose header is whole; what lies behind it may hold as many records as fit.
+fn find_end(disk: &dyn Disk, dir: &Path, candidates: &[Candidate], from: Lsn) -> Result<End, WalError> {
+    let last = candidates.iter().rposition(|c| c.header.is_some());
+    let unreadable: u64 = candidates[last.map_or(0, |i| i + 1)..].iter().map(|c| c.bytes / framed_bytes(0)).sum();
+    let mut end = End { delivered: from, given: from };
+    if let Some((id, header)) = last.and_then(|i| Some((candidates[i].id, candidates[i].header?))) {
+        let bytes = replay::read_segment(disk, &segment::path(dir, id, Kind::Live));
+        let scan = scan(&bytes, &Salted::new(header.salt), header.first, Lsn(u64::MAX), Lsn::ZERO);
+        end = End { delivered: from.max(scan.end), given: from.max(scan.seen) };
+    }
+    end.given = Lsn(end.given.0.saturating_add(unreadable));
+    Ok(end)
+}
+
+/// Recycles the segments that hold nothing from `from` on.
+fn release(candidates: &mut Vec<Candidate>, pool: &mut Pool, from: Lsn, end: End) -> Result<(), WalError> {
+    let mut bound = end.given;
+    let mut needed = Vec::new();
+    for candidate in candidates.drain(..).rev() {
+        if bound > from {
+            needed.push(candidate);
+        } else {
+            let given_back = pool.give_back(candidate.id, candidate.bytes, candidate.header.is_some());
+            given_back.map_err(WalError::io("recycle a segment in", &pool.dir))?;
+        }
+        bound = candidate.header.map_or(bound, |header| header.after);
+    }
+    needed.reverse();
+    *candidates = needed;
+    Ok(())
+}
+
+/// What replay delivers must stay, even if the process that wrote it died before its sync: its
+/// sender may come again and be told that we have it.
+fn make_durable(disk: &dyn Disk, dir: &Path, candidates: &[Candidate]) -> std::io::Result<()> {
+    for candidate in candidates {
+        disk.open(&segment::path(dir, candidate.id, Kind::Live))?.fdatasync()?;
+    }
+    disk.fsync_dir(dir)
+}
+
+impl Candidate {
+    fn live(&self) -> Live {
+        Live {
+            id: self.id,
+            file_bytes: self.bytes,
+            used: self.bytes,
+            after: self.header.map(|header| header.after),
+            fit: self.header.is_some(),
+        }
+    }
+}
