@@ -1,0 +1,199 @@
+//! Attribute values (`AnyValue`) and attribute lists.
+//!
+//! Scalars are borrowed from the request; arrays, maps and bytes become canonical text, written by
+//! the same writer as for protobuf, which also cuts what is nested too deeply.
+
+use super::field::{Field, Unreadable, fields};
+use super::tape::{Json, Kind};
+use model::AttrType;
+use tables::build::{Attributes, CanonicalText, Value, bytes_text};
+use tables::flags::RowFlags;
+
+/// Reads values, and remembers what was odd about them until somebody asks.
+#[derive(Debug)]
+pub(super) struct Values {
+    attributes_max: usize,
+    text: CanonicalText,
+    flags: RowFlags,
+    unknown_names: u64,
+}
+
+/// The members of the oneof in an `AnyValue`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Member {
+    String,
+    Bool,
+    Int,
+    Double,
+    Array,
+    Map,
+    Bytes,
+}
+
+impl Member {
+    fn of(key: &[u8]) -> Option<Self> {
+        Some(match key {
+            b"stringValue" => Self::String,
+            b"intValue" => Self::Int,
+            b"boolValue" => Self::Bool,
+            b"doubleValue" => Self::Double,
+            b"arrayValue" => Self::Array,
+            b"kvlistValue" => Self::Map,
+            b"bytesValue" => Self::Bytes,
+            _ => return None,
+        })
+    }
+}
+
+impl Values {
+    pub(super) fn new(attributes_max: usize) -> Self {
+        Self { attributes_max, text: CanonicalText::new(), flags: RowFlags::default(), unknown_names: 0 }
+    }
+
+    /// What was odd about the values read since the last call.
+    pub(super) fn take_flags(&mut self) -> RowFlags {
+        std::mem::take(&mut self.flags)
+    }
+
+    /// How many enum names no version of the protocol has, of all that were read.
+    pub(super) fn unknown_names(&self) -> u64 {
+        self.unknown_names
+    }
+
+    /// An enum as its number; an unknown name is taken as unspecified, like an unknown number.
+    pub(super) fn enumerated(&mut self, field: Field<'_>, names: &[(&str, i32)]) -> Result<i32, Unreadable> {
+        let known = field.number_or_name(names)?;
+        self.unknown_names += u64::from(known.is_none());
+        Ok(known.unwrap_or_default())
+    }
+
+    /// The messages of a repeated field, each read by `read`; `list` names the field in refusals.
+    pub(super) fn messages<'t, T>(
+        &mut self,
+        field: Field<'t>,
+        list: &str,
+        read: impl Fn(&mut Self, Json<'t>) -> Result<T, Unreadable>,
+    ) -> Result<Vec<T>, Unreadable> {
+        let messages = field.list()?.enumerate();
+        messages.map(|(i, message)| read(self, message).map_err(|e| e.inside(list, i))).collect()
+    }
+
+    /// An attribute list into one of its own.
+    pub(super) fn attributes<'t>(&mut self, list: Field<'t>) -> Result<Attributes<'t>, Unreadable> {
+        let mut attributes = Attributes::new(self.attributes_max);
+        self.attributes_into(list, &mut attributes)?;
+        Ok(attributes)
+    }
+
+    /// An attribute list, appended.
+    pub(super) fn attributes_into<'t>(
+        &mut self,
+        list: Field<'t>,
+        attributes: &mut Attributes<'t>,
+    ) -> Result<(), Unreadable> {
+        for attribute in list.list()? {
+            let [key, value] = fields(attribute, ["key", "value"])?;
+            attributes.push(key.text()?, self.value(value)?);
+        }
+        Ok(())
+    }
+
+    /// One value; what is absent or has no content is [`Value::Empty`].
+    pub(super) fn value<'t>(&mut self, value: Field<'t>) -> Result<Value<'t>, Unreadable> {
+        let Some(any_value) = value.value else { return Ok(Value::Empty) };
+        let Some((member, field)) = content(any_value)? else { return Ok(Value::Empty) };
+        let ty = match member {
+            Member::String => return field.text().map(Value::String),
+            Member::Bool => return field.bool().map(Value::Bool),
+            Member::Int => return field.i64().map(Value::Int),
+            Member::Double => return field.double().map(Value::Double),
+            Member::Bytes => return Ok(Value::Text(AttrType::Bytes, bytes_text(&field.bytes()?).into())),
+            Member::Array => AttrType::Array,
+            Member::Map => AttrType::Map,
+        };
+        let written = write(&mut self.text, member, field);
+        if self.text.was_repaired() {
+            self.flags.insert(RowFlags::INVALID_UTF8);
+        }
+        if self.text.was_cut() {
+            self.flags.insert(RowFlags::TOO_DEEP);
+        }
+        let text = self.text.take();
+        written.map(|()| Value::Text(ty, text))
+    }
+}
+
+/// The list with its memory but without its attributes.
+pub(super) fn reused<'t>(attributes: &mut Attributes<'t>) -> Attributes<'t> {
+    let mut reused = std::mem::take(attributes);
+    reused.clear();
+    reused
+}
+
+/// Which member of the oneof is set: the last one sent.
+fn content(any_value: Json<'_>) -> Result<Option<(Member, Field<'_>)>, Unreadable> {
+    let Kind::Object(members) = any_value.kind() else {
+        // Null, or not an object: `fields` tells which.
+        return fields(any_value, [""]).map(|_| None);
+    };
+    let mut set = None;
+    for (key, value) in members {
+        match Member::of(key) {
+            Some(member) if !value.is_null() => set = Some((member, Field::of("value", value))),
+            Some(member) if set.is_some_and(|(earlier, _)| earlier == member) => set = None,
+            _ => {}
+        }
+    }
+    Ok(set)
+}
+
+/// Writes a value within a value. It recurses at most as deep as the writer lets it.
+fn write(text: &mut CanonicalText, member: Member, field: Field<'_>) -> Result<(), Unreadable> {
+    match member {
+        Member::String => text.string(field.text()?),
+        Member::Bool => text.bool(field.bool()?),
+        Member::Int => text.int(field.i64()?),
+        Member::Double => text.double(field.double()?),
+        Member::Bytes => text.bytes(&field.bytes()?),
+        Member::Array => {
+            if text.begin_array() {
+                for element in elements(field)? {
+                    write_any(text, element)?;
+                }
+                text.end_array();
+            }
+        }
+        Member::Map => {
+            if text.begin_map() {
+                for entry in elements(field)? {
+                    let [key, value] = fields(entry, ["key", "value"])?;
+                    text.key(key.text()?);
+                    match value.value {
+                        Some(value) => write_any(text, value)?,
+                        None => text.empty(),
+                    }
+                }
+                text.end_map();
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_any(text: &mut CanonicalText, any_value: Json<'_>) -> Result<(), Unreadable> {
+    match content(any_value)? {
+        Some((member, field)) => write(text, member, field),
+        None => {
+            text.empty();
+            Ok(())
+        }
+    }
+}
+
+/// The `values` of an `ArrayValue` or `KeyValueList`.
+fn elements<'t>(list: Field<'t>) -> Result<impl Iterator<Item = Json<'t>> + use<'t>, Unreadable> {
+    match list.value {
+        Some(message) => fields(message, ["values"])?[0].list(),
+        None => list.list(),
+    }
+}
