@@ -1,5 +1,6 @@
 //! What the company's exporters have sent and what became of it.
 
+use crate::wire::Kind;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Counts of items (spans, log records, metric points) over all exporters.
@@ -32,6 +33,14 @@ pub struct Totals {
 }
 
 impl Counters {
+    pub(crate) fn acked(&self, kind: Kind) -> &AtomicU64 {
+        match kind {
+            Kind::Traces => &self.acked_spans,
+            Kind::Logs => &self.acked_logs,
+            Kind::Metrics => &self.acked_points,
+        }
+    }
+
     pub fn totals(&self) -> Totals {
         Totals {
             produced: self.produced.load(Relaxed),

@@ -2,22 +2,44 @@
 //! sends real OTLP over loopback.
 //!
 //! It knows the server only by its two OTLP addresses, as any sender does, and holds no telemetry
-//! that it has not yet tried to send beyond one bounded batch queue per service. The same seed and
-//! speed give the same business: the same orders, calls, failures and values.
+//! beyond one bounded queue and one batch per pod. The same seed gives the same business: the same
+//! customers, orders, calls, failures and values; only ids and times are of the day.
 
 mod counters;
+mod export;
+mod instruments;
+mod journey;
+mod services;
+mod shop;
+mod telemetry;
+mod wire;
 
 pub use counters::{Counters, Totals};
 
+use export::{Exporter, QUEUE_MAX};
+use journey::Item;
 use model::Clock;
+use services::Pod;
+use shop::Shop;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Things that happen in a second at speed 1.0; each is about 14 spans.
+const HAPPENINGS_PER_SECOND: f64 = 10.0;
+/// How often the company looks at the clock.
+const TICK: Duration = Duration::from_millis(50);
+/// How long exporters may flush once the company closes.
+const FLUSH_FOR: Duration = Duration::from_secs(5);
 
 /// What the company is asked to do.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Decides every order, call and failure.
+    /// Decides every customer, order, call and failure.
     pub seed: u64,
-    /// How many times as busy as a quiet shop (1.0: about 150 spans a second).
+    /// How busy the shops are; 1.0 is about 150 spans a second.
     pub speed: f64,
     /// Base URL of OTLP/HTTP, such as `http://127.0.0.1:4318`.
     pub otlp_http: String,
@@ -40,14 +62,55 @@ impl Company {
         Self { settings, clock, counters: Arc::default() }
     }
 
-    /// Live counts of what was sent, acknowledged and refused; may be read while [`Company::run`] runs.
+    /// Live counts of what was made, acknowledged and refused; may be read while [`Company::run`] runs.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
     }
 
     /// Trades until `stop` is ready, then flushes every exporter (for at most five seconds) and returns.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let _ = (self.settings, self.clock);
-        stop.await;
+        let mut exporters = JoinSet::new();
+        let mut queues = Vec::new();
+        for pod in Pod::all() {
+            let (queue, items) = mpsc::channel(QUEUE_MAX);
+            let exporter = Exporter::new(pod, &self.settings, Arc::clone(&self.clock), Arc::clone(&self.counters));
+            exporters.spawn(exporter.run(items));
+            queues.push(queue);
+        }
+        tokio::select! {
+            () = stop => {}
+            () = self.trade(&queues) => {}
+        }
+        drop(queues);
+        // What is not acknowledged by then is what a real pod loses when it is stopped.
+        let _ = tokio::time::timeout(FLUSH_FOR, async { while exporters.join_next().await.is_some() {} }).await;
+    }
+
+    /// Lets things happen as often as `speed` says, for ever.
+    async fn trade(&self, queues: &[mpsc::Sender<Item>]) {
+        let mut shop = Shop::open(self.settings.seed, self.clock.now().0 as u64);
+        let per_second = HAPPENINGS_PER_SECOND * self.settings.speed.max(0.001);
+        let opened = self.clock.monotonic().as_secs_f64();
+        let mut due = shop.gap(per_second);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let open_for = self.clock.monotonic().as_secs_f64() - opened;
+            while due <= open_for {
+                self.hand_over(shop.next(self.clock.now().0 as u64), queues);
+                due += shop.gap(per_second);
+            }
+        }
+    }
+
+    fn hand_over(&self, items: Vec<Item>, queues: &[mpsc::Sender<Item>]) {
+        self.counters.produced.fetch_add(items.len() as u64, Relaxed);
+        for item in items {
+            let (Item::Span(pod, _) | Item::Log(pod, _)) = &item;
+            if queues[pod.index()].try_send(item).is_err() {
+                self.counters.dropped.fetch_add(1, Relaxed);
+            }
+        }
     }
 }

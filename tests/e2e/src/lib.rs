@@ -3,6 +3,8 @@
 //! It knows the product by `contract.md` only: the command line, the ports, OTLP, HTTP and SQL. It
 //! links no crate of the product, so that nothing here can be right for the same wrong reason.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test speaks to whoever runs it")]
+
 pub mod content;
 pub mod environment;
 pub mod json;

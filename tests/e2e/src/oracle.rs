@@ -124,7 +124,7 @@ impl Oracle {
     }
 
     async fn producer(self, producer: u32, cycle: u64, sender: Sender, stop: watch::Receiver<bool>) {
-        let wire = if producer % 2 == 0 { Wire::HttpProtobuf } else { Wire::Grpc };
+        let wire = if producer.is_multiple_of(2) { Wire::HttpProtobuf } else { Wire::Grpc };
         let again = self.unanswered(producer);
         let mut fresh = std::iter::repeat_with(|| self.next_batch(producer, cycle));
         let mut again = again.into_iter();
@@ -154,7 +154,7 @@ impl Oracle {
             self.ledger().sent(batch);
         }
         loop {
-            let compression = if batch.first % 3 == 0 { Compression::Gzip } else { Compression::None };
+            let compression = if batch.first.is_multiple_of(3) { Compression::Gzip } else { Compression::None };
             let reply = sender.send_compressed(wire, compression, &request).await;
             let verdict = match &reply {
                 Reply::Accepted { rejected: 0, .. } => Verdict::Ok,
@@ -203,7 +203,7 @@ impl Oracle {
         let start = self.run_start() + seq * 1_000_003 + u64::from(batch.producer);
         let mut span = content::span(&mut random, &format!("op-{}", seq % 17), start, random_duration(seq));
         span.kind = (1 + seq % 5) as i32;
-        if seq % 11 == 0 {
+        if seq.is_multiple_of(11) {
             span.status = Some(Status { message: format!("failed {seq}"), code: 2 });
         }
         let note: String =
