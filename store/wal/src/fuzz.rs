@@ -10,7 +10,7 @@ use crate::segment::{Header, HeaderState};
 pub fn fuzz_replay(bytes: &[u8]) -> u64 {
     let id = bytes.get(8..16).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
     let (salt, first) = match Header::decode(id, bytes) {
-        HeaderState::Valid(header) => (header.salt, header.first),
+        HeaderState::Valid { header, .. } => (header.salt, header.first),
         _ => (0, Lsn::ZERO),
     };
     let scan = scan(bytes, &Salted::new(salt), first, Lsn(u64::MAX), Lsn::ZERO);

@@ -18,6 +18,10 @@ impl Group {
         self.records.is_empty()
     }
 
+    pub(crate) fn records(&self) -> u64 {
+        self.records.len() as u64
+    }
+
     /// Bytes its records take in a segment.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
@@ -33,11 +37,11 @@ impl Group {
         self.bytes = 0;
     }
 
-    /// Frames the same payloads for another segment; the first gets number `first`.
-    pub(crate) fn reframe(&mut self, first: Lsn, salted: &Salted) {
+    /// Frames the same payloads for another segment; the first keeps its number `first`.
+    pub(crate) fn reframe(&mut self, first: Lsn, durable: Lsn, salted: &Salted) {
         for (lsn, record) in (first.0..).zip(&mut self.records) {
             let (front, body): (Bytes, Bytes) = record.take_payload();
-            *record = Framed::new(Lsn(lsn), first, front, body, salted);
+            *record = Framed::new(Lsn(lsn), durable, front, body, salted);
         }
     }
 

@@ -20,6 +20,8 @@ struct Candidate {
     bytes: u64,
     /// `None`: unreadable.
     header: Option<Header>,
+    /// Whether its file may have another life.
+    fit: bool,
 }
 
 /// Where the log ends.
@@ -52,6 +54,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, mut settings: Settings, from: Lsn) -> Re
         active: None,
         group: Group::default(),
         durable: end.delivered,
+        promised: end.delivered,
         next: end.given,
         read_only: None,
         stats: WalStats::default(),
@@ -82,8 +85,10 @@ fn take_stock(disk: &dyn Disk, settings: &Settings, pool: &mut Pool) -> Result<V
         let bytes = file.len().map_err(WalError::io("measure", &path))?;
         let spare_fit = bytes == settings.segment_bytes && pool.spares() < settings.pool_segments_max;
         match (kind, read_header(id, &*file)) {
-            (Kind::Live, HeaderState::Valid(header)) => candidates.push(Candidate { id, bytes, header: Some(header) }),
-            (Kind::Live, HeaderState::Unreadable) => candidates.push(Candidate { id, bytes, header: None }),
+            (Kind::Live, HeaderState::Valid { header, twice }) => {
+                candidates.push(Candidate { id, bytes, header: Some(header), fit: twice });
+            }
+            (Kind::Live, HeaderState::Unreadable) => candidates.push(Candidate { id, bytes, header: None, fit: false }),
             (Kind::Live, HeaderState::Newer(version)) => {
                 return Err(WalError::Newer { path, version: char::from(version) });
             }
@@ -132,7 +137,7 @@ fn release(candidates: &mut Vec<Candidate>, pool: &mut Pool, from: Lsn, end: End
         if bound > from {
             needed.push(candidate);
         } else {
-            let given_back = pool.give_back(candidate.id, candidate.bytes, candidate.header.is_some());
+            let given_back = pool.give_back(candidate.id, candidate.bytes, candidate.fit);
             given_back.map_err(WalError::io("recycle a segment in", &pool.dir))?;
         }
         bound = candidate.header.map_or(bound, |header| header.after);
@@ -158,7 +163,7 @@ impl Candidate {
             file_bytes: self.bytes,
             used: self.bytes,
             after: self.header.map(|header| header.after),
-            fit: self.header.is_some(),
+            fit: self.fit,
         }
     }
 }

@@ -7,7 +7,7 @@
 use crate::Lsn;
 use crate::disk::{Disk, DiskFile, write_all_at};
 use crate::record::Salted;
-use crate::segment::{self, Header, Kind, RECORDS_AT};
+use crate::segment::{self, COPIES_AT, Header, Kind, RECORDS_AT};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,8 +100,11 @@ impl Pool {
             }
         };
         self.disk.fsync_dir(&self.dir)?;
-        write_all_at(&mut *file, &mut [IoSlice::new(&header.encode())], 0)?;
+        let copy = header.encode();
+        write_all_at(&mut *file, &mut [IoSlice::new(&copy)], COPIES_AT[0])?;
         file.fdatasync()?;
+        // The second copy becomes durable with the first records.
+        write_all_at(&mut *file, &mut [IoSlice::new(&copy)], COPIES_AT[1])?;
         Ok(Active { id, file, bytes, at: RECORDS_AT, salted: Salted::new(header.salt) })
     }
 

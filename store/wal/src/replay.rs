@@ -92,14 +92,18 @@ impl Replay {
             self.damaged(id, all, self.expected..self.expected, true, "both copies of its header are unreadable");
             return;
         };
-        if header.after > self.expected {
-            self.damaged(id, 0..0, self.expected..header.after, true, "records before this segment are missing");
+        let later: Vec<Header> = self.segments.iter().filter_map(|(_, header)| *header).collect();
+        // A later segment may say that it follows an earlier record than this one does: what lies
+        // between was refused, and its senders know.
+        let until = later.iter().map(|later| later.after).min();
+        let after = until.map_or(header.after, |until| until.min(header.after));
+        if after > self.expected {
+            self.damaged(id, 0..0, self.expected..after, true, "records before this segment are missing");
         }
-        let later = self.segments.iter().filter_map(|(_, header)| *header);
-        let until = later.clone().map(|header| header.after).min().unwrap_or(Lsn(u64::MAX));
-        let known = later.clone().filter(|later| later.run == header.run).map(|later| later.after).max();
-        let next = later.clone().next();
-        let scan = scan(&self.bytes, &Salted::new(header.salt), header.first, until, known.unwrap_or_default());
+        let same_run = later.iter().filter(|later| later.run == header.run);
+        let known = same_run.map(|later| later.after).max().unwrap_or_default();
+        let salted = Salted::new(header.salt);
+        let scan = scan(&self.bytes, &salted, header.first, until.unwrap_or(Lsn(u64::MAX)), known);
         self.expected = self.expected.max(header.first);
         for found in scan.found {
             match found {
@@ -113,12 +117,12 @@ impl Replay {
                 Found::Record { .. } | Found::Damage { .. } => {}
             }
         }
-        match next {
+        let end = self.expected.max(scan.end);
+        match later.first().zip(until) {
             // The next segment was begun because this one was full, or after a restart that saw it end here.
-            Some(next) if next.after > self.expected.max(scan.end) => {
-                let known = next.run == header.run;
-                let missing = self.expected.max(scan.end)..next.after;
-                self.damaged(id, scan.end_at..self.bytes.len() as u64, missing, known, "its last records are missing");
+            Some((next, until)) if until > end => {
+                let rest = scan.end_at..self.bytes.len() as u64;
+                self.damaged(id, rest, end..until, next.run == header.run, "its last records are missing");
             }
             Some(_) => {}
             None => self.stats.torn_tails += u64::from(scan.seen > scan.end),

@@ -2,7 +2,8 @@
 //!
 //! A segment file is called `<id>.wal` while it may hold records, `<id>.spare` while it waits in the
 //! pool; ids rise and are never used twice. Its header stands twice, in two blocks of the disk, for
-//! without the salt no record of the segment can be told from garbage:
+//! without the salt no record of the segment can be told from garbage. The first copy is durable
+//! before the second is written, so that at most one of them is ever torn by a crash:
 //!
 //! ```text
 //! 0   magic "SGLSWAL1" (the last character is the format's version)
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 /// Where records begin: behind the two copies of the header, each in a 4 KiB block of its own.
 pub(crate) const RECORDS_AT: u64 = 2 * COPY_BYTES as u64;
+pub(crate) const COPIES_AT: [u64; 2] = [0, COPY_BYTES as u64];
 const COPY_BYTES: usize = 4096;
 const HEADER_BYTES: usize = 52;
 const MAGIC: [u8; 8] = *b"SGLSWAL1";
@@ -37,8 +39,10 @@ pub(crate) struct Header {
 /// What the first blocks of a `.wal` file say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum HeaderState {
-    Valid(Header),
-    /// Zeros, or the header of a former life: the crash came before anything of use was written.
+    /// `twice`: both copies are whole.
+    Valid { header: Header, twice: bool },
+    /// The second copy is zeros or of a former life, and the first is not whole: the crash came before
+    /// any record was written.
     Unused,
     /// Written by a later version of this program, whose digit this is.
     Newer(u8),
@@ -47,30 +51,31 @@ pub(crate) enum HeaderState {
 }
 
 impl Header {
-    /// Both copies, [`RECORDS_AT`] bytes in all.
+    /// One copy; they stand at [`COPIES_AT`].
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut copy = [0; COPY_BYTES];
+        let mut copy = vec![0; COPY_BYTES];
         copy[..8].copy_from_slice(&MAGIC);
         for (i, field) in [self.id, self.salt, self.first.0, self.after.0, self.run].into_iter().enumerate() {
             copy[8 + 8 * i..16 + 8 * i].copy_from_slice(&field.to_le_bytes());
         }
         let check = crc32fast::hash(&copy[..HEADER_BYTES - 4]);
         copy[HEADER_BYTES - 4..HEADER_BYTES].copy_from_slice(&check.to_le_bytes());
-        copy.repeat(2)
+        copy
     }
 
     /// Reads the header of segment `id` from the start of its bytes.
     pub(crate) fn decode(id: u64, bytes: &[u8]) -> HeaderState {
-        let copies = [bytes, bytes.get(COPY_BYTES..).unwrap_or_default()].map(Self::decode_copy);
-        let valid = |header: &Header| header.id == id && header.after <= header.first;
-        if let Some(header) = copies.into_iter().flatten().find(valid) {
-            return HeaderState::Valid(header);
+        let second = bytes.get(COPY_BYTES..).unwrap_or_default();
+        let copies = [bytes, second].map(Self::decode_copy);
+        let own = copies.map(|copy| copy.filter(|header| header.id == id && header.after <= header.first));
+        if let Some(header) = own[0].or(own[1]) {
+            return HeaderState::Valid { header, twice: own[0] == own[1] };
         }
         if let Some(version) = newer_version(bytes) {
             return HeaderState::Newer(version);
         }
-        let start = &bytes[..bytes.len().min(RECORDS_AT as usize)];
-        match copies.iter().any(Option::is_some) || start.iter().all(|b| *b == 0) {
+        let second_unwritten = second[..second.len().min(COPY_BYTES)].iter().all(|b| *b == 0);
+        match copies[1].is_some() || second_unwritten {
             true => HeaderState::Unused,
             false => HeaderState::Unreadable,
         }
@@ -127,32 +132,35 @@ mod tests {
 
     #[test]
     fn a_header_survives_any_flipped_bit_and_any_lost_copy() {
-        let bytes = HEADER.encode();
-        assert_eq!(Header::decode(7, &bytes), HeaderState::Valid(HEADER));
+        let bytes = HEADER.encode().repeat(2);
+        assert_eq!(Header::decode(7, &bytes), HeaderState::Valid { header: HEADER, twice: true });
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Header::decode(7, &flipped), HeaderState::Valid(HEADER), "bit {bit}");
+            let state = Header::decode(7, &flipped);
+            assert!(matches!(state, HeaderState::Valid { header: HEADER, .. }), "bit {bit}: {state:?}");
         }
         for lost in [0..COPY_BYTES, COPY_BYTES..2 * COPY_BYTES] {
             let mut torn = bytes.clone();
             torn[lost].fill(0xa5);
-            assert_eq!(Header::decode(7, &torn), HeaderState::Valid(HEADER));
+            assert_eq!(Header::decode(7, &torn), HeaderState::Valid { header: HEADER, twice: false });
         }
     }
 
     #[test]
     fn a_header_of_another_life_is_unused_and_rubbish_is_unreadable() {
-        let cases: [(&str, Vec<u8>, HeaderState); 5] = [
+        let own = HEADER.encode();
+        let former = Header { id: 6, ..HEADER }.encode();
+        let torn = [&own[..20], &vec![0xa5; COPY_BYTES - 20]].concat();
+        let later = [b"SGLSWAL2", &own[8..]].concat();
+        let cases: [(&str, Vec<u8>, HeaderState); 7] = [
             ("zeros", vec![0; 8192], HeaderState::Unused),
             ("an empty file", vec![], HeaderState::Unused),
-            ("another segment's header", Header { id: 6, ..HEADER }.encode(), HeaderState::Unused),
+            ("a former life", former.repeat(2), HeaderState::Unused),
+            ("a first copy torn over zeros", [&torn[..], &[0; COPY_BYTES]].concat(), HeaderState::Unused),
+            ("a first copy torn over a former life", [torn, former].concat(), HeaderState::Unused),
             ("rubbish", vec![0xa5; 8192], HeaderState::Unreadable),
-            (
-                "a later format",
-                HEADER.encode().iter().map(|b| if *b == b'1' { b'2' } else { *b }).collect(),
-                HeaderState::Newer(b'2'),
-            ),
+            ("a later format", later.repeat(2), HeaderState::Newer(b'2')),
         ];
         for (name, bytes, state) in cases {
             assert_eq!(Header::decode(7, &bytes), state, "{name}");

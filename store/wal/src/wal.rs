@@ -36,6 +36,8 @@ pub struct Wal {
     pub(crate) group: Group,
     /// All records before it are on stable storage, or were given up for good.
     pub(crate) durable: Lsn,
+    /// All records before it were durable when `sync` last said so.
+    pub(crate) promised: Lsn,
     pub(crate) next: Lsn,
     pub(crate) run: u64,
     /// Why nothing is accepted, if so.
@@ -82,6 +84,14 @@ impl Wal {
     /// Makes everything appended so far durable. When it returns an error, all records appended
     /// since the last success are void: they must not be acknowledged, and the log is read-only.
     pub fn sync(&mut self) -> Result<(), WalError> {
+        self.settle()?;
+        self.promised = self.next;
+        Ok(())
+    }
+
+    /// Makes the group durable, in a second segment if the first refuses, without promising it: the
+    /// records that a full segment forces out still share the fate of those behind them.
+    fn settle(&mut self) -> Result<(), WalError> {
         self.writable()?;
         if self.group.is_empty() {
             return Ok(());
@@ -90,7 +100,8 @@ impl Wal {
         // That file is never touched again: after a failed fsync the kernel may call lost pages clean.
         tracing::warn!(error = %first_failure, "write-ahead log segment abandoned, its last group goes to a new one");
         self.abandon();
-        match self.start(self.group.bytes(), self.durable).and_then(|()| self.commit()) {
+        let first = Lsn(self.next.0 - self.group.records());
+        match self.start(self.group.bytes(), first).and_then(|()| self.commit()) {
             Ok(()) => Ok(()),
             Err(e) => Err(self.give_up(format!("writing failed twice: {first_failure}, then {e}"))),
         }
@@ -178,8 +189,8 @@ impl Wal {
         if self.has_room(framed) {
             return Ok(());
         }
-        self.sync()?;
-        // The sync may have moved on to a new segment.
+        self.settle()?;
+        // That may have moved on to a new segment.
         if self.has_room(framed) { Ok(()) } else { self.rotate(framed) }
     }
 
@@ -218,7 +229,7 @@ impl Wal {
         let active = self.pool.start(bytes, first, self.durable, self.run)?;
         let after = Some(self.durable);
         self.live.push_back(Live { id: active.id, file_bytes: bytes, used: 0, after, fit: true });
-        self.group.reframe(first, &active.salted);
+        self.group.reframe(first, self.durable, &active.salted);
         self.active = Some(active);
         Ok(())
     }
@@ -252,11 +263,13 @@ impl Wal {
         }
     }
 
-    /// Voids the group and accepts nothing more.
+    /// Voids what was appended since the last promise and accepts nothing more. The next segment will
+    /// say that it follows the last promise, whatever the segments before it hold.
     pub(crate) fn give_up(&mut self, reason: String) -> WalError {
         tracing::error!(reason, "write-ahead log is read-only");
         self.abandon();
         self.group.clear();
+        self.durable = self.promised;
         self.read_only = Some(reason.clone());
         WalError::ReadOnly { reason }
     }
