@@ -4,10 +4,13 @@
 //! Knows no file but its own and no WAL. Invariant: a commit is one transaction on stable storage, and
 //! the same commit twice is one.
 
-pub mod error;
+mod error;
+mod fault;
 pub mod lineage;
-pub mod state;
-pub mod store;
+mod row;
+mod schema;
+mod state;
+mod store;
 
 pub use error::CatalogError;
 pub use lineage::{Discarded, Rebuilt, decide};

@@ -14,7 +14,9 @@ pub enum MetastoreError {
     #[error("metastore {path} is damaged ({what}): restore it from a backup, or move it away to begin anew")]
     Corrupt { path: PathBuf, what: String },
     /// Written by a newer version of the program.
-    #[error("metastore {path} has schema {found} of `{module}`, this version knows up to {known}: start a newer version")]
+    #[error(
+        "metastore {path} has schema {found} of `{module}`, this version knows up to {known}: start a newer version"
+    )]
     TooNew { path: PathBuf, module: String, found: i64, known: i64 },
     /// The name is taken by a row that is still valid.
     #[error("{0} exists already")]

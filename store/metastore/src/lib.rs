@@ -3,9 +3,11 @@
 //! Knows rows, not what they mean: who may do what is decided elsewhere. Invariant: a call that returned
 //! is on stable storage; each module owns its tables and its list of migrations.
 
-pub mod error;
-pub mod store;
-pub mod tokens;
+mod error;
+mod fault;
+mod migrate;
+mod store;
+mod tokens;
 
 pub use error::MetastoreError;
 pub use store::{Metastore, Settings};

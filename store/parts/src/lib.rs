@@ -4,14 +4,27 @@
 //! Invariant: a name under which a part can be found holds the whole part on stable storage, or
 //! nothing; and a merge has exactly the rows of its inputs.
 
-pub mod error;
-pub mod part;
-pub mod settings;
-pub mod sort;
-pub mod store;
+mod bucket;
+mod checksum;
+mod draft;
+mod encode;
+mod error;
+mod gather;
+mod local;
+mod merge;
+mod part;
+mod read;
+mod retry;
+mod s3;
+mod settings;
+mod sort;
+mod store;
+mod write;
 
+pub use encode::writer_properties;
 pub use error::PartError;
 pub use part::{ListedFile, Merge, NewPart, SortedRows, new_part_id};
+pub use retry::{RetryStats, RetryStore};
 pub use settings::{Location, RetrySettings, S3, Settings};
 pub use sort::{sorted, sorted_by_day};
 pub use store::{PartStore, Stats};

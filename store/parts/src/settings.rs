@@ -13,10 +13,14 @@ pub struct Settings {
     pub row_group_rows: usize,
     /// Bytes after which a merge begins its next output. 512 MB.
     pub output_bytes_max: u64,
-    /// Rows a merge holds of each of its inputs. 8,192.
+    /// Rows a merge holds of each of its inputs. 4,096.
     pub merge_batch_rows: usize,
-    /// Most files that one merge reads side by side. 64.
+    /// Most files that one merge reads side by side: each holds its batch and a page of every column. 16.
     pub merge_inputs_max: usize,
+    /// Most event-time hours that one pass of a merge writes side by side: each holds a row group. 4.
+    pub merge_hours_max: usize,
+    /// Merges of fewer rows than this are not cut at hours. 16,384.
+    pub split_rows_min: u64,
     /// Bytes above which an object is sent in pieces of this size. 16 MB.
     pub upload_piece_bytes: usize,
 }
@@ -29,8 +33,10 @@ impl Settings {
             encode_threads: 2,
             row_group_rows: 131_072,
             output_bytes_max: 512 << 20,
-            merge_batch_rows: 8_192,
-            merge_inputs_max: 64,
+            merge_batch_rows: 4_096,
+            merge_inputs_max: 16,
+            merge_hours_max: 4,
+            split_rows_min: 16_384,
             upload_piece_bytes: 16 << 20,
         }
     }
