@@ -1,0 +1,280 @@
+//! What there is, at one moment: parts and hot chunks, under one lock.
+//!
+//! A row on its way from memory to Parquet is seen exactly once, because the only moments in which the
+//! picture changes (rows become visible, a checkpoint or a merge takes their place, parts expire) are
+//! single assignments under that lock.
+
+use crate::ledger::{Deltas, Fate, Source};
+use crate::memtable::{self, ChunkIds, Generation, HotChunk, Insert, Place, Run};
+use crate::settings::Settings;
+use crate::stats::Metric;
+use hashbrown::HashMap;
+use model::{UnixNanos, Workspace};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+use tables::{PartId, PartMeta, PromotedSet, SenderCount, TableId};
+
+/// The rows of some tables of one workspace, each exactly once.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub parts: Vec<Arc<PartMeta>>,
+    pub hot: Vec<Arc<HotChunk>>,
+    /// The newest promoted set: the columns of the hot chunks.
+    pub promoted: Arc<PromotedSet>,
+    /// False if rows are known to be missing.
+    pub complete: bool,
+    pub incomplete_reason: Option<String>,
+}
+
+/// Live parts by place.
+#[derive(Debug, Default)]
+pub(crate) struct PartSet {
+    by_place: HashMap<Place, Vec<Arc<PartMeta>>>,
+}
+
+impl PartSet {
+    pub(crate) fn add(&mut self, parts: impl IntoIterator<Item = Arc<PartMeta>>) {
+        for part in parts {
+            self.by_place.entry((part.workspace.clone(), part.table)).or_default().push(part);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, ids: &[PartId]) {
+        for parts in self.by_place.values_mut() {
+            parts.retain(|p| !ids.contains(&p.id));
+        }
+        self.by_place.retain(|_, parts| !parts.is_empty());
+    }
+
+    pub(crate) fn of(&self, place: &Place) -> &[Arc<PartMeta>] {
+        self.by_place.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<PartMeta>> {
+        self.by_place.values().flatten()
+    }
+}
+
+/// A generation that is being written, or waits for that.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) generation: Arc<Generation>,
+    /// Its ledger rows, one chunk per workspace.
+    pub(crate) ledger: Vec<Arc<HotChunk>>,
+}
+
+/// The ledger rows of the filling generation as last shown.
+#[derive(Debug)]
+struct LedgerChunk {
+    version: u64,
+    chunk: Arc<HotChunk>,
+}
+
+#[derive(Debug)]
+struct State {
+    active: Generation,
+    sealed: Option<Arc<Sealed>>,
+    parts: PartSet,
+    ledger: HashMap<Workspace, LedgerChunk>,
+    /// Since the engine was opened.
+    totals: Deltas,
+    missing: Option<String>,
+}
+
+/// The one lock.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    state: Mutex<State>,
+    settings: Arc<Settings>,
+    ids: ChunkIds,
+    promoted: Arc<PromotedSet>,
+}
+
+/// Figures of what is in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct InMemory {
+    pub(crate) charge: u64,
+    pub(crate) rows: u64,
+    pub(crate) chunks: u64,
+}
+
+impl Picture {
+    pub(crate) fn new(settings: Arc<Settings>, parts: PartSet, wal_from: u64, ids: ChunkIds, promoted: Arc<PromotedSet>) -> Self {
+        let active = Generation::new(1, wal_from);
+        let state = State { active, sealed: None, parts, ledger: HashMap::new(), totals: Deltas::default(), missing: None };
+        Self { state: Mutex::new(state), settings, ids, promoted }
+    }
+
+    pub(crate) fn next_chunk_id(&self) -> u64 {
+        self.ids.next()
+    }
+
+    /// Makes records visible, all at once. Gives overflowed ledger counts.
+    pub(crate) fn insert(&self, records: Vec<Insert<'_>>, now: Duration) -> u64 {
+        let mut state = self.state.lock();
+        let mut overflowed = 0;
+        for record in records {
+            state.totals.count_total(&record.from, record.senders, Fate::Stored, self.settings.ledger_senders_max);
+            overflowed += state.active.insert(record, now, &self.settings);
+        }
+        overflowed
+    }
+
+    pub(crate) fn skip(&self, lsn: u64, now: Duration) {
+        self.state.lock().active.skip(lsn, now);
+    }
+
+    pub(crate) fn count(&self, from: &Source<'_>, senders: &[SenderCount], fate: Fate, now: Duration) -> u64 {
+        let mut state = self.state.lock();
+        state.totals.count_total(from, senders, fate, self.settings.ledger_senders_max);
+        state.active.count(from, senders, fate, now, self.settings.ledger_rows_max)
+    }
+
+    pub(crate) fn ledger_metrics(&self) -> Vec<Metric> {
+        let totals = self.state.lock().totals.clone();
+        totals.metrics()
+    }
+
+    /// The view of a query.
+    pub(crate) fn view(&self, workspace: &Workspace, tables: &[TableId]) -> View {
+        let mut state = self.state.lock();
+        let (mut parts, mut hot) = (Vec::new(), Vec::new());
+        for table in tables {
+            let place = (workspace.clone(), *table);
+            parts.extend_from_slice(state.parts.of(&place));
+            if let Some(sealed) = &state.sealed {
+                hot.extend_from_slice(sealed.generation.chunks(&place));
+            }
+            hot.extend_from_slice(state.active.chunks(&place));
+        }
+        if tables.contains(&TableId::Ledger) {
+            let sealed = state.sealed.iter().flat_map(|s| &s.ledger).filter(|c| c.workspace == *workspace);
+            hot.extend(sealed.cloned());
+            hot.extend(self.ledger_chunk(&mut state, workspace));
+        }
+        let incomplete_reason = state.missing.clone();
+        View { parts, hot, promoted: self.promoted.clone(), complete: incomplete_reason.is_none(), incomplete_reason }
+    }
+
+    /// The counts of the filling generation as a chunk: a new one, under a new id, when they have changed.
+    fn ledger_chunk(&self, state: &mut State, workspace: &Workspace) -> Option<Arc<HotChunk>> {
+        let version = state.active.ledger.version();
+        if let Some(shown) = state.ledger.get(workspace).filter(|shown| shown.version == version) {
+            return Some(shown.chunk.clone());
+        }
+        let chunk = self.make_ledger_chunk(&state.active, workspace)?;
+        state.ledger.insert(workspace.clone(), LedgerChunk { version, chunk: chunk.clone() });
+        Some(chunk)
+    }
+
+    fn make_ledger_chunk(&self, generation: &Generation, workspace: &Workspace) -> Option<Arc<HotChunk>> {
+        let batch = match generation.ledger.to_batch(workspace) {
+            Ok(batch) => batch?,
+            Err(error) => {
+                tracing::error!(%error, "the ledger does not fit its table");
+                return None;
+            }
+        };
+        let received = UnixNanos(batch.time_max);
+        let (id, workspace) = (self.ids.next(), workspace.clone());
+        Some(Arc::new(HotChunk { id, workspace, batch, received, bytes: 0 }))
+    }
+
+    /// Seals the filling generation, unless one is sealed already or there is nothing in it. What is
+    /// sealed is exactly the records inserted so far.
+    pub(crate) fn seal(&self) -> Option<Arc<Sealed>> {
+        let mut state = self.state.lock();
+        if state.sealed.is_some() || state.active.is_empty() {
+            return None;
+        }
+        let next = Generation::new(state.active.number + 1, state.active.wal.end);
+        let generation = Arc::new(std::mem::replace(&mut state.active, next));
+        state.ledger.clear();
+        let workspaces = generation.ledger.workspaces();
+        let ledger = workspaces.iter().filter_map(|w| self.make_ledger_chunk(&generation, w)).collect();
+        let sealed = Arc::new(Sealed { generation, ledger });
+        state.sealed = Some(sealed.clone());
+        Some(sealed)
+    }
+
+    pub(crate) fn sealed(&self) -> Option<Arc<Sealed>> {
+        self.state.lock().sealed.clone()
+    }
+
+    /// Whether the filling generation should be sealed now.
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
+        let state = self.state.lock();
+        state.sealed.is_none() && state.active.is_due(now, &self.settings)
+    }
+
+    /// Puts the parts of the sealed generation in its place.
+    pub(crate) fn flushed(&self, parts: &[Arc<PartMeta>]) {
+        let mut state = self.state.lock();
+        state.parts.add(parts.iter().cloned());
+        let sealed = state.sealed.take();
+        drop(state);
+        // Freeing a generation takes a while: not under the lock.
+        drop(sealed);
+    }
+
+    /// Puts merged parts in the place of their sources, or lets expired ones go.
+    pub(crate) fn replace_parts(&self, removed: &[PartId], added: &[Arc<PartMeta>]) {
+        let mut state = self.state.lock();
+        state.parts.remove(removed);
+        state.parts.add(added.iter().cloned());
+    }
+
+    pub(crate) fn parts(&self) -> Vec<Arc<PartMeta>> {
+        self.state.lock().parts.all().cloned().collect()
+    }
+
+    pub(crate) fn in_memory(&self) -> InMemory {
+        let state = self.state.lock();
+        let generations = state.sealed.iter().map(|s| &*s.generation).chain([&state.active]);
+        generations.fold(InMemory::default(), |sum, g| InMemory {
+            charge: sum.charge + g.charge(&self.settings),
+            rows: sum.rows + g.rows,
+            chunks: sum.chunks + g.chunk_count,
+        })
+    }
+
+    /// Merges small hot chunks until no size class is full; gives how many chunks went. To be called by
+    /// the one who inserts: the copying is done outside the lock.
+    pub(crate) fn coalesce(&self) -> u64 {
+        let mut gone = 0;
+        while let Some(run) = self.run_to_merge() {
+            let merged = match memtable::merged(&run, self.next_chunk_id()) {
+                Ok(chunk) => Arc::new(chunk),
+                Err(error) => {
+                    tracing::error!(%error, "hot chunks of one table cannot be merged");
+                    break;
+                }
+            };
+            if !self.put_merged(&run, merged) {
+                break;
+            }
+            gone += run.chunks.len() as u64;
+        }
+        gone
+    }
+
+    fn run_to_merge(&self) -> Option<Run> {
+        self.state.lock().active.run_to_merge(&self.settings)
+    }
+
+    /// Puts a merged chunk in the place of its sources; false if they have been sealed meanwhile.
+    fn put_merged(&self, run: &Run, merged: Arc<HotChunk>) -> bool {
+        let mut state = self.state.lock();
+        if state.active.number != run.generation {
+            return false;
+        }
+        state.active.replace(run, merged, &self.settings);
+        true
+    }
+
+    /// Says for good that rows are missing from every view.
+    pub(crate) fn set_missing(&self, why: String) {
+        self.state.lock().missing = Some(why);
+    }
+}
