@@ -4,14 +4,17 @@
 //! only an item that cannot be decoded is refused, by name; only a request whose framing is broken
 //! is refused whole. Both encodings pour into the same builders, so that they give the same rows.
 
+mod fuzz;
 mod json;
+mod protobuf;
 mod refusals;
 
 use bytes::Bytes;
 use model::{Signal, UnixNanos};
 use tables::Batches;
-use tables::build::Layout;
+use tables::build::{BuildError, Layout, RequestBuilder};
 
+pub use fuzz::fuzz_entry;
 pub(crate) use refusals::Refusals;
 
 /// Version of what decoding means, kept with each WAL record: replay uses the decoder of that number.
@@ -46,6 +49,24 @@ pub enum DecodeError {
         at: String,
         what: String,
     },
+    /// The rows do not fit their table: an error of ours, not of the sender's.
+    #[error("{0}")]
+    Unbuildable(String),
+}
+
+impl From<BuildError> for DecodeError {
+    fn from(error: BuildError) -> Self {
+        Self::Unbuildable(error.to_string())
+    }
+}
+
+impl Decoded {
+    /// Closes a request: its rows, and what was refused of it.
+    pub(crate) fn from_parts(builder: RequestBuilder<'_>, refusals: Refusals) -> Result<Self, DecodeError> {
+        let warnings = builder.warnings();
+        let (rejected, reasons) = refusals.finish();
+        Ok(Self { batches: builder.finish()?, rejected, reasons, warnings })
+    }
 }
 
 /// Decodes a decompressed request body. `received` is what missing and implausible times are judged by.
@@ -57,7 +78,7 @@ pub fn decode(
     received: UnixNanos,
 ) -> Result<Decoded, DecodeError> {
     match encoding {
-        Encoding::Protobuf => todo!("{layout:?} {signal} {body:?} {received:?}"),
+        Encoding::Protobuf => protobuf::decode(layout, signal, body, received),
         Encoding::Json => json::decode(layout, signal, body, received),
     }
 }

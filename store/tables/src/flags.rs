@@ -25,6 +25,7 @@ row_flags! {
     TOO_DEEP = 6 => "too_deep", "A value was nested deeper than 64 levels and was cut there.";
     SELF_PARENT = 7 => "self_parent", "The span names itself as its parent.";
     DUPLICATE_KEY = 8 => "duplicate_key", "A key was sent twice; reading by key gives the first value.";
+    ATTRIBUTES_CUT = 9 => "attributes_cut", "More attributes were sent than are kept; the rest are counted as dropped.";
 }
 
 impl RowFlags {

@@ -127,12 +127,30 @@ pub struct SpanInput<'a> {
     pub flags: RowFlags,
 }
 
+impl SpanInput<'_> {
+    /// As new, but with the allocations of its lists.
+    pub fn clear(&mut self) {
+        let Self { mut attributes, mut events, mut links, .. } = std::mem::take(self);
+        attributes.clear();
+        events.clear();
+        links.clear();
+        *self = Self { attributes, events, links, ..Self::default() };
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct EventInput<'a> {
     pub time: u64,
     pub name: &'a [u8],
     pub attributes: Attributes<'a>,
     pub dropped_attributes_count: u32,
+}
+
+impl EventInput<'_> {
+    /// An empty one that keeps at most `attributes_max` attributes.
+    pub fn new(attributes_max: usize) -> Self {
+        Self { attributes: Attributes::new(attributes_max), ..Self::default() }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -143,6 +161,13 @@ pub struct LinkInput<'a> {
     pub trace_flags: u32,
     pub attributes: Attributes<'a>,
     pub dropped_attributes_count: u32,
+}
+
+impl LinkInput<'_> {
+    /// An empty one that keeps at most `attributes_max` attributes.
+    pub fn new(attributes_max: usize) -> Self {
+        Self { attributes: Attributes::new(attributes_max), ..Self::default() }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -161,6 +186,15 @@ pub struct LogInput<'a> {
     pub attributes: Attributes<'a>,
     pub dropped_attributes_count: u32,
     pub flags: RowFlags,
+}
+
+impl LogInput<'_> {
+    /// As new, but with the allocation of its attribute list.
+    pub fn clear(&mut self) {
+        let mut attributes = std::mem::take(&mut self.attributes);
+        attributes.clear();
+        *self = Self { attributes, ..Self::default() };
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -227,6 +261,30 @@ pub struct PointInput<'a> {
     pub flags: RowFlags,
 }
 
+impl PointInput<'_> {
+    /// As new, but with the allocations of its lists.
+    pub fn clear(&mut self) {
+        let old = std::mem::take(self);
+        *self = Self {
+            attributes: old.attributes,
+            bucket_counts: old.bucket_counts,
+            explicit_bounds: old.explicit_bounds,
+            positive_counts: old.positive_counts,
+            negative_counts: old.negative_counts,
+            quantiles: old.quantiles,
+            exemplars: old.exemplars,
+            ..Self::default()
+        };
+        self.attributes.clear();
+        self.bucket_counts.clear();
+        self.explicit_bounds.clear();
+        self.positive_counts.clear();
+        self.negative_counts.clear();
+        self.quantiles.clear();
+        self.exemplars.clear();
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct ExemplarInput<'a> {
     pub time: u64,
@@ -234,4 +292,11 @@ pub struct ExemplarInput<'a> {
     pub trace_id: Option<[u8; 16]>,
     pub span_id: Option<[u8; 8]>,
     pub attributes: Attributes<'a>,
+}
+
+impl ExemplarInput<'_> {
+    /// An empty one that keeps at most `attributes_max` attributes.
+    pub fn new(attributes_max: usize) -> Self {
+        Self { attributes: Attributes::new(attributes_max), ..Self::default() }
+    }
 }

@@ -5,14 +5,31 @@
 //! inputs give the same batches, whatever came before in other requests.
 
 mod input;
-mod layout;
-mod request;
 mod text;
+
+mod layout;
+mod pool;
+mod keys;
+mod identity;
+mod context;
+
+mod column;
+mod map;
+mod attributes;
+
+mod resources;
+mod spans;
+mod logs;
+mod series;
+mod metrics;
+mod drop_counter;
+
+mod request;
 
 pub use input::{
     Attribute, Attributes, EventInput, ExemplarInput, LinkInput, LogInput, MetricInput, MetricKind, Number, PointInput,
     ResourceInput, ScopeInput, SpanInput, Value,
 };
 pub use layout::{BuildSettings, Layout};
-pub use request::{MetricRef, RequestBuilder, ResourceRef, ScopeRef};
+pub use request::{BuildError, MetricRef, RequestBuilder, ResourceRef, ScopeRef};
 pub use text::{CanonicalText, bytes_text, repaired};

@@ -1,9 +1,14 @@
 //! The rows of one request.
 
-use super::{
-    Attributes, Layout, LogInput, MetricInput, PointInput, ResourceInput, ScopeInput, SpanInput,
-};
-use crate::Batches;
+use super::context::Context;
+use super::logs::LogRows;
+use super::metrics::MetricRows;
+use super::resources::{Resources, Scope};
+use super::series::{Metric, SeriesRows, Temporality};
+use super::spans::SpanRows;
+use super::{Attributes, Layout, LogInput, MetricInput, PointInput, ResourceInput, ScopeInput, SpanInput};
+use crate::flags::RowFlags;
+use crate::{Batches, DropCounter};
 use model::UnixNanos;
 
 /// A resource of this request.
@@ -18,70 +23,160 @@ pub struct ScopeRef(u32);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MetricRef(u32);
 
+/// Rows that do not fit their schema: an error of this crate, not of a sender.
+#[derive(Debug, thiserror::Error)]
+#[error("rows do not fit their table: {0}")]
+pub struct BuildError(#[from] arrow::error::ArrowError);
+
 /// Takes the items of one request, gives the batches they turned into.
 #[derive(Debug)]
 pub struct RequestBuilder<'l> {
-    layout: &'l Layout,
-    received: UnixNanos,
+    cx: Context<'l>,
+    resources: Resources,
+    scopes: Vec<Scope>,
+    metrics: Vec<Metric>,
+    spans: Option<Box<SpanRows>>,
+    logs: Option<Box<LogRows>>,
+    points: Option<Box<MetricRows>>,
+    series: SeriesRows,
+    items: usize,
+    repaired: u64,
+    too_deep: u64,
+    attributes_cut: u64,
 }
 
-#[expect(clippy::todo, unused_variables, reason = "signatures first")]
 impl<'l> RequestBuilder<'l> {
-    pub fn new(layout: &'l Layout, received: UnixNanos) -> Self {
-        Self { layout, received }
+    /// `bytes_expected`: the size of the request, to allocate by; any number is right.
+    pub fn new(layout: &'l Layout, received: UnixNanos, bytes_expected: usize) -> Self {
+        Self {
+            cx: Context::new(layout, received, bytes_expected),
+            resources: Resources::default(),
+            scopes: Vec::new(),
+            metrics: Vec::new(),
+            spans: None,
+            logs: None,
+            points: None,
+            series: SeriesRows::default(),
+            items: 0,
+            repaired: 0,
+            too_deep: 0,
+            attributes_cut: 0,
+        }
     }
 
     pub fn layout(&self) -> &'l Layout {
-        self.layout
+        self.cx.layout
     }
 
     /// An empty attribute list with the bound of the settings.
     pub fn attributes<'a>(&self) -> Attributes<'a> {
-        Attributes::new(self.layout.settings().attributes_max)
+        Attributes::new(self.cx.layout.settings().attributes_max)
     }
 
     /// Registers a resource; the same content gives the same reference. Call it for resources that
     /// have items only: each gives a row of `resources` and an entry for the ledger.
     pub fn resource(&mut self, resource: &ResourceInput<'_>) -> ResourceRef {
-        todo!()
+        ResourceRef(self.resources.put(&mut self.cx, resource))
     }
 
     pub fn scope(&mut self, scope: &ScopeInput<'_>) -> ScopeRef {
-        todo!()
+        let scope = Scope::new(&mut self.cx, scope);
+        if self.scopes.last() != Some(&scope) {
+            self.scopes.push(scope);
+        }
+        ScopeRef(self.scopes.len() as u32 - 1)
     }
 
     /// Whether [`super::BuildSettings::items_max`] is reached: the caller refuses what comes now.
     pub fn is_full(&self) -> bool {
-        todo!()
+        self.items >= self.cx.layout.settings().items_max
     }
 
     pub fn span(&mut self, resource: ResourceRef, scope: ScopeRef, span: &SpanInput<'_>) {
-        todo!()
+        let cx = &mut self.cx;
+        let rows = self.spans.get_or_insert_with(|| Box::new(SpanRows::new(cx)));
+        let resource = self.resources.get(resource.0);
+        resource.sender.accepted += 1;
+        let flags = rows.put(cx, resource, &self.scopes[scope.0 as usize], span);
+        self.note(flags);
     }
 
     pub fn log(&mut self, resource: ResourceRef, scope: ScopeRef, record: &LogInput<'_>) {
-        todo!()
+        let cx = &mut self.cx;
+        let rows = self.logs.get_or_insert_with(|| Box::new(LogRows::new(cx)));
+        let resource = self.resources.get(resource.0);
+        resource.sender.accepted += 1;
+        let flags = rows.put(cx, resource, &self.scopes[scope.0 as usize], record);
+        self.note(flags);
     }
 
     pub fn metric(&mut self, resource: ResourceRef, scope: ScopeRef, metric: &MetricInput<'_>) -> MetricRef {
-        todo!()
+        let owner = (resource.0, &*self.resources.get(resource.0));
+        let scope = self.scopes[scope.0 as usize];
+        self.metrics.push(Metric::new(&mut self.cx, &mut self.series.canonical, owner, scope, metric));
+        MetricRef(self.metrics.len() as u32 - 1)
     }
 
     pub fn point(&mut self, metric: MetricRef, point: &PointInput<'_>) {
-        todo!()
+        let metric = &self.metrics[metric.0 as usize];
+        let resource = self.resources.get(metric.resource);
+        let (series, odd) = self.series.put(&mut self.cx, resource, metric, point);
+        resource.sender.accepted += 1;
+        if let Some(lost) = metric.drop_counter.and_then(|counter| counter.lost(point)) {
+            match metric.temporality() {
+                Some(Temporality::Delta) => {
+                    resource.sender.dropped_by_sender = resource.sender.dropped_by_sender.saturating_add(lost);
+                }
+                Some(Temporality::Cumulative) => {
+                    resource.sender.drop_counters.push(DropCounter { series, cumulative: lost });
+                }
+                None => {}
+            }
+        }
+        let names = (metric.name, resource.service);
+        let rows = self.points.get_or_insert_default();
+        let flags = rows.put(&mut self.cx, names, series, point, odd);
+        self.note(flags);
     }
 
     /// Counts items of a resource that could not be taken.
     pub fn refuse(&mut self, resource: ResourceRef, items: u64) {
-        todo!()
+        self.resources.get(resource.0).sender.refused += items;
     }
 
-    /// What a sender should hear although everything was taken, e.g. how much text was repaired.
+    /// What a sender should hear although everything was taken.
     pub fn warnings(&self) -> Vec<String> {
-        todo!()
+        let said = [
+            (self.repaired, "with text that is not UTF-8 (repaired with U+FFFD)"),
+            (self.too_deep, "with a value nested deeper than 64 levels (cut there)"),
+            (self.attributes_cut, "with more attributes than are kept (the rest counted as dropped)"),
+        ];
+        let told = said.iter().filter(|(items, _)| *items > 0);
+        told.map(|(items, what)| format!("{items} {} {what}", if *items == 1 { "item" } else { "items" })).collect()
     }
 
-    pub fn finish(self) -> Batches {
-        todo!()
+    /// The batches: tables that got rows, and what came from whom.
+    pub fn finish(self) -> Result<Batches, BuildError> {
+        let Self { mut cx, resources, spans, logs, points, series, .. } = self;
+        let texts = std::mem::replace(&mut cx.pool, super::pool::TextPool::new(0)).finish()?;
+        let mut tables = Vec::new();
+        tables.extend(spans.map(|rows| rows.finish(&cx, &texts)).transpose()?.flatten());
+        tables.extend(logs.map(|rows| rows.finish(&cx, &texts)).transpose()?.flatten());
+        tables.extend(points.map(|rows| rows.finish(&cx, &texts)).transpose()?.flatten());
+        tables.extend(series.finish(&cx, &texts)?);
+        let (rows, senders) = resources.finish(&cx, &texts)?;
+        tables.extend(rows);
+        Ok(Batches { tables, senders })
+    }
+
+    #[inline]
+    fn note(&mut self, flags: RowFlags) {
+        self.items += 1;
+        if flags.is_empty() {
+            return;
+        }
+        self.repaired += u64::from(flags.contains(RowFlags::INVALID_UTF8));
+        self.too_deep += u64::from(flags.contains(RowFlags::TOO_DEEP));
+        self.attributes_cut += u64::from(flags.contains(RowFlags::ATTRIBUTES_CUT));
     }
 }

@@ -1,0 +1,296 @@
+//! Columns under construction: written row by row, where rows that have nothing cost nothing until
+//! the column is closed.
+
+use super::pool::{Text, Texts};
+use arrow::array::{
+    ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, BooleanBufferBuilder, FixedSizeBinaryArray, ListArray,
+    PrimitiveArray, new_null_array,
+};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, FieldRef};
+use arrow::error::ArrowError;
+use std::sync::Arc;
+
+/// Which rows have a value; rows are named in ascending order.
+#[derive(Debug)]
+struct Validity {
+    bits: BooleanBufferBuilder,
+}
+
+impl Validity {
+    fn new() -> Self {
+        Self { bits: BooleanBufferBuilder::new(0) }
+    }
+
+    fn set(&mut self, row: usize) {
+        self.bits.append_n(row - self.bits.len(), false);
+        self.bits.append(true);
+    }
+
+    fn finish(mut self, rows: usize) -> Option<NullBuffer> {
+        self.bits.append_n(rows - self.bits.len(), false);
+        Some(NullBuffer::new(self.bits.finish())).filter(|nulls| nulls.null_count() > 0)
+    }
+}
+
+/// Texts, null where not set.
+#[derive(Debug, Default)]
+pub(super) struct TextColumn {
+    handles: Vec<u32>,
+}
+
+impl TextColumn {
+    /// Sets a row, which comes after all rows set before.
+    #[inline]
+    pub(super) fn set(&mut self, row: usize, text: Text) {
+        if self.handles.len() < row {
+            self.handles.resize(row, Text::NULL.0);
+        }
+        self.handles.push(text.0);
+    }
+
+    #[inline]
+    pub(super) fn set_unless_null(&mut self, row: usize, text: Text) {
+        if text != Text::NULL {
+            self.set(row, text);
+        }
+    }
+
+    pub(super) fn has(&self, row: usize) -> bool {
+        self.handles.len() > row
+    }
+
+    pub(super) fn finish(self, texts: &Texts, rows: usize) -> Result<ArrayRef, ArrowError> {
+        texts.column(self.handles, rows)
+    }
+
+    /// For columns that were set in every row.
+    pub(super) fn finish_required(self, texts: &Texts) -> Result<ArrayRef, ArrowError> {
+        texts.required_column(self.handles)
+    }
+}
+
+/// Numbers, null where not set.
+#[derive(Debug)]
+pub(super) struct NumberColumn<T: ArrowPrimitiveType> {
+    values: Vec<T::Native>,
+    valid: Validity,
+}
+
+impl<T: ArrowPrimitiveType> Default for NumberColumn<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), valid: Validity::new() }
+    }
+}
+
+impl<T: ArrowPrimitiveType> NumberColumn<T> {
+    #[inline]
+    pub(super) fn set(&mut self, row: usize, value: T::Native) {
+        if self.values.len() < row {
+            self.values.resize(row, T::Native::default());
+        }
+        self.values.push(value);
+        self.valid.set(row);
+    }
+
+    pub(super) fn set_some(&mut self, row: usize, value: Option<T::Native>) {
+        if let Some(value) = value {
+            self.set(row, value);
+        }
+    }
+
+    pub(super) fn has(&self, row: usize) -> bool {
+        self.values.len() > row
+    }
+
+    /// The array, in `data_type` where that says more than the bare type (a time zone).
+    pub(super) fn finish(mut self, data_type: &DataType, rows: usize) -> ArrayRef {
+        if self.values.is_empty() {
+            return new_null_array(data_type, rows);
+        }
+        self.values.resize(rows, T::Native::default());
+        let array = PrimitiveArray::<T>::new(ScalarBuffer::from(self.values), self.valid.finish(rows));
+        Arc::new(array.with_data_type(data_type.clone()))
+    }
+}
+
+/// Numbers in every row.
+pub(super) fn required_numbers<T: ArrowPrimitiveType>(values: Vec<T::Native>, data_type: &DataType) -> ArrayRef {
+    Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(values), None).with_data_type(data_type.clone()))
+}
+
+/// Truth values, null where not set.
+#[derive(Debug)]
+pub(super) struct BoolColumn {
+    values: BooleanBufferBuilder,
+    valid: Validity,
+}
+
+impl Default for BoolColumn {
+    fn default() -> Self {
+        Self { values: BooleanBufferBuilder::new(0), valid: Validity::new() }
+    }
+}
+
+impl BoolColumn {
+    pub(super) fn set(&mut self, row: usize, value: bool) {
+        self.values.append_n(row - self.values.len(), false);
+        self.values.append(value);
+        self.valid.set(row);
+    }
+
+    pub(super) fn has(&self, row: usize) -> bool {
+        self.values.len() > row
+    }
+
+    pub(super) fn finish(mut self, rows: usize) -> ArrayRef {
+        self.values.append_n(rows - self.values.len(), false);
+        Arc::new(BooleanArray::new(self.values.finish(), self.valid.finish(rows)))
+    }
+}
+
+/// Ids of `N` bytes, null where not set.
+#[derive(Debug)]
+pub(super) struct IdColumn<const N: usize> {
+    bytes: Vec<u8>,
+    valid: Validity,
+}
+
+impl<const N: usize> Default for IdColumn<N> {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), valid: Validity::new() }
+    }
+}
+
+impl<const N: usize> IdColumn<N> {
+    #[inline]
+    pub(super) fn set(&mut self, row: usize, id: [u8; N]) {
+        if self.bytes.len() < row * N {
+            self.bytes.resize(row * N, 0);
+        }
+        self.bytes.extend_from_slice(&id);
+        self.valid.set(row);
+    }
+
+    pub(super) fn finish(mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
+        self.bytes.resize(rows * N, 0);
+        ids::<N>(self.bytes, self.valid.finish(rows))
+    }
+}
+
+/// Ids of `N` bytes in every row.
+pub(super) fn required_ids<const N: usize>(bytes: Vec<u8>) -> Result<ArrayRef, ArrowError> {
+    ids::<N>(bytes, None)
+}
+
+fn ids<const N: usize>(bytes: Vec<u8>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+    Ok(Arc::new(FixedSizeBinaryArray::try_new(N as i32, Buffer::from_vec(bytes), nulls)?))
+}
+
+/// Where the elements of each row end. Rows without any are null.
+#[derive(Debug)]
+pub(super) struct Offsets {
+    ends: Vec<i32>,
+    valid: Validity,
+}
+
+impl Default for Offsets {
+    fn default() -> Self {
+        Self { ends: vec![0], valid: Validity::new() }
+    }
+}
+
+impl Offsets {
+    /// Row `row` has the elements from where the row before ended up to `end`.
+    #[inline]
+    pub(super) fn set(&mut self, row: usize, end: usize) {
+        self.pad(row);
+        self.ends.push(end as i32);
+        self.valid.set(row);
+    }
+
+    fn pad(&mut self, rows: usize) {
+        let last = self.last();
+        self.ends.resize(rows + 1, last as i32);
+    }
+
+    /// Where the last row ended.
+    pub(super) fn last(&self) -> usize {
+        self.ends[self.ends.len() - 1] as usize
+    }
+
+    pub(super) fn is_unused(&self) -> bool {
+        self.ends.len() == 1
+    }
+
+    pub(super) fn finish(mut self, rows: usize) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
+        self.pad(rows);
+        (OffsetBuffer::new(ScalarBuffer::from(self.ends)), self.valid.finish(rows))
+    }
+}
+
+/// Byte strings, null where not set.
+#[derive(Debug, Default)]
+pub(super) struct BinaryColumn {
+    bytes: Vec<u8>,
+    offsets: Offsets,
+}
+
+impl BinaryColumn {
+    pub(super) fn set(&mut self, row: usize, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.offsets.set(row, self.bytes.len());
+    }
+
+    pub(super) fn finish(self, rows: usize) -> Result<ArrayRef, ArrowError> {
+        if self.offsets.is_unused() {
+            return Ok(new_null_array(&DataType::Binary, rows));
+        }
+        let (offsets, nulls) = self.offsets.finish(rows);
+        Ok(Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(self.bytes), nulls)?))
+    }
+}
+
+/// Lists of numbers, null where not set.
+#[derive(Debug)]
+pub(super) struct ListColumn<T: ArrowPrimitiveType> {
+    values: Vec<T::Native>,
+    offsets: Offsets,
+}
+
+impl<T: ArrowPrimitiveType> Default for ListColumn<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), offsets: Offsets::default() }
+    }
+}
+
+impl<T: ArrowPrimitiveType> ListColumn<T> {
+    pub(super) fn set_unless_empty(&mut self, row: usize, values: &[T::Native]) {
+        if !values.is_empty() {
+            self.values.extend_from_slice(values);
+            self.offsets.set(row, self.values.len());
+        }
+    }
+
+    pub(super) fn finish(self, data_type: &DataType, rows: usize) -> Result<ArrayRef, ArrowError> {
+        let values = PrimitiveArray::<T>::new(ScalarBuffer::from(self.values), None);
+        list(data_type, self.offsets, Arc::new(values), rows)
+    }
+}
+
+/// A list column of `data_type` from its elements.
+pub(super) fn list(data_type: &DataType, offsets: Offsets, elements: ArrayRef, rows: usize) -> Result<ArrayRef, ArrowError> {
+    if offsets.is_unused() {
+        return Ok(new_null_array(data_type, rows));
+    }
+    let (offsets, nulls) = offsets.finish(rows);
+    Ok(Arc::new(ListArray::try_new(element_field(data_type)?, offsets, elements, nulls)?))
+}
+
+/// The element field of a list or map type.
+pub(super) fn element_field(data_type: &DataType) -> Result<FieldRef, ArrowError> {
+    match data_type {
+        DataType::List(field) | DataType::Map(field, _) => Ok(field.clone()),
+        other => Err(ArrowError::SchemaError(format!("{other} is no list"))),
+    }
+}
