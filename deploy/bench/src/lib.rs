@@ -19,6 +19,7 @@ mod workload;
 pub use report::{Goal, Report, Row, Verdict};
 
 use anyhow::Result;
+use model::{Clock, SystemClock};
 use std::path::PathBuf;
 use std::sync::Arc;
 use workload::{Signal, Workload};
@@ -48,13 +49,14 @@ pub struct Settings {
     pub progress: bool,
 }
 
-/// Measures, and says what came out. `now` (Unix nanoseconds) dates the generated workload. The data
-/// directory is a temporary one and is removed.
+/// Measures, and says what came out. The data directory is a temporary one and is removed.
 ///
 /// # Errors
 /// When the server does not start, refuses what it must take, or answers incompletely; a missed goal is a
 /// row of the report and no error.
-pub async fn run(settings: Settings, now: u64) -> Result<Report> {
+pub async fn run(settings: Settings) -> Result<Report> {
+    // Generated telemetry bears today's times, as a sender's would.
+    let now = SystemClock::new().now().0 as u64;
     let spans = Arc::new(match &settings.data {
         Some(path) => Workload::open(path)?,
         None => generate::workload(Signal::Spans, (generate::SPANS as f64 * settings.scale) as u64, now),
