@@ -16,10 +16,11 @@ mod value;
 
 use crate::{DecodeError, Decoded, Refusals};
 use field::{Field, Unreadable, fields};
+use metrics::Data;
 use model::{Signal, UnixNanos};
 use tables::build::{
-    Attributes, Layout, LogInput, PointInput, RequestBuilder, ResourceInput, ResourceRef, ScopeInput, ScopeRef,
-    SpanInput,
+    Attributes, Layout, LogInput, MetricInput, PointInput, RequestBuilder, ResourceInput, ResourceRef, ScopeInput,
+    ScopeRef, SpanInput,
 };
 use tape::{Json, Kind, Tape};
 use value::Values;
@@ -32,9 +33,9 @@ pub(crate) fn decode(
     received: UnixNanos,
 ) -> Result<Decoded, DecodeError> {
     let tape = Tape::read(body).map_err(|fault| malformed(body, fault.at, fault.what.to_owned()))?;
-    let mut walk = Walk::new(RequestBuilder::new(layout, received));
+    let mut walk = Walk::new(RequestBuilder::new(layout, received, body.len()));
     walk.request(signal, tape.root()).map_err(|wrong| malformed(body, wrong.offset, wrong.what))?;
-    Ok(walk.finish())
+    walk.finish()
 }
 
 fn malformed(body: &[u8], offset: usize, what: String) -> DecodeError {
@@ -103,18 +104,18 @@ impl<'l, 't> Walk<'l, 't> {
         }
     }
 
-    fn finish(self) -> Decoded {
-        let mut warnings = self.builder.warnings();
+    fn finish(self) -> Result<Decoded, DecodeError> {
+        let mut decoded = Decoded::from_parts(self.builder, self.refusals)?;
         if let unknown @ 1.. = self.values.unknown_names() {
-            warnings.push(format!("{unknown} enum names that the protocol does not have were taken as unspecified"));
+            let names = if unknown == 1 { "name" } else { "names" };
+            decoded.warnings.push(format!("{unknown} enum {names} unknown to the protocol (taken as unspecified)"));
         }
-        let (rejected, reasons) = self.refusals.finish();
-        Decoded { batches: self.builder.finish(), rejected, reasons, warnings }
+        Ok(decoded)
     }
 
     fn request(&mut self, signal: Signal, root: Json<'t>) -> Result<(), Unreadable> {
         if !matches!(root.kind(), Kind::Object(_)) {
-            return Err(Unreadable { offset: root.offset(), within: String::new(), what: "expected an object".into() });
+            return Err(Unreadable::new(root, "expected an object".into()));
         }
         let levels = Levels::of(signal);
         let [groups] = fields(root, [levels.groups])?;
@@ -170,7 +171,7 @@ impl<'l, 't> Walk<'l, 't> {
     }
 
     fn span(&mut self, resource: ResourceRef, scope: ScopeRef, message: Json<'t>, place: Place<'_>) {
-        if self.is_full(resource, 1, place) {
+        if self.is_full(resource, || place.path()) {
             return;
         }
         match traces::span(&mut self.values, message, &mut self.span) {
@@ -180,7 +181,7 @@ impl<'l, 't> Walk<'l, 't> {
     }
 
     fn record(&mut self, resource: ResourceRef, scope: ScopeRef, message: Json<'t>, place: Place<'_>) {
-        if self.is_full(resource, 1, place) {
+        if self.is_full(resource, || place.path()) {
             return;
         }
         match logs::record(&mut self.values, message, &mut self.record) {
@@ -189,42 +190,54 @@ impl<'l, 't> Walk<'l, 't> {
         }
     }
 
-    /// A metric that cannot be read loses its points, as far as they can be counted.
+    /// A metric that cannot be read loses its points; where they cannot be counted, it counts as one.
     fn metric(&mut self, resource: ResourceRef, scope: ScopeRef, message: Json<'t>, place: Place<'_>) {
-        let data = match metrics::Data::of(message) {
+        let data = match Data::of(message) {
             Ok(Some(data)) => data,
             Ok(None) => return,
             Err(wrong) => return self.refuse(resource, 1, || place.path(), wrong),
         };
-        let points = match data.points() {
-            Ok(points) => points,
+        let count = match data.points() {
+            Ok(points) => points.count() as u64,
             Err(wrong) => return self.refuse(resource, 1, || place.path(), wrong),
         };
-        let mut points = points.enumerate().peekable();
-        if points.peek().is_none() {
-            return;
+        match data.metric(&mut self.values, message) {
+            Ok(_) if count == 0 => {}
+            Ok(metric) => self.points(resource, scope, (&metric, &data), place),
+            Err(wrong) => self.refuse(resource, count.max(1), || place.path(), wrong),
         }
-        let metric = match data.metric(&mut self.values, message) {
-            Ok(metric) => self.builder.metric(resource, scope, &metric),
-            Err(wrong) => return self.refuse(resource, points.count() as u64, || place.path(), wrong),
-        };
-        for (i, point) in points {
+    }
+
+    fn points(
+        &mut self,
+        resource: ResourceRef,
+        scope: ScopeRef,
+        (metric, data): (&MetricInput<'t>, &Data<'t>),
+        place: Place<'_>,
+    ) {
+        let mut registered = None;
+        for (i, point) in data.points().into_iter().flatten().enumerate() {
             let path = || format!("{}.{}.dataPoints[{i}]", place.path(), data.name);
-            if self.is_full(resource, 1, place) {
+            if self.is_full(resource, path) {
                 continue;
             }
             match data.point(&mut self.values, point, &mut self.point) {
-                Ok(()) => self.builder.point(metric, &self.point),
+                Ok(()) => {
+                    let metric = *registered.get_or_insert_with(|| self.builder.metric(resource, scope, metric));
+                    self.builder.point(metric, &self.point);
+                }
                 Err(wrong) => self.refuse(resource, 1, path, wrong),
             }
         }
     }
 
-    fn is_full(&mut self, resource: ResourceRef, items: u64, place: Place<'_>) -> bool {
+    /// Refuses the item at `path` where the request has had its share.
+    fn is_full(&mut self, resource: ResourceRef, path: impl FnOnce() -> String) -> bool {
         let full = self.builder.is_full();
         if full {
-            self.builder.refuse(resource, items);
-            self.refusals.add(items, || format!("{}: more items than one request may have", place.path()));
+            let most = self.builder.layout().settings().items_max;
+            self.builder.refuse(resource, 1);
+            self.refusals.add(1, || format!("{}: more than {most} items in one request", path()));
         }
         full
     }
@@ -233,6 +246,6 @@ impl<'l, 't> Walk<'l, 't> {
         // What was odd about the values before the wrong one says nothing about the next item.
         let _ = self.values.take_flags();
         self.builder.refuse(resource, items);
-        self.refusals.add(items, || format!("{}{}: {}", path(), wrong.within, wrong.what));
+        self.refusals.add(items, || format!("{}: {}", path(), wrong.what));
     }
 }

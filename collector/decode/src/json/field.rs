@@ -15,15 +15,21 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 pub(super) struct Unreadable {
     /// Byte offset in the request.
     pub(super) offset: usize,
-    /// Path within the item, e.g. `.links[0]`; empty for the item itself.
-    pub(super) within: String,
     pub(super) what: String,
+    /// `what` says by itself which part of the item is meant.
+    complete: bool,
 }
 
 impl Unreadable {
-    /// The same, seen from the message that holds it.
-    pub(super) fn inside(mut self, list: &str, index: usize) -> Self {
-        self.within.insert_str(0, &format!(".{list}[{index}]"));
+    pub(super) fn new(value: Json<'_>, what: String) -> Self {
+        Self { offset: value.offset(), what, complete: false }
+    }
+
+    /// The same, seen from the message that holds it in `field`.
+    pub(super) fn inside(mut self, field: &str) -> Self {
+        if !self.complete {
+            self.what.insert_str(0, &format!("in {field}: "));
+        }
         self
     }
 }
@@ -31,7 +37,7 @@ impl Unreadable {
 /// One member that was asked for: absent where it is missing or null.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'t> {
-    name: &'static str,
+    pub(super) name: &'static str,
     pub(super) value: Option<Json<'t>>,
 }
 
@@ -44,7 +50,7 @@ pub(super) fn fields<'t, const N: usize>(
     let members = match message.kind() {
         Kind::Object(members) => members,
         Kind::Null => return Ok(found),
-        _ => return Err(unreadable(message, "expected an object".into())),
+        _ => return Err(Unreadable::new(message, "expected an object".into())),
     };
     let mut likely = 0;
     for (key, value) in members {
@@ -65,10 +71,6 @@ macro_rules! let_fields {
 }
 pub(super) use let_fields;
 
-fn unreadable(value: Json<'_>, what: String) -> Unreadable {
-    Unreadable { offset: value.offset(), within: String::new(), what }
-}
-
 impl<'t> Field<'t> {
     pub(super) fn of(name: &'static str, value: Json<'t>) -> Self {
         Self { name, value: (!value.is_null()).then_some(value) }
@@ -76,7 +78,7 @@ impl<'t> Field<'t> {
 
     fn unreadable(&self, what: &str) -> Unreadable {
         let offset = self.value.map(Json::offset).unwrap_or_default();
-        Unreadable { offset, within: String::new(), what: format!("{} is not {what}", self.name) }
+        Unreadable { offset, what: format!("{} is not {what}", self.name), complete: false }
     }
 
     /// The number or the string of a field that may be either.
@@ -150,7 +152,8 @@ impl<'t> Field<'t> {
     /// An id of `N` bytes in hex of either case; `None` where absent or empty. `noun` is what senders call it.
     pub(super) fn id<const N: usize>(&self, noun: &str) -> Result<Option<[u8; N]>, Unreadable> {
         let digits = self.text()?;
-        let refusal = |what: String| Err(self.value.map_or_else(|| self.unreadable("an id"), |v| unreadable(v, what)));
+        let offset = self.value.map(Json::offset).unwrap_or_default();
+        let refusal = |what: String| Err(Unreadable { offset, what, complete: true });
         let mut id = [0; N];
         match hex::decode_to_slice(digits, &mut id) {
             _ if digits.is_empty() => Ok(None),

@@ -2,7 +2,7 @@
 
 use super::field::{Unreadable, let_fields};
 use super::tape::Json;
-use super::value::{Values, reused};
+use super::value::Values;
 use tables::build::LogInput;
 
 const SEVERITIES: &[(&str, i32)] = &[
@@ -41,23 +41,18 @@ pub(super) fn record<'t>(values: &mut Values, message: Json<'t>, record: &mut Lo
         dropped_attributes_count: "droppedAttributesCount", flags: "flags", trace_id: "traceId",
         span_id: "spanId", event_name: "eventName",
     }
-    let mut list = reused(&mut record.attributes);
-    let trace_id = trace_id.id("trace id")?;
-    let span_id = span_id.id("span id")?;
-    values.attributes_into(attributes, &mut list)?;
-    *record = LogInput {
-        time: time.u64()?,
-        observed_time: observed_time.u64()?,
-        severity: values.enumerated(severity, SEVERITIES)?,
-        severity_text: severity_text.text()?,
-        body: values.value(body)?,
-        event_name: event_name.text()?,
-        trace_id,
-        span_id,
-        trace_flags: flags.u32()?,
-        attributes: list,
-        dropped_attributes_count: dropped_attributes_count.u32()?,
-        flags: values.take_flags(),
-    };
+    record.clear();
+    record.time = time.u64()?;
+    record.observed_time = observed_time.u64()?;
+    record.severity = values.enumerated(severity, SEVERITIES)?;
+    record.severity_text = severity_text.text()?;
+    record.body = values.value(body).map_err(|wrong| wrong.inside("body"))?;
+    values.attributes_into(attributes, &mut record.attributes)?;
+    record.dropped_attributes_count = dropped_attributes_count.u32()?;
+    record.trace_flags = flags.u32()?;
+    record.trace_id = trace_id.id("trace id")?;
+    record.span_id = span_id.id("span id")?;
+    record.event_name = event_name.text()?;
+    record.flags = values.take_flags();
     Ok(())
 }

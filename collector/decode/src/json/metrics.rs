@@ -2,7 +2,7 @@
 
 use super::field::{Field, Unreadable, fields, last_sent, let_fields};
 use super::tape::Json;
-use super::value::{Values, reused};
+use super::value::Values;
 use tables::build::{ExemplarInput, MetricInput, MetricKind, Number, PointInput};
 
 const TEMPORALITIES: &[(&str, i32)] = &[
@@ -50,8 +50,11 @@ impl<'t> Data<'t> {
             description: description.text()?,
             unit: unit.text()?,
             kind: self.kind,
-            temporality: values.enumerated(self.temporality, TEMPORALITIES)?,
-            monotonic: self.monotonic.bool()?,
+            temporality: match self.kind {
+                MetricKind::Gauge | MetricKind::Summary => 0,
+                _ => values.enumerated(self.temporality, TEMPORALITIES)?,
+            },
+            monotonic: self.kind == MetricKind::Sum && self.monotonic.bool()?,
             metadata: values.attributes(metadata)?,
             flags: values.take_flags(),
         })
@@ -68,15 +71,11 @@ impl<'t> Data<'t> {
             attributes: "attributes", start_time: "startTimeUnixNano", time: "timeUnixNano",
             exemplars: "exemplars", flags: "flags",
         }
-        let mut list = reused(&mut point.attributes);
-        values.attributes_into(attributes, &mut list)?;
-        *point = PointInput {
-            start_time: start_time.u64()?,
-            time: time.u64()?,
-            attributes: list,
-            point_flags: flags.u32()?,
-            ..PointInput::default()
-        };
+        point.clear();
+        values.attributes_into(attributes, &mut point.attributes)?;
+        point.start_time = start_time.u64()?;
+        point.time = time.u64()?;
+        point.point_flags = flags.u32()?;
         match self.kind {
             MetricKind::Gauge | MetricKind::Sum => number_point(message, point)?,
             MetricKind::Histogram => histogram_point(message, point)?,
@@ -84,7 +83,7 @@ impl<'t> Data<'t> {
             MetricKind::Summary => summary_point(values, message, point)?,
         }
         if self.kind != MetricKind::Summary {
-            point.exemplars = values.messages(exemplars, "exemplars", exemplar)?;
+            values.messages_into(exemplars, &mut point.exemplars, exemplar)?;
         }
         point.flags = values.take_flags();
         Ok(())
@@ -146,11 +145,10 @@ fn summary_point(values: &mut Values, message: Json<'_>, point: &mut PointInput<
     let [count, sum, quantiles] = fields(message, ["count", "sum", "quantileValues"])?;
     point.count = Some(count.u64()?);
     point.sum = Some(sum.double()?);
-    point.quantiles = values.messages(quantiles, "quantileValues", |_, message| {
+    values.messages_into(quantiles, &mut point.quantiles, |_, message| {
         let [quantile, value] = fields(message, ["quantile", "value"])?;
         Ok((quantile.double()?, value.double()?))
-    })?;
-    Ok(())
+    })
 }
 
 fn exemplar<'t>(values: &mut Values, message: Json<'t>) -> Result<ExemplarInput<'t>, Unreadable> {
@@ -161,8 +159,8 @@ fn exemplar<'t>(values: &mut Values, message: Json<'t>) -> Result<ExemplarInput<
     Ok(ExemplarInput {
         time: time.u64()?,
         value: number(as_double, as_int)?,
-        trace_id: trace_id.id("trace id")?,
-        span_id: span_id.id("span id")?,
+        span_id: span_id.id("span id of an exemplar")?,
+        trace_id: trace_id.id("trace id of an exemplar")?,
         attributes: values.attributes(attributes)?,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::field::{Unreadable, fields, let_fields};
 use super::tape::Json;
-use super::value::{Values, reused};
+use super::value::Values;
 use tables::build::{EventInput, LinkInput, SpanInput};
 
 const KINDS: &[(&str, i32)] = &[
@@ -25,38 +25,28 @@ pub(super) fn span<'t>(values: &mut Values, message: Json<'t>, span: &mut SpanIn
         dropped_events_count: "droppedEventsCount", links: "links", dropped_links_count: "droppedLinksCount",
         status: "status",
     }
-    let mut list = reused(&mut span.attributes);
-    let trace_id = trace_id.id("trace id")?.unwrap_or_default();
-    let span_id = span_id.id("span id")?.unwrap_or_default();
-    let parent_span_id = parent_span_id.id("parent span id")?.unwrap_or_default();
-    values.attributes_into(attributes, &mut list)?;
-    let (status, status_message) = match status.value {
-        Some(status) => {
-            let [message, code] = fields(status, ["message", "code"])?;
-            (values.enumerated(code, STATUS_CODES)?, message.text()?)
-        }
-        None => (0, &b""[..]),
-    };
-    *span = SpanInput {
-        trace_id,
-        span_id,
-        parent_span_id,
-        trace_state: trace_state.text()?,
-        trace_flags: flags.u32()?,
-        name: name.text()?,
-        kind: values.enumerated(kind, KINDS)?,
-        start: start.u64()?,
-        end: end.u64()?,
-        attributes: list,
-        dropped_attributes_count: dropped_attributes_count.u32()?,
-        events: values.messages(events, "events", event)?,
-        dropped_events_count: dropped_events_count.u32()?,
-        links: values.messages(links, "links", link)?,
-        dropped_links_count: dropped_links_count.u32()?,
-        status,
-        status_message,
-        flags: values.take_flags(),
-    };
+    span.clear();
+    span.trace_id = trace_id.id("trace id")?.unwrap_or_default();
+    span.span_id = span_id.id("span id")?.unwrap_or_default();
+    span.trace_state = trace_state.text()?;
+    span.parent_span_id = parent_span_id.id("parent span id")?.unwrap_or_default();
+    span.trace_flags = flags.u32()?;
+    span.name = name.text()?;
+    span.kind = values.enumerated(kind, KINDS)?;
+    span.start = start.u64()?;
+    span.end = end.u64()?;
+    values.attributes_into(attributes, &mut span.attributes)?;
+    span.dropped_attributes_count = dropped_attributes_count.u32()?;
+    values.messages_into(events, &mut span.events, event)?;
+    span.dropped_events_count = dropped_events_count.u32()?;
+    values.messages_into(links, &mut span.links, link)?;
+    span.dropped_links_count = dropped_links_count.u32()?;
+    if let Some(status) = status.value {
+        let [message, code] = fields(status, ["message", "code"])?;
+        span.status_message = message.text()?;
+        span.status = values.enumerated(code, STATUS_CODES)?;
+    }
+    span.flags = values.take_flags();
     Ok(())
 }
 
@@ -77,8 +67,8 @@ fn link<'t>(values: &mut Values, message: Json<'t>) -> Result<LinkInput<'t>, Unr
         dropped_attributes_count: "droppedAttributesCount", flags: "flags",
     }
     Ok(LinkInput {
-        trace_id: trace_id.id("trace id")?.unwrap_or_default(),
-        span_id: span_id.id("span id")?.unwrap_or_default(),
+        trace_id: trace_id.id("trace id of a link")?.unwrap_or_default(),
+        span_id: span_id.id("span id of a link")?.unwrap_or_default(),
         trace_state: trace_state.text()?,
         trace_flags: flags.u32()?,
         attributes: values.attributes(attributes)?,

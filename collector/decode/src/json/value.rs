@@ -67,15 +67,17 @@ impl Values {
         Ok(known.unwrap_or_default())
     }
 
-    /// The messages of a repeated field, each read by `read`; `list` names the field in refusals.
-    pub(super) fn messages<'t, T>(
+    /// The messages of a repeated field, each read by `read`, appended.
+    pub(super) fn messages_into<'t, T>(
         &mut self,
         field: Field<'t>,
-        list: &str,
+        list: &mut Vec<T>,
         read: impl Fn(&mut Self, Json<'t>) -> Result<T, Unreadable>,
-    ) -> Result<Vec<T>, Unreadable> {
-        let messages = field.list()?.enumerate();
-        messages.map(|(i, message)| read(self, message).map_err(|e| e.inside(list, i))).collect()
+    ) -> Result<(), Unreadable> {
+        for message in field.list()? {
+            list.push(read(self, message).map_err(|wrong| wrong.inside(field.name))?);
+        }
+        Ok(())
     }
 
     /// An attribute list into one of its own.
@@ -92,10 +94,15 @@ impl Values {
         attributes: &mut Attributes<'t>,
     ) -> Result<(), Unreadable> {
         for attribute in list.list()? {
-            let [key, value] = fields(attribute, ["key", "value"])?;
-            attributes.push(key.text()?, self.value(value)?);
+            let (key, value) = self.attribute(attribute).map_err(|wrong| wrong.inside(list.name))?;
+            attributes.push(key, value);
         }
         Ok(())
+    }
+
+    fn attribute<'t>(&mut self, attribute: Json<'t>) -> Result<(&'t [u8], Value<'t>), Unreadable> {
+        let [key, value] = fields(attribute, ["key", "value"])?;
+        Ok((key.text()?, self.value(value)?))
     }
 
     /// One value; what is absent or has no content is [`Value::Empty`].
@@ -121,13 +128,6 @@ impl Values {
         let text = self.text.take();
         written.map(|()| Value::Text(ty, text))
     }
-}
-
-/// The list with its memory but without its attributes.
-pub(super) fn reused<'t>(attributes: &mut Attributes<'t>) -> Attributes<'t> {
-    let mut reused = std::mem::take(attributes);
-    reused.clear();
-    reused
 }
 
 /// Which member of the oneof is set: the last one sent.

@@ -1,0 +1,28 @@
+//! OTLP/JSON as a whole: syntax, mapping, equality with protobuf, hostile input.
+
+mod damage;
+mod dice;
+mod equality;
+mod examples;
+mod hostile;
+mod mapping;
+mod messages;
+mod rows;
+mod syntax;
+mod writer;
+
+use bytes::Bytes;
+use decode::{DecodeError, Decoded, Encoding, decode};
+use model::{Signal, UnixNanos};
+use tables::PromotedSet;
+use tables::build::{BuildSettings, Layout};
+
+const RECEIVED: UnixNanos = UnixNanos(1_700_000_000_500_000_000);
+
+fn layout() -> Layout {
+    Layout::new(BuildSettings::new(PromotedSet::default_with(&["order.id".into()]), &[]))
+}
+
+fn read(signal: Signal, body: impl Into<Vec<u8>>) -> Result<Decoded, DecodeError> {
+    decode(&layout(), signal, Encoding::Json, &Bytes::from(body.into()), RECEIVED)
+}
