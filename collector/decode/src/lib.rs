@@ -62,7 +62,7 @@ impl From<BuildError> for DecodeError {
 
 impl Decoded {
     /// Closes a request: its rows, and what was refused of it.
-    pub(crate) fn from_parts(builder: RequestBuilder<'_>, refusals: Refusals) -> Result<Self, DecodeError> {
+    pub(crate) fn from_parts(builder: RequestBuilder<'_>, refusals: Refusals) -> Result<Self, BuildError> {
         let warnings = builder.warnings();
         let (rejected, reasons) = refusals.finish();
         Ok(Self { batches: builder.finish()?, rejected, reasons, warnings })

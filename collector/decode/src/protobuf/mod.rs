@@ -16,17 +16,27 @@ use envelope::{Output, walk};
 use logs::LogRecords;
 use metrics::Metrics;
 use model::{Signal, UnixNanos};
-use tables::build::{Layout, RequestBuilder};
+use tables::build::{BuildError, Layout, RequestBuilder, TextCheck};
 use traces::Spans;
 
-/// Decodes an `ExportTraceServiceRequest` or its like.
+/// Decodes an `ExportTraceServiceRequest` or its like. Text is taken for UTF-8 at first; the rare
+/// request in which some is not is read a second time, with care.
 pub(crate) fn decode(layout: &Layout, signal: Signal, body: &[u8], received: UnixNanos) -> Result<Decoded, DecodeError> {
-    let builder = RequestBuilder::new(layout, received, body.len());
-    let mut out = Output { builder, refusals: Refusals::default() };
+    let attempt = |check| {
+        let builder = RequestBuilder::with_check(layout, received, body.len(), check);
+        read(Output { builder, refusals: Refusals::default() }, signal, body)
+    };
+    match attempt(TextCheck::AtOnce)? {
+        Err(BuildError::NotUtf8(_)) => Ok(attempt(TextCheck::Each)??),
+        read => Ok(read?),
+    }
+}
+
+fn read(mut out: Output<'_>, signal: Signal, body: &[u8]) -> Result<Result<Decoded, BuildError>, DecodeError> {
     match signal {
         Signal::Traces => walk(body, &mut Spans::new(&out), &mut out)?,
         Signal::Logs => walk(body, &mut LogRecords::new(&out), &mut out)?,
         Signal::Metrics => walk(body, &mut Metrics::new(&out), &mut out)?,
     }
-    Decoded::from_parts(out.builder, out.refusals)
+    Ok(Decoded::from_parts(out.builder, out.refusals))
 }

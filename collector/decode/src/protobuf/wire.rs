@@ -145,7 +145,7 @@ impl<'b> Fields<'b> {
     }
 
     /// The next field's number and content, `None` at the end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<(u32, Field<'b>)>, Broken> {
         while !self.rest.is_empty() {
             let (number, wire_type) = self.tag()?;
@@ -166,7 +166,7 @@ impl<'b> Fields<'b> {
         Ok(None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn tag(&mut self) -> Result<(u32, u8), Broken> {
         let tag = varint(&mut self.rest)?;
         let number = tag >> 3;
@@ -176,7 +176,7 @@ impl<'b> Fields<'b> {
         Ok((number as u32, (tag & 7) as u8))
     }
 
-    #[inline]
+    #[inline(always)]
     fn length_delimited(&mut self) -> Result<&'b [u8], Broken> {
         let len = varint(&mut self.rest)?;
         if len > self.rest.len() as u64 {
@@ -187,13 +187,14 @@ impl<'b> Fields<'b> {
         Ok(bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Broken> {
         let (bytes, rest) = self.rest.split_first_chunk::<N>().ok_or(Broken::FixedCut)?;
         self.rest = rest;
         Ok(*bytes)
     }
 
+    #[cold]
     fn skip_group(&mut self, number: u32) -> Result<(), Broken> {
         let mut open = vec![number];
         while let Some(innermost) = open.last() {
@@ -215,7 +216,7 @@ impl<'b> Fields<'b> {
 }
 
 /// Reads a varint off the front.
-#[inline]
+#[inline(always)]
 fn varint(rest: &mut &[u8]) -> Result<u64, Broken> {
     match **rest {
         [low, ref tail @ ..] if low < 0x80 => {
@@ -230,6 +231,7 @@ fn varint(rest: &mut &[u8]) -> Result<u64, Broken> {
     }
 }
 
+#[cold]
 fn long_varint(rest: &mut &[u8]) -> Result<u64, Broken> {
     let mut value = 0u64;
     for (at, byte) in rest.iter().enumerate().take(10) {

@@ -3,34 +3,43 @@
 
 use super::pool::{Text, Texts};
 use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, BooleanBufferBuilder, FixedSizeBinaryArray, ListArray,
+    ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray,
     PrimitiveArray, new_null_array,
 };
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef};
 use arrow::error::ArrowError;
 use std::sync::Arc;
 
-/// Which rows have a value; rows are named in ascending order.
-#[derive(Debug)]
+/// Which rows have a value: one bit per row, rows beyond the last word have none.
+#[derive(Debug, Default)]
 struct Validity {
-    bits: BooleanBufferBuilder,
+    words: Vec<u64>,
+    count: usize,
 }
 
 impl Validity {
-    fn new() -> Self {
-        Self { bits: BooleanBufferBuilder::new(0) }
-    }
-
+    #[inline]
     fn set(&mut self, row: usize) {
-        self.bits.append_n(row - self.bits.len(), false);
-        self.bits.append(true);
+        let word = row / 64;
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (row % 64);
+        self.count += 1;
     }
 
-    fn finish(mut self, rows: usize) -> Option<NullBuffer> {
-        self.bits.append_n(rows - self.bits.len(), false);
-        Some(NullBuffer::new(self.bits.finish())).filter(|nulls| nulls.null_count() > 0)
+    fn finish(self, rows: usize) -> Option<NullBuffer> {
+        if self.count == rows {
+            return None;
+        }
+        Some(NullBuffer::new(bits(self.words, rows)))
     }
+}
+
+fn bits(mut words: Vec<u64>, rows: usize) -> BooleanBuffer {
+    words.resize(rows.div_ceil(64), 0);
+    BooleanBuffer::new(Buffer::from_vec(words), 0, rows)
 }
 
 /// Texts, null where not set.
@@ -79,7 +88,7 @@ pub(super) struct NumberColumn<T: ArrowPrimitiveType> {
 
 impl<T: ArrowPrimitiveType> Default for NumberColumn<T> {
     fn default() -> Self {
-        Self { values: Vec::new(), valid: Validity::new() }
+        Self { values: Vec::new(), valid: Validity::default() }
     }
 }
 
@@ -120,32 +129,28 @@ pub(super) fn required_numbers<T: ArrowPrimitiveType>(values: Vec<T::Native>, da
 }
 
 /// Truth values, null where not set.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct BoolColumn {
-    values: BooleanBufferBuilder,
+    values: Validity,
     valid: Validity,
-}
-
-impl Default for BoolColumn {
-    fn default() -> Self {
-        Self { values: BooleanBufferBuilder::new(0), valid: Validity::new() }
-    }
+    rows: usize,
 }
 
 impl BoolColumn {
     pub(super) fn set(&mut self, row: usize, value: bool) {
-        self.values.append_n(row - self.values.len(), false);
-        self.values.append(value);
+        if value {
+            self.values.set(row);
+        }
         self.valid.set(row);
+        self.rows = row + 1;
     }
 
     pub(super) fn has(&self, row: usize) -> bool {
-        self.values.len() > row
+        self.rows > row
     }
 
-    pub(super) fn finish(mut self, rows: usize) -> ArrayRef {
-        self.values.append_n(rows - self.values.len(), false);
-        Arc::new(BooleanArray::new(self.values.finish(), self.valid.finish(rows)))
+    pub(super) fn finish(self, rows: usize) -> ArrayRef {
+        Arc::new(BooleanArray::new(bits(self.values.words, rows), self.valid.finish(rows)))
     }
 }
 
@@ -158,7 +163,7 @@ pub(super) struct IdColumn<const N: usize> {
 
 impl<const N: usize> Default for IdColumn<N> {
     fn default() -> Self {
-        Self { bytes: Vec::new(), valid: Validity::new() }
+        Self { bytes: Vec::new(), valid: Validity::default() }
     }
 }
 
@@ -196,7 +201,7 @@ pub(super) struct Offsets {
 
 impl Default for Offsets {
     fn default() -> Self {
-        Self { ends: vec![0], valid: Validity::new() }
+        Self { ends: vec![0], valid: Validity::default() }
     }
 }
 
@@ -209,9 +214,12 @@ impl Offsets {
         self.valid.set(row);
     }
 
+    #[inline]
     fn pad(&mut self, rows: usize) {
-        let last = self.last();
-        self.ends.resize(rows + 1, last as i32);
+        if self.ends.len() <= rows {
+            let last = self.last();
+            self.ends.resize(rows + 1, last as i32);
+        }
     }
 
     /// Where the last row ended.

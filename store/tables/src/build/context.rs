@@ -21,11 +21,11 @@ pub(super) struct Context<'l> {
 }
 
 impl<'l> Context<'l> {
-    pub(super) fn new(layout: &'l Layout, received: UnixNanos, bytes_expected: usize) -> Self {
+    pub(super) fn new(layout: &'l Layout, received: UnixNanos, pool: TextPool) -> Self {
         Self {
             layout,
             received,
-            pool: TextPool::new(bytes_expected),
+            pool,
             keys: Keys::new(),
             uses: Vec::new(),
             scratch: String::new(),

@@ -29,15 +29,6 @@ impl Canonical {
         self.bytes.extend_from_slice(part);
     }
 
-    /// A part that `write` appends.
-    pub(super) fn part_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
-        write(&mut self.bytes);
-        let len = (self.bytes.len() - start - 4) as u32;
-        self.bytes[start..start + 4].copy_from_slice(&len.to_le_bytes());
-    }
-
     /// Attributes as sent, in the order sent.
     pub(super) fn attributes(&mut self, attributes: &[Attribute<'_>]) {
         self.number(attributes.len() as u64);

@@ -20,6 +20,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    #[inline]
     pub fn attr_type(&self) -> AttrType {
         match self {
             Self::String(_) => AttrType::String,
@@ -58,6 +59,7 @@ impl<'a> Attributes<'a> {
         Self { items: Vec::new(), max, beyond: 0 }
     }
 
+    #[inline]
     pub fn push(&mut self, key: &'a [u8], value: Value<'a>) {
         if self.items.len() < self.max {
             self.items.push(Attribute { key, value });
@@ -66,15 +68,18 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    #[inline]
     pub fn items(&self) -> &[Attribute<'a>] {
         &self.items
     }
 
     /// How many came beyond the bound.
+    #[inline]
     pub fn beyond(&self) -> u64 {
         self.beyond
     }
 
+    #[inline]
     pub fn clear(&mut self) {
         self.items.clear();
         self.beyond = 0;
@@ -129,12 +134,17 @@ pub struct SpanInput<'a> {
 
 impl SpanInput<'_> {
     /// As new, but with the allocations of its lists.
+    #[inline]
     pub fn clear(&mut self) {
-        let Self { mut attributes, mut events, mut links, .. } = std::mem::take(self);
-        attributes.clear();
-        events.clear();
-        links.clear();
-        *self = Self { attributes, events, links, ..Self::default() };
+        self.attributes.clear();
+        self.events.clear();
+        self.links.clear();
+        *self = Self {
+            attributes: std::mem::take(&mut self.attributes),
+            events: std::mem::take(&mut self.events),
+            links: std::mem::take(&mut self.links),
+            ..Self::default()
+        };
     }
 }
 

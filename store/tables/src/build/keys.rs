@@ -92,8 +92,7 @@ impl Keys {
     fn find_or_add(&mut self, raw: &[u8], pool: &mut TextPool, layout: &Layout) -> u32 {
         let (name, was_repaired) = super::text::repaired(raw);
         if was_repaired {
-            // Enters the pool as sent, so that the pool notes the repair.
-            pool.intern(raw);
+            pool.note_repair();
         }
         let name = name.as_bytes();
         let hash = xxh3_64_with_seed(name, layout.seed());
@@ -103,11 +102,7 @@ impl Keys {
         let at = self.keys.len() as u32;
         let text = pool.intern(name);
         self.keys.push(Key { text, last: Text::NULL, route: layout.route(name), next: [START; 2], seen: 0 });
-        let rehash = |at: &u32| {
-            let mut bytes = Vec::new();
-            pool.copy_to(self.keys[*at as usize].text, &mut bytes);
-            xxh3_64_with_seed(&bytes, layout.seed())
-        };
+        let rehash = |at: &u32| xxh3_64_with_seed(pool.get(self.keys[*at as usize].text), layout.seed());
         self.by_text.insert_unique(hash, at, rehash);
         at
     }

@@ -31,5 +31,6 @@ pub use input::{
     ResourceInput, ScopeInput, SpanInput, Value,
 };
 pub use layout::{BuildSettings, Layout};
+pub use pool::TextCheck;
 pub use request::{BuildError, MetricRef, RequestBuilder, ResourceRef, ScopeRef};
 pub use text::{CanonicalText, bytes_text, repaired};

@@ -2,15 +2,13 @@
 //!
 //! Columns hold handles into the pool; at the end each column is gathered from it as `Utf8View`
 //! views over one shared buffer. The pool owns its bytes, so that a batch in memory keeps what its
-//! columns show and not the whole request body. Invariant: what is in the pool is UTF-8.
+//! columns show and not the whole request body. Invariant: what is in a closed pool is UTF-8.
 
-use super::text::repaired;
-use arrow::array::{ArrayRef, StringViewArray, UInt32Array, make_view, new_null_array};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow::array::{ArrayRef, LargeStringArray, StringViewArray, UInt32Array, make_view, new_null_array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A handle to a text of the pool.
@@ -23,34 +21,53 @@ impl Text {
     pub(super) const EMPTY: Text = Text(1);
 }
 
+/// When texts are checked to be UTF-8.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextCheck {
+    /// All at once when the pool is closed, which is several times faster; a text that is not UTF-8
+    /// then fails the whole pool.
+    AtOnce,
+    /// Each as it comes in, so that what is not UTF-8 is repaired and its row flagged.
+    Each,
+}
+
 #[derive(Debug)]
 pub(super) struct TextPool {
-    /// Arrow views, one per handle: length and either the text itself (12 bytes) or where it lies.
-    views: Vec<u128>,
-    block: Vec<u8>,
-    full_blocks: Vec<Vec<u8>>,
+    check: TextCheck,
+    /// What is compared first, by handle: the length and either the text itself (up to 12 bytes) or its first 4 bytes.
+    heads: Vec<u128>,
+    /// Where each text ends in `bytes`; it begins where the one before ends.
+    ends: Vec<i64>,
+    bytes: Vec<u8>,
     /// Handles by a cheap hash of the text; a newer text takes the place of an older one.
     recent: Vec<u32>,
     /// Whether some text was not UTF-8 since this was last asked.
     repaired: bool,
 }
 
-/// Views address their block by 32 bits: a block is closed well before.
-const BLOCK_BYTES_MAX: usize = 1 << 30;
 const RECENT_BITS: u32 = 12;
 const INLINE_MAX: usize = 12;
 
 impl TextPool {
-    pub(super) fn new(bytes_expected: usize) -> Self {
-        let mut views = Vec::with_capacity(64 + bytes_expected / 64);
-        views.extend([0, 0]);
+    pub(super) fn new(check: TextCheck, bytes_expected: usize) -> Self {
+        let mut heads = Vec::with_capacity(64 + bytes_expected / 64);
+        let mut ends = Vec::with_capacity(64 + bytes_expected / 64);
+        heads.extend([0, 0]);
+        ends.extend([0, 0, 0]);
         Self {
-            views,
-            block: Vec::with_capacity(bytes_expected / 4),
-            full_blocks: Vec::new(),
+            check,
+            heads,
+            ends,
+            bytes: Vec::with_capacity(bytes_expected / 3),
             recent: vec![0; 1 << RECENT_BITS],
             repaired: false,
         }
+    }
+
+    /// Stands where a pool was taken away to be finished.
+    pub(super) fn closed() -> Self {
+        let (heads, ends, bytes, recent) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { check: TextCheck::Each, heads, ends, bytes, recent, repaired: false }
     }
 
     /// The handle of a text, repaired where it is not UTF-8.
@@ -78,35 +95,20 @@ impl TextPool {
     /// Whether `text` (not null) reads `raw`.
     #[inline]
     pub(super) fn is(&self, text: Text, raw: &[u8]) -> bool {
-        let view = self.views[text.0 as usize];
-        if view as u32 as usize != raw.len() {
+        let head = self.heads[text.0 as usize];
+        if head as u32 as usize != raw.len() {
             return false;
         }
         if raw.len() <= INLINE_MAX {
-            return view == make_view(raw, 0, 0);
+            return head == make_view(raw, 0, 0);
         }
-        self.long(view) == raw
+        self.get(text) == raw
     }
 
-    pub(super) fn get(&self, text: Text) -> Cow<'_, [u8]> {
-        let view = self.views[text.0 as usize];
-        let len = view as u32 as usize;
-        if len <= INLINE_MAX {
-            Cow::Owned(view.to_le_bytes()[4..4 + len].to_vec())
-        } else {
-            Cow::Borrowed(self.long(view))
-        }
-    }
-
-    /// Appends a text's bytes to `out`.
-    pub(super) fn copy_to(&self, text: Text, out: &mut Vec<u8>) {
-        let view = self.views[text.0 as usize];
-        let len = view as u32 as usize;
-        if len <= INLINE_MAX {
-            out.extend_from_slice(&view.to_le_bytes()[4..4 + len]);
-        } else {
-            out.extend_from_slice(self.long(view));
-        }
+    #[inline]
+    pub(super) fn get(&self, text: Text) -> &[u8] {
+        let at = text.0 as usize;
+        &self.bytes[self.ends[at] as usize..self.ends[at + 1] as usize]
     }
 
     /// Whether text was repaired since the last call.
@@ -119,43 +121,46 @@ impl TextPool {
         self.repaired = true;
     }
 
-    fn long(&self, view: u128) -> &[u8] {
-        let (len, block, offset) = (view as u32 as usize, (view >> 64) as u32 as usize, (view >> 96) as usize);
-        let bytes = self.full_blocks.get(block).unwrap_or(&self.block);
-        &bytes[offset..offset + len]
-    }
-
+    #[inline]
     fn add(&mut self, slot: usize, raw: &[u8]) -> Text {
         if raw.is_empty() {
             return Text::EMPTY;
         }
-        let (text, was_repaired) = repaired(raw);
-        self.repaired |= was_repaired;
-        let bytes = text.as_bytes();
-        if bytes.len() > INLINE_MAX && self.block.len() + bytes.len() > BLOCK_BYTES_MAX {
-            self.full_blocks.push(std::mem::take(&mut self.block));
+        if self.check == TextCheck::Each && std::str::from_utf8(raw).is_err() {
+            self.repaired = true;
+            let repaired = String::from_utf8_lossy(raw);
+            return self.push(slot, repaired.as_bytes());
         }
-        self.views.push(make_view(bytes, self.full_blocks.len() as u32, self.block.len() as u32));
-        if bytes.len() > INLINE_MAX {
-            self.block.extend_from_slice(bytes);
-        }
-        let handle = self.views.len() as u32 - 1;
+        self.push(slot, raw)
+    }
+
+    #[inline]
+    fn push(&mut self, slot: usize, bytes: &[u8]) -> Text {
+        let handle = self.heads.len() as u32;
+        self.heads.push(make_view(bytes, 0, 0));
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(self.bytes.len() as i64);
         self.recent[slot] = handle;
         Text(handle)
     }
 
-    /// Closes the pool: columns can be gathered now.
+    /// Closes the pool: columns can be gathered now. Fails where a text is not UTF-8 and was not
+    /// checked as it came in.
     pub(super) fn finish(mut self) -> Result<Texts, ArrowError> {
-        if self.block.capacity() > self.block.len() + self.block.len() / 4 {
-            self.block.shrink_to_fit();
+        if self.bytes.capacity() > self.bytes.len() + self.bytes.len() / 4 {
+            self.bytes.shrink_to_fit();
         }
-        let blocks = self.full_blocks.into_iter().chain([self.block]).map(Buffer::from_vec);
-        let count = self.views.len() as u32;
-        let required = StringViewArray::try_new(ScalarBuffer::from(self.views), blocks.collect::<Vec<_>>(), None)?;
-        // The same views again, with handle 0 as null. Gathering does not check the texts a second time.
+        let count = self.heads.len() as u32;
+        let ends = OffsetBuffer::new(ScalarBuffer::from(self.ends));
+        let required: ArrayRef = Arc::new(StringViewArray::from(&LargeStringArray::try_new(
+            ends,
+            Buffer::from_vec(self.bytes),
+            None,
+        )?));
+        // The same texts again, with handle 0 as null.
         let valid: BooleanBuffer = (0..count).map(|handle| handle != Text::NULL.0).collect();
         let all = UInt32Array::new((0..count).collect(), Some(NullBuffer::new(valid)));
-        Ok(Texts { nullable: take(&required, &all, None)?, required: Arc::new(required) })
+        Ok(Texts { nullable: take(&required, &all, None)?, required })
     }
 }
 

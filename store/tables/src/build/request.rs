@@ -3,12 +3,14 @@
 use super::context::Context;
 use super::logs::LogRows;
 use super::metrics::MetricRows;
+use super::pool::{TextCheck, TextPool};
 use super::resources::{Resources, Scope};
 use super::series::{Metric, SeriesRows, Temporality};
 use super::spans::SpanRows;
 use super::{Attributes, Layout, LogInput, MetricInput, PointInput, ResourceInput, ScopeInput, SpanInput};
 use crate::flags::RowFlags;
 use crate::{Batches, DropCounter};
+use arrow::error::ArrowError;
 use model::UnixNanos;
 
 /// A resource of this request.
@@ -23,10 +25,16 @@ pub struct ScopeRef(u32);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MetricRef(u32);
 
-/// Rows that do not fit their schema: an error of this crate, not of a sender.
+/// Why rows could not be closed.
 #[derive(Debug, thiserror::Error)]
-#[error("rows do not fit their table: {0}")]
-pub struct BuildError(#[from] arrow::error::ArrowError);
+pub enum BuildError {
+    /// Only with [`TextCheck::AtOnce`]: build again with [`TextCheck::Each`].
+    #[error("text is not UTF-8: {0}")]
+    NotUtf8(#[source] ArrowError),
+    /// Rows that do not fit their schema: an error of this crate, not of a sender.
+    #[error("rows do not fit their table: {0}")]
+    Misfit(#[from] ArrowError),
+}
 
 /// Takes the items of one request, gives the batches they turned into.
 #[derive(Debug)]
@@ -46,10 +54,17 @@ pub struct RequestBuilder<'l> {
 }
 
 impl<'l> RequestBuilder<'l> {
-    /// `bytes_expected`: the size of the request, to allocate by; any number is right.
+    /// For text that is known to be UTF-8, or is repaired as it comes in. `bytes_expected`: the size
+    /// of the request, to allocate by; any number is right.
     pub fn new(layout: &'l Layout, received: UnixNanos, bytes_expected: usize) -> Self {
+        Self::with_check(layout, received, bytes_expected, TextCheck::Each)
+    }
+
+    /// Says when text is checked. With [`TextCheck::AtOnce`], `finish` fails with
+    /// [`BuildError::NotUtf8`] where some is not UTF-8: build again with [`TextCheck::Each`].
+    pub fn with_check(layout: &'l Layout, received: UnixNanos, bytes_expected: usize, check: TextCheck) -> Self {
         Self {
-            cx: Context::new(layout, received, bytes_expected),
+            cx: Context::new(layout, received, TextPool::new(check, bytes_expected)),
             resources: Resources::default(),
             scopes: Vec::new(),
             metrics: Vec::new(),
@@ -158,7 +173,8 @@ impl<'l> RequestBuilder<'l> {
     /// The batches: tables that got rows, and what came from whom.
     pub fn finish(self) -> Result<Batches, BuildError> {
         let Self { mut cx, resources, spans, logs, points, series, .. } = self;
-        let texts = std::mem::replace(&mut cx.pool, super::pool::TextPool::new(0)).finish()?;
+        let pool = std::mem::replace(&mut cx.pool, TextPool::closed());
+        let texts = pool.finish().map_err(BuildError::NotUtf8)?;
         let mut tables = Vec::new();
         tables.extend(spans.map(|rows| rows.finish(&cx, &texts)).transpose()?.flatten());
         tables.extend(logs.map(|rows| rows.finish(&cx, &texts)).transpose()?.flatten());

@@ -185,7 +185,7 @@ impl Resources {
     fn identity(&mut self, pool: &TextPool, schema_url: Text, dropped: Option<i64>) -> ContentHash {
         self.canonical.clear();
         self.canonical.part(b"resource/1");
-        self.canonical.part_with(|out| pool.copy_to(schema_url, out));
+        self.canonical.part(pool.get(schema_url));
         self.canonical.number(dropped.unwrap_or_default() as u64);
         write_open_row(&mut self.canonical, pool, &self.map);
         self.canonical.identity()
@@ -227,12 +227,12 @@ impl Resources {
 /// Writes the entries of the map row under construction, sorted by key; entries of one key stay in the order sent.
 pub(super) fn write_open_row(canonical: &mut Canonical, pool: &TextPool, map: &MapColumn) {
     let mut entries: Vec<_> = map.open_row().map(|(key, value, tag)| (pool.get(key), value, tag)).collect();
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    entries.sort_by_key(|(key, _, _)| *key);
     canonical.number(entries.len() as u64);
     for (key, value, tag) in entries {
-        canonical.part(&key);
+        canonical.part(key);
         canonical.part(&[tag]);
-        canonical.part_with(|out| pool.copy_to(value, out));
+        canonical.part(pool.get(value));
     }
 }
 
@@ -258,7 +258,7 @@ impl Names {
 
     fn resource(self, cx: &mut Context<'_>, id: ContentHash, flags: RowFlags) -> Resource {
         let service = self.service.unwrap_or_else(|| cx.pool.intern(UNKNOWN_SERVICE.as_bytes()));
-        let text = |text: Text| String::from_utf8_lossy(&cx.pool.get(text)).into_owned();
+        let text = |text: Text| String::from_utf8_lossy(cx.pool.get(text)).into_owned();
         let sender = SenderCount {
             service: text(service),
             instance: self.instance.or(self.pod).or(self.host).map(text),

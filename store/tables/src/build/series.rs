@@ -116,7 +116,7 @@ impl Metric {
         canonical.part(&resource.0);
         let Scope { name, version, attributes, schema_url, .. } = self.scope;
         for text in [name, version, attributes, schema_url, self.name, self.unit] {
-            canonical.part_with(|out| cx.pool.copy_to(text, out));
+            canonical.part(cx.pool.get(text));
         }
         canonical.part(kind_name(self.kind).as_bytes());
         canonical.part(self.temporality.map_or("", Temporality::as_str).as_bytes());
