@@ -1,0 +1,183 @@
+//! Reading a request body: bounded in bytes, in pace, and in what all bodies together may hold.
+
+use crate::{Refused, Settings};
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+/// Where the bytes of a body are accounted before they are kept.
+pub(crate) trait Meter {
+    /// Makes room for `bytes` more, or says why there is none.
+    fn grow(&mut self, bytes: usize) -> Result<(), Refused>;
+}
+
+/// The whole body, of at most `max` bytes. `declared` is asked once, as soon as it can tell how long the message
+/// says it is, so that a giant is refused before it has come; the bytes are counted all the same.
+pub(crate) async fn read<B>(
+    body: B,
+    settings: &Settings,
+    max: usize,
+    declared: impl Fn(&[u8]) -> Option<usize>,
+    meter: &mut impl Meter,
+) -> Result<Bytes, Refused>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let too_large = || Refused::TooLarge(format!("the request body is larger than {max} bytes"));
+    if body.size_hint().lower() > max as u64 {
+        drain(body, settings.drain_bytes_max).await;
+        return Err(too_large());
+    }
+    let mut pieces = Pieces::default();
+    let mut body = body;
+    let started = Instant::now();
+    let mut asked = false;
+    loop {
+        let piece = match timeout(settings.body_pause_max, body.frame()).await {
+            Err(_) => return Err(paused(settings.body_pause_max)),
+            Ok(None) => return Ok(pieces.join()),
+            Ok(Some(Err(_))) => return Err(Refused::Aborted),
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(piece) => piece,
+                Err(_trailers) => continue,
+            },
+        };
+        meter.grow(piece.len())?;
+        pieces.push(piece);
+        if !asked && let Some(length) = declared(pieces.head()) {
+            asked = true;
+            if length > max {
+                drain(body, settings.drain_bytes_max).await;
+                return Err(too_large());
+            }
+        }
+        if pieces.len() > max {
+            drop(pieces);
+            drain(body, settings.drain_bytes_max).await;
+            return Err(too_large());
+        }
+        if !keeps_pace(pieces.len() as u64, started.elapsed(), settings) {
+            return Err(too_slow(settings));
+        }
+    }
+}
+
+fn paused(max: Duration) -> Refused {
+    Refused::TooSlow(format!("the request body paused for more than {} s", max.as_secs()))
+}
+
+fn too_slow(settings: &Settings) -> Refused {
+    Refused::TooSlow(format!("the request body came at less than {} bytes/s", settings.body_bytes_per_second_min))
+}
+
+/// Whether a body of which `bytes` came in `elapsed` is quick enough to be waited for.
+fn keeps_pace(bytes: u64, elapsed: Duration, settings: &Settings) -> bool {
+    let late = elapsed.saturating_sub(settings.body_grace);
+    late.is_zero() || bytes as f64 >= late.as_secs_f64() * settings.body_bytes_per_second_min as f64
+}
+
+/// Reads on and throws away, for a client that reads the answer only after writing.
+async fn drain<B: Body<Data = Bytes> + Unpin>(mut body: B, max: usize) {
+    let mut left = max;
+    while let Ok(Some(Ok(frame))) = timeout(Duration::from_millis(500), body.frame()).await {
+        match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+/// Pieces of a body; one piece is passed on without a copy.
+#[derive(Default)]
+struct Pieces {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Pieces {
+    fn push(&mut self, piece: Bytes) {
+        if self.joined.is_empty() && self.first.is_empty() {
+            self.first = piece;
+            return;
+        }
+        if self.joined.is_empty() {
+            self.joined.reserve((self.first.len() + piece.len()) * 2);
+            self.joined.extend_from_slice(&self.first);
+            self.first = Bytes::new();
+        }
+        self.joined.extend_from_slice(&piece);
+    }
+
+    fn len(&self) -> usize {
+        self.first.len() + self.joined.len()
+    }
+
+    fn head(&self) -> &[u8] {
+        if self.joined.is_empty() { &self.first } else { &self.joined }
+    }
+
+    fn join(self) -> Bytes {
+        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+    use std::convert::Infallible;
+
+    struct Room(usize);
+
+    impl Meter for Room {
+        fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
+            self.0 = self.0.checked_sub(bytes).ok_or(Refused::Busy { why: "full".into(), after: Duration::ZERO })?;
+            Ok(())
+        }
+    }
+
+    fn body(pieces: &[&'static [u8]]) -> impl Body<Data = Bytes, Error = Infallible> + Unpin + use<> {
+        let frames: Vec<_> = pieces.iter().map(|p| Ok(Frame::data(Bytes::from_static(p)))).collect();
+        StreamBody::new(futures::stream::iter(frames))
+    }
+
+    async fn check(pieces: &[&'static [u8]], max: usize, room: usize) -> Result<Bytes, &'static str> {
+        let declared = |head: &[u8]| head.first().map(|first| usize::from(*first));
+        read(body(pieces), &Settings::default(), max, declared, &mut Room(room)).await.map_err(|r| r.reason())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_joined_and_bounded_by_its_bytes_by_what_it_declares_and_by_the_room_there_is() {
+        for (pieces, max, room, outcome) in [
+            (&[][..], 9, 9, Ok(&b""[..])),
+            (&[b"\x01ab"], 9, 9, Ok(b"\x01ab")),
+            (&[b"\x01ab", b"", b"cd", b"e"], 6, 9, Ok(b"\x01abcde")),
+            (&[b"\x01ab", b"cde", b"f"], 6, 9, Err("too_large")),
+            (&[b"\x07ab", b"c"], 6, 9, Err("too_large")),
+            (&[b"\x01ab", b"cd"], 9, 4, Err("busy")),
+        ] {
+            let got = check(pieces, max, room).await;
+            assert_eq!(got.as_deref(), outcome.as_ref().copied().map_err(|e| e), "{pieces:?} {max} {room}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_pauses_or_drips_is_given_up() {
+        let settings = Settings::default();
+        let never = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+        let refused = read(never, &settings, 100, |_| None, &mut Room(100)).await;
+        assert_eq!(refused.unwrap_err().reason(), "too_slow");
+
+        let drip = futures::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))), ()))
+        });
+        let started = Instant::now();
+        let refused = read(StreamBody::new(Box::pin(drip)), &settings, 100, |_| None, &mut Room(100)).await;
+        assert_eq!(refused.unwrap_err().reason(), "too_slow");
+        assert!(started.elapsed() <= settings.body_grace + Duration::from_secs(10));
+    }
+}

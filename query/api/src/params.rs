@@ -1,0 +1,57 @@
+//! Query parameters: known ones only, each at most once.
+
+use crate::{Problem, nearest};
+use axum::extract::Query;
+use http::Uri;
+
+/// The parameters of one request.
+#[derive(Debug)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Reads them; refuses what is not in `known`, and repetitions.
+    pub(crate) fn read(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|error| Problem::invalid(format!("the query string cannot be read: {error}")))?;
+        for (at, (name, _)) in pairs.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                return Err(Problem::invalid(unknown(name, known)));
+            }
+            if pairs[..at].iter().any(|(other, _)| other == name) {
+                return Err(Problem::invalid(format!("parameter {name:?} is given twice: give it once")));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn unknown(name: &str, known: &[&str]) -> String {
+    match (nearest(name, known.iter().copied()), known) {
+        (Some(near), _) => format!("parameter {name:?} is not known: did you mean {near:?}?"),
+        (None, []) => format!("parameter {name:?} is not known: this call takes none"),
+        (None, known) => format!("parameter {name:?} is not known: this call takes {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(query: &str, known: &[&str]) -> Option<String> {
+        let uri: Uri = format!("/x?{query}").parse().unwrap();
+        Params::read(&uri, known).err().map(|problem| format!("{problem:?}"))
+    }
+
+    #[test]
+    fn a_parameter_that_is_not_known_or_comes_twice_is_refused_with_what_would_be_right() {
+        assert_eq!(detail("table=spans", &["table"]), None);
+        assert!(detail("tabel=spans", &["table"]).unwrap().contains("did you mean \\\"table\\\"?"));
+        assert!(detail("zzz=1", &["table", "level"]).unwrap().contains("takes table, level"));
+        assert!(detail("zzz=1", &[]).unwrap().contains("takes none"));
+        assert!(detail("table=a&table=b", &["table"]).unwrap().contains("twice"));
+    }
+}
