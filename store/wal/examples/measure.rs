@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut number = |default: u64| args.next().map_or(Ok(default), |text| text.parse::<u64>());
     let (group_bytes, record_bytes, gigabytes) = (number(1 << 20)?, number(256 << 10)?, number(4)?);
     let (mut wal, _) = Wal::open(Arc::new(RealDisk), Settings::new(dir), Lsn::ZERO)?;
-    let body = Bytes::from((0..record_bytes).map(|i| (i * 2_654_435_761 >> 7) as u8).collect::<Vec<_>>());
+    let body = Bytes::from((0..record_bytes).map(|i| ((i * 2_654_435_761) >> 7) as u8).collect::<Vec<_>>());
     let (records, groups) = ((gigabytes * 1_000_000_000).div_ceil(record_bytes), group_bytes.div_ceil(record_bytes));
     let (mut syncs, started, cpu_before) = (Vec::new(), Instant::now(), cpu()?);
     for i in 0..records {

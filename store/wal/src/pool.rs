@@ -93,6 +93,7 @@ impl Pool {
             }
             None => {
                 let mut file = self.disk.create(path)?;
+                file.reserve(bytes)?;
                 fill_with_zeros(&mut *file, bytes)?;
                 file.fdatasync()?;
                 self.created += 1;

@@ -99,6 +99,7 @@ impl Wal {
         let Some(first_failure) = self.commit().err() else { return Ok(()) };
         // That file is never touched again: after a failed fsync the kernel may call lost pages clean.
         tracing::warn!(error = %first_failure, "write-ahead log segment abandoned, its last group goes to a new one");
+        // What replaces it may exceed the bound by one segment, rather than void what was appended.
         self.abandon();
         let first = Lsn(self.next.0 - self.group.records());
         match self.start(self.group.bytes(), first).and_then(|()| self.commit()) {
@@ -199,13 +200,16 @@ impl Wal {
     }
 
     fn rotate(&mut self, framed: u64) -> Result<(), WalError> {
+        self.within_bound(framed)?;
+        // Should the new segment fail and yet be there after a crash, it says that nothing follows in
+        // the old one; so nothing may.
+        self.active = None;
         let first_failure = match self.start(framed, self.next) {
             Ok(()) => return Ok(()),
             Err(e) => e,
         };
         if is_full(&first_failure) {
-            self.stats.refused_full += 1;
-            return Err(WalError::Full { wanted: framed, reason: first_failure.to_string() });
+            return Err(self.full(framed, first_failure.to_string()));
         }
         tracing::warn!(error = %first_failure, "a write-ahead log segment could not be started, trying another");
         match self.start(framed, self.next) {
@@ -214,18 +218,29 @@ impl Wal {
         }
     }
 
+    /// Whether a segment for `framed` bytes fits into `total_bytes_max`; deletes spares to make it fit.
+    fn within_bound(&mut self, framed: u64) -> Result<(), WalError> {
+        let bytes = self.pool.bytes_for(framed);
+        if self.pool.has(bytes) {
+            return Ok(());
+        }
+        let room = self.settings.total_bytes_max.saturating_sub(self.file_bytes_live());
+        let Some(left) = room.checked_sub(bytes) else {
+            let max = self.settings.total_bytes_max;
+            return Err(self.full(framed, format!("all segments together may hold {max} bytes")));
+        };
+        let spares = usize::try_from(left / self.settings.segment_bytes.max(1)).unwrap_or(usize::MAX);
+        self.pool.shrink(spares).map_err(WalError::io("delete a spare segment in", &self.settings.dir))
+    }
+
+    fn full(&mut self, wanted: u64, reason: String) -> WalError {
+        self.stats.refused_full += 1;
+        WalError::Full { wanted, reason }
+    }
+
     /// Makes a new segment with room for `records` bytes the active one; record `first` comes first.
     fn start(&mut self, records: u64, first: Lsn) -> io::Result<()> {
         let bytes = self.pool.bytes_for(records);
-        if !self.pool.has(bytes) {
-            let room = self.settings.total_bytes_max.saturating_sub(self.file_bytes_live());
-            if bytes > room {
-                let max = self.settings.total_bytes_max;
-                return Err(io::Error::new(io::ErrorKind::StorageFull, format!("the log may hold {max} bytes in all")));
-            }
-            let spares = (room - bytes) / self.settings.segment_bytes.max(1);
-            self.pool.shrink(usize::try_from(spares).unwrap_or(usize::MAX))?;
-        }
         let active = self.pool.start(bytes, first, self.durable, self.run)?;
         let after = Some(self.durable);
         self.live.push_back(Live { id: active.id, file_bytes: bytes, used: 0, after, fit: true });

@@ -1,5 +1,7 @@
 //! Bits that change while nobody looks: torn ends, flipped bits, lost blocks, lost files.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wal::sim::SimDisk;
@@ -257,23 +259,23 @@ fn the_quarantine_is_bounded_and_what_it_refuses_is_counted() {
 #[test]
 fn a_payload_that_contains_the_logs_own_bytes_is_never_taken_for_records() {
     let disk = SimDisk::new(7);
-    let mut records = log_of(&disk, &payloads(3, 50));
-    let stolen = disk.contents(&segments(&disk)[0]).unwrap()[RECORDS_AT..RECORDS_AT + 400].to_vec();
     let mut wal = open(&disk);
-    // The same bytes twice in the new segment: once as a payload, once as part of a damaged record.
-    for _ in 0..2 {
-        let lsn = wal.append(&[&stolen]).unwrap();
+    let mut records = Vec::new();
+    let mut append = |payload: Vec<u8>| {
+        let lsn = wal.append(&[&payload]).unwrap();
         wal.sync().unwrap();
-        records.push(Record { lsn, payload: stolen.clone() });
-    }
-    let lsn = wal.append(&[b"last"]).unwrap();
-    wal.sync().unwrap();
-    records.push(Record { lsn, payload: b"last".to_vec() });
-    drop(wal);
-    let path = segments(&disk)[1].clone();
+        records.push(Record { lsn, payload });
+    };
+    payloads(3, 50).into_iter().for_each(&mut append);
+    let path = segments(&disk).remove(0);
+    // Records of this very segment, salt and all, at an aligned place within another record.
+    let stolen = disk.contents(&path).unwrap()[RECORDS_AT..RECORDS_AT + 300].to_vec();
+    append(stolen.clone());
+    append(stolen.clone());
+    append(b"last".to_vec());
     let mut bytes = disk.contents(&path).unwrap();
-    let second = RECORDS_AT + framed(&stolen);
-    bytes[second..second + 24].fill(0);
+    let carrier = RECORDS_AT + records[..4].iter().map(|r| framed(&r.payload)).sum::<usize>();
+    bytes[carrier..carrier + 24].fill(0);
     disk.put(&path, bytes);
     let (found, corruptions) = replay(&disk);
     assert_eq!(missing(&records, &found), [records[4].lsn]);

@@ -1,5 +1,7 @@
 //! Any payloads, any bytes.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;

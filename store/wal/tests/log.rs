@@ -1,5 +1,7 @@
 //! What the log does when nothing, or nothing worse than a full or failing disk, is wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use bytes::Bytes;
 use std::sync::Arc;
 use wal::sim::{Fault, SimDisk};

@@ -80,4 +80,11 @@ impl DiskFile for File {
         // Not `sync_data`: that repeats the call after an interrupt, and a failed sync is never repeated.
         Ok(rustix::fs::fdatasync(&*self)?)
     }
+
+    fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&*self, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
 }

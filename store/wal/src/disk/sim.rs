@@ -198,4 +198,11 @@ impl DiskFile for SimFile {
             }
         }
     }
+
+    fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.alive()?;
+        let room = state.room_at(self.inode, 0)? as u64;
+        if bytes > room { Err(Fault::Full.error()) } else { Ok(()) }
+    }
 }
