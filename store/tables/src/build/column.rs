@@ -46,6 +46,8 @@ fn bits(mut words: Vec<u64>, rows: usize) -> BooleanBuffer {
 #[derive(Debug, Default)]
 pub(super) struct TextColumn {
     handles: Vec<u32>,
+    /// Whether some handle is null.
+    gaps: bool,
 }
 
 impl TextColumn {
@@ -54,7 +56,9 @@ impl TextColumn {
     pub(super) fn set(&mut self, row: usize, text: Text) {
         if self.handles.len() < row {
             self.handles.resize(row, Text::NULL.0);
+            self.gaps = true;
         }
+        self.gaps |= text == Text::NULL;
         self.handles.push(text.0);
     }
 
@@ -70,6 +74,9 @@ impl TextColumn {
     }
 
     pub(super) fn finish(self, texts: &Texts, rows: usize) -> Result<ArrayRef, ArrowError> {
+        if self.handles.len() == rows && !self.gaps {
+            return texts.required_column(self.handles);
+        }
         texts.column(self.handles, rows)
     }
 

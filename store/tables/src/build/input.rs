@@ -139,12 +139,14 @@ impl SpanInput<'_> {
         self.attributes.clear();
         self.events.clear();
         self.links.clear();
-        *self = Self {
-            attributes: std::mem::take(&mut self.attributes),
-            events: std::mem::take(&mut self.events),
-            links: std::mem::take(&mut self.links),
-            ..Self::default()
-        };
+        (self.trace_id, self.span_id, self.parent_span_id) = ([0; 16], [0; 8], [0; 8]);
+        (self.trace_state, self.name, self.status_message) = (&[], &[], &[]);
+        (self.start, self.end) = (0, 0);
+        (self.trace_flags, self.kind, self.status) = (0, 0, 0);
+        self.dropped_attributes_count = 0;
+        self.dropped_events_count = 0;
+        self.dropped_links_count = 0;
+        self.flags = RowFlags::default();
     }
 }
 

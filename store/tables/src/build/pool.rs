@@ -4,7 +4,7 @@
 //! views over one shared buffer. The pool owns its bytes, so that a batch in memory keeps what its
 //! columns show and not the whole request body. Invariant: what is in a closed pool is UTF-8.
 
-use arrow::array::{ArrayRef, LargeStringArray, StringViewArray, UInt32Array, make_view, new_null_array};
+use arrow::array::{ArrayRef, LargeStringArray, StringViewArray, UInt32Array, new_null_array};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
@@ -34,9 +34,7 @@ pub enum TextCheck {
 #[derive(Debug)]
 pub(super) struct TextPool {
     check: TextCheck,
-    /// What is compared first, by handle: the length and either the text itself (up to 12 bytes) or its first 4 bytes.
-    heads: Vec<u128>,
-    /// Where each text ends in `bytes`; it begins where the one before ends.
+    /// Where each text ends in `bytes`; it begins where the one before ends. The first is a zero.
     ends: Vec<i64>,
     bytes: Vec<u8>,
     /// Handles by a cheap hash of the text; a newer text takes the place of an older one.
@@ -46,17 +44,13 @@ pub(super) struct TextPool {
 }
 
 const RECENT_BITS: u32 = 12;
-const INLINE_MAX: usize = 12;
 
 impl TextPool {
     pub(super) fn new(check: TextCheck, bytes_expected: usize) -> Self {
-        let mut heads = Vec::with_capacity(64 + bytes_expected / 64);
         let mut ends = Vec::with_capacity(64 + bytes_expected / 64);
-        heads.extend([0, 0]);
         ends.extend([0, 0, 0]);
         Self {
             check,
-            heads,
             ends,
             bytes: Vec::with_capacity(bytes_expected / 3),
             recent: vec![0; 1 << RECENT_BITS],
@@ -66,8 +60,8 @@ impl TextPool {
 
     /// Stands where a pool was taken away to be finished.
     pub(super) fn closed() -> Self {
-        let (heads, ends, bytes, recent) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { check: TextCheck::Each, heads, ends, bytes, recent, repaired: false }
+        let (ends, bytes, recent) = (Vec::new(), Vec::new(), Vec::new());
+        Self { check: TextCheck::Each, ends, bytes, recent, repaired: false }
     }
 
     /// The handle of a text, repaired where it is not UTF-8.
@@ -92,17 +86,10 @@ impl TextPool {
         if last != Text::NULL && self.is(last, raw) { last } else { self.intern(raw) }
     }
 
-    /// Whether `text` (not null) reads `raw`.
+    /// Whether `text` reads `raw`; null reads as the empty text.
     #[inline]
     pub(super) fn is(&self, text: Text, raw: &[u8]) -> bool {
-        let head = self.heads[text.0 as usize];
-        if head as u32 as usize != raw.len() {
-            return false;
-        }
-        if raw.len() <= INLINE_MAX {
-            return head == make_view(raw, 0, 0);
-        }
-        self.get(text) == raw
+        same(self.get(text), raw)
     }
 
     #[inline]
@@ -136,8 +123,7 @@ impl TextPool {
 
     #[inline]
     fn push(&mut self, slot: usize, bytes: &[u8]) -> Text {
-        let handle = self.heads.len() as u32;
-        self.heads.push(make_view(bytes, 0, 0));
+        let handle = self.ends.len() as u32 - 1;
         self.bytes.extend_from_slice(bytes);
         self.ends.push(self.bytes.len() as i64);
         self.recent[slot] = handle;
@@ -150,18 +136,32 @@ impl TextPool {
         if self.bytes.capacity() > self.bytes.len() + self.bytes.len() / 4 {
             self.bytes.shrink_to_fit();
         }
-        let count = self.heads.len() as u32;
         let ends = OffsetBuffer::new(ScalarBuffer::from(self.ends));
-        let required: ArrayRef = Arc::new(StringViewArray::from(&LargeStringArray::try_new(
-            ends,
-            Buffer::from_vec(self.bytes),
-            None,
-        )?));
-        // The same texts again, with handle 0 as null.
-        let valid: BooleanBuffer = (0..count).map(|handle| handle != Text::NULL.0).collect();
-        let all = UInt32Array::new((0..count).collect(), Some(NullBuffer::new(valid)));
-        Ok(Texts { nullable: take(&required, &all, None)?, required })
+        let texts = LargeStringArray::try_new(ends, Buffer::from_vec(self.bytes), None)?;
+        Ok(Texts { texts: Arc::new(StringViewArray::from(&texts)) })
     }
+}
+
+/// Whether two texts are the same: most are short, and then a call costs more than the comparison.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        0 => true,
+        1..4 => a[0] == b[0] && a[a.len() - 1] == b[b.len() - 1] && a[a.len() / 2] == b[b.len() / 2],
+        4..8 => ends::<4>(a) == ends::<4>(b),
+        8..16 => ends::<8>(a) == ends::<8>(b),
+        16..=32 => ends::<16>(a) == ends::<16>(b),
+        _ => a == b,
+    }
+}
+
+/// The first and the last `N` bytes, which overlap where there are fewer than twice as many.
+#[inline]
+fn ends<const N: usize>(text: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+    text.first_chunk().zip(text.last_chunk())
 }
 
 /// First and last bytes and the length, mixed: good enough to find what was here a moment ago.
@@ -181,18 +181,18 @@ fn recent_slot(raw: &[u8]) -> usize {
 /// The closed pool.
 #[derive(Debug)]
 pub(super) struct Texts {
-    nullable: ArrayRef,
-    required: ArrayRef,
+    texts: ArrayRef,
 }
 
 impl Texts {
-    /// A column of `rows` rows from handles; rows beyond the handles are null.
+    /// A column of `rows` rows from handles, of which some are null; rows beyond the handles are null too.
     pub(super) fn column(&self, mut handles: Vec<u32>, rows: usize) -> Result<ArrayRef, ArrowError> {
         if handles.is_empty() {
             return Ok(new_null_array(&DataType::Utf8View, rows));
         }
         handles.resize(rows, Text::NULL.0);
-        take(&self.nullable, &UInt32Array::from(handles), None)
+        let valid = BooleanBuffer::collect_bool(rows, |row| handles[row] != Text::NULL.0);
+        take(&self.texts, &UInt32Array::new(handles.into(), Some(NullBuffer::new(valid))), None)
     }
 
     /// A column in which every row has a text; a null handle reads as the empty text.
@@ -200,6 +200,52 @@ impl Texts {
         if handles.is_empty() {
             return Ok(Arc::new(StringViewArray::new_null(0)));
         }
-        take(&self.required, &UInt32Array::from(handles), None)
+        take(&self.texts, &UInt32Array::from(handles), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn texts_are_the_same_when_their_bytes_are(a in "[ab]{0,40}", b in "[ab]{0,40}", at in 0usize..40) {
+            prop_assert_eq!(same(a.as_bytes(), b.as_bytes()), a == b);
+            prop_assert!(same(a.as_bytes(), a.clone().as_bytes()));
+            let mut other = a.clone().into_bytes();
+            if let Some(byte) = other.get_mut(at) {
+                *byte ^= 1;
+                prop_assert!(!same(a.as_bytes(), &other));
+            }
+        }
+
+        #[test]
+        fn a_text_is_read_back_by_its_handle(texts in proptest::collection::vec(".{0,40}", 0..200)) {
+            let mut pool = TextPool::new(TextCheck::AtOnce, 0);
+            let handles: Vec<Text> = texts.iter().map(|text| pool.intern(text.as_bytes())).collect();
+            for (text, handle) in texts.iter().zip(&handles) {
+                prop_assert_eq!(pool.get(*handle), text.as_bytes());
+            }
+            let column = pool.finish().unwrap().required_column(handles.iter().map(|text| text.0).collect()).unwrap();
+            let column = column.as_any().downcast_ref::<StringViewArray>().unwrap();
+            prop_assert!(column.iter().map(Option::unwrap).eq(texts.iter().map(String::as_str)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_repaired_or_fails_the_pool() {
+        let mut pool = TextPool::new(TextCheck::Each, 0);
+        let text = pool.intern(b"a\xffb");
+        assert_eq!(pool.get(text), "a\u{fffd}b".as_bytes());
+        assert!(pool.take_repaired() && !pool.take_repaired());
+        assert!(pool.finish().is_ok());
+
+        let mut pool = TextPool::new(TextCheck::AtOnce, 0);
+        // Two halves of one character: valid bytes in a row, but no valid texts.
+        pool.intern(b"\xc3");
+        pool.intern(b"\xa4");
+        assert!(pool.finish().is_err());
     }
 }
