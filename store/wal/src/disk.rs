@@ -37,6 +37,8 @@ pub trait DiskFile: Send + Debug {
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize>;
     fn write_at(&mut self, from: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     fn fdatasync(&mut self) -> io::Result<()>;
+    /// Whether the file still has a name: what is synced to a deleted file is gone with the process.
+    fn is_named(&self) -> io::Result<bool>;
     /// Claims the space for the first `bytes` bytes, or fails at once for want of it. A file system
     /// that cannot claim claims nothing.
     fn reserve(&mut self, bytes: u64) -> io::Result<()>;

@@ -113,7 +113,8 @@ impl Wal {
         if self.read_only.is_none() {
             return Ok(());
         }
-        match self.start(0, self.next) {
+        let dir = self.settings.dir.clone();
+        match self.pool.disk.create_dir_all(&dir).and_then(|()| self.start(0, self.next)) {
             Ok(()) => {
                 tracing::warn!("write-ahead log is writable again");
                 self.read_only = None;
@@ -257,6 +258,10 @@ impl Wal {
         if self.settings.durability == Durability::Fsync {
             self.stats.fdatasyncs += 1;
             active.file.fdatasync().inspect_err(|_| self.stats.failed_syncs += 1)?;
+        }
+        if !active.file.is_named().inspect_err(|_| self.stats.failed_syncs += 1)? {
+            self.stats.failed_syncs += 1;
+            return Err(io::Error::new(io::ErrorKind::NotFound, "somebody deleted the segment that is written to"));
         }
         active.at += self.group.bytes();
         if let Some(segment) = self.live.back_mut() {

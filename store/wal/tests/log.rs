@@ -336,6 +336,23 @@ fn a11_a_directory_that_cannot_be_made_is_named() {
 }
 
 #[test]
+fn a11_a_deleted_directory_is_noticed_before_the_next_promise_and_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { segment_bytes: 64 << 10, ..Settings::new(dir.path().join("wal")) };
+    let (mut wal, _) = replayed(Arc::new(RealDisk), settings.clone(), Lsn::ZERO);
+    append_synced(&mut wal, b"deleted");
+    std::fs::remove_dir_all(dir.path().join("wal")).unwrap();
+    wal.append(&[b"void"]).unwrap();
+    let refused = wal.sync().unwrap_err().to_string();
+    assert!(refused.contains("somebody deleted the segment"), "{refused}");
+    wal.reopen_writable().unwrap();
+    append_synced(&mut wal, b"kept");
+    let (_, mut replay) = Wal::open(Arc::new(RealDisk), settings, Lsn::ZERO).unwrap();
+    assert_eq!(replay.next().unwrap().unwrap_err().missing, Lsn(0)..Lsn(1));
+    assert_eq!(replay.next().unwrap().unwrap().payload, b"kept");
+}
+
+#[test]
 fn a16_a_segment_of_a_later_version_stops_the_start_and_says_what_to_do() {
     let disk = SimDisk::new(14);
     let (mut wal, _) = open_from(&disk, settings(), Lsn::ZERO);

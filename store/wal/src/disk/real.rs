@@ -4,7 +4,7 @@ use super::{Disk, DiskFile};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Files of the operating system, readable by their owner only.
@@ -79,6 +79,10 @@ impl DiskFile for File {
     fn fdatasync(&mut self) -> io::Result<()> {
         // Not `sync_data`: that repeats the call after an interrupt, and a failed sync is never repeated.
         Ok(rustix::fs::fdatasync(&*self)?)
+    }
+
+    fn is_named(&self) -> io::Result<bool> {
+        Ok(self.metadata()?.nlink() > 0)
     }
 
     fn reserve(&mut self, bytes: u64) -> io::Result<()> {

@@ -199,6 +199,12 @@ impl DiskFile for SimFile {
         }
     }
 
+    fn is_named(&self) -> io::Result<bool> {
+        let state = self.disk.state();
+        state.alive()?;
+        Ok(state.is_named(self.inode))
+    }
+
     fn reserve(&mut self, bytes: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         state.alive()?;

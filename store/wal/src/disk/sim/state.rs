@@ -180,6 +180,10 @@ impl State {
         self.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    pub(super) fn is_named(&self, inode: u64) -> bool {
+        self.names.values().any(|named| *named == inode)
+    }
+
     pub(super) fn file(&mut self, inode: u64) -> io::Result<&mut File> {
         self.files.get_mut(&inode).ok_or_else(|| Fault::Broken.error())
     }
