@@ -1,0 +1,118 @@
+//! A9, A10: no room.
+
+use crate::load::{accepted_in, assert_no_panic, assert_nothing_lost, load_while, one_span};
+use crate::mount::Mount;
+use e2e::oracle::{Load, Oracle};
+use e2e::sender::{Reply, Request};
+use e2e::{Sender, Server, Setup, Wire, content, environment, random};
+use rand::Rng;
+use std::path::Path;
+use std::time::Duration;
+
+/// A log record that does not compress, so that the disk is full soon.
+fn heavy(number: usize) -> Request {
+    let mut chance = random::generator(number as u64);
+    let body: String = (0..400_000).map(|_| char::from(chance.random_range(b'!'..=b'~'))).collect();
+    content::logs("heavy", vec![content::record(environment::now(), &body)])
+}
+
+/// Sends heavy records until the server asks to come back later; returns how many it took.
+async fn fill(sender: &Sender) -> usize {
+    for number in 0..1_000 {
+        match sender.send(Wire::HttpProtobuf, &heavy(number)).await {
+            Reply::Accepted { rejected: 0, .. } => {}
+            Reply::Busy { code, retry_after } => {
+                assert_eq!(code, 503);
+                assert!(retry_after.is_some(), "a full server says when to come back");
+                return number;
+            }
+            other => panic!("record {number}: {other:?}"),
+        }
+    }
+    panic!("the disk is never full");
+}
+
+async fn heavy_seen(server: &Server) -> usize {
+    let rows = server.sql("SELECT count(*) AS n FROM logs WHERE service = 'heavy'").await;
+    e2e::rows::integer(&rows.rows[0][0]).expect("a count") as usize
+}
+
+fn setup(mount: &Mount, reserve: &str) -> Setup {
+    let config = format!(
+        "[store]\nwal_segment_bytes = \"1MiB\"\ndisk_reserve = \"{reserve}\"\nflush_rows = 2000\nflush_after = \"1s\"\n"
+    );
+    Setup::config(&config).in_dir(&mount.data_dir())
+}
+
+/// A server on a small disk under load that fills up, answers questions meanwhile, and goes on when
+/// `ballast` is deleted.
+async fn full_and_free_again(name: &str, mount: &Mount, ballast: &Path, oracle: &Oracle, server: &Server) {
+    let sender = Sender::to(server);
+    let mut taken = 0;
+    load_while(oracle, server, 0, async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        taken = fill(&sender).await;
+        assert!(server.get("/healthz").await.status().is_success());
+        assert!(heavy_seen(server).await >= taken, "{name}: queries go on, and show what was taken");
+        let readiness = server.get("/readyz").await;
+        assert_eq!(readiness.status(), 503, "{name}: a full server is not ready");
+        std::fs::remove_file(ballast).expect("the ballast is there");
+        let took = accepted_in(&sender, &one_span("room again")).await;
+        println!(
+            "{name}: full after {taken} heavy records on {}, accepting {took:.1?} after there was room",
+            mount.path().display()
+        );
+    })
+    .await;
+    assert!(taken > 5, "{name}: full from the start");
+    assert!(heavy_seen(server).await >= taken, "{name}");
+    assert_no_panic(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a9_before_the_reserve_is_touched_the_server_refuses_and_recovers_by_itself() {
+    const NAME: &str = "a9_before_the_reserve_is_touched_the_server_refuses_and_recovers_by_itself";
+    let mount = match Mount::tmpfs(64) {
+        Ok(mount) => mount,
+        Err(why) => e2e::skip!(NAME, "{why}"),
+    };
+    let ballast = mount.ballast(24);
+    let oracle = Oracle::new(random::seed(NAME), Load::default());
+    let mut server = Server::start(setup(&mount, "12MiB")).await;
+    full_and_free_again(NAME, &mount, &ballast, &oracle, &server).await;
+    assert_nothing_lost(NAME, 1, &oracle, &server).await;
+    server.kill9();
+    server.restart().await;
+    assert_nothing_lost(NAME, 1, &oracle, &server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a10_a_disk_that_is_full_to_the_last_byte_loses_nothing_acknowledged() {
+    const NAME: &str = "a10_a_disk_that_is_full_to_the_last_byte_loses_nothing_acknowledged";
+    let mount = match Mount::tmpfs(48) {
+        Ok(mount) => mount,
+        Err(why) => e2e::skip!(NAME, "{why}"),
+    };
+    let ballast = mount.ballast(20);
+    let oracle = Oracle::new(random::seed(NAME), Load::default());
+    let mut server = Server::start(setup(&mount, "0")).await;
+    let sender = Sender::to(&server);
+    let mut taken = 0;
+    load_while(&oracle, &server, 0, async {
+        taken = fill(&sender).await;
+        // Flushes fail meanwhile, each is tried again, and the WAL keeps what they could not write.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    })
+    .await;
+    assert_no_panic(&server);
+    assert!(heavy_seen(&server).await >= taken, "{NAME}: queries go on");
+    server.kill9();
+    std::fs::remove_file(&ballast).expect("the ballast is there");
+    server.restart().await;
+    assert_nothing_lost(NAME, 1, &oracle, &server).await;
+    assert!(heavy_seen(&server).await >= taken, "{NAME}: what was taken while the disk filled is there");
+    accepted_in(&Sender::to(&server), &one_span("room again")).await;
+    server.flush().await;
+    assert_nothing_lost(NAME, 1, &oracle, &server).await;
+    assert_no_panic(&server);
+}

@@ -1,0 +1,42 @@
+//! System calls of a running server made to fail, by strace.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// strace, attached to all threads of a process until dropped.
+pub(crate) struct Injection {
+    strace: Child,
+}
+
+impl Injection {
+    /// Makes `calls` (such as `fsync,fdatasync`) fail as `how` says (such as `error=EIO:when=3`, counted
+    /// for each thread by itself); or why that is not possible here.
+    pub(crate) fn into(pid: u32, calls: &str, how: &str) -> Result<Self, String> {
+        let mut strace = Command::new("strace")
+            .args(["-f", "-q", "-o", "/dev/null", "-p", &pid.to_string()])
+            .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{how}")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| format!("strace: {e}"))?;
+        let mut said = String::new();
+        for line in BufReader::new(strace.stderr.take().expect("piped")).lines().map_while(Result::ok) {
+            if line.contains("attached") && !line.contains("ttach:") {
+                return Ok(Self { strace });
+            }
+            said.push_str(&line);
+        }
+        let _ = strace.wait();
+        Err(format!("strace cannot attach: {said}"))
+    }
+}
+
+impl Drop for Injection {
+    fn drop(&mut self) {
+        // An interrupt lets the traced process go, unharmed.
+        let _ = kill_process(Pid::from_child(&self.strace), Signal::INT);
+        let _ = self.strace.wait();
+    }
+}

@@ -1,0 +1,15 @@
+//! What disks do to the real server: power cuts, failing syncs and writes, full disks, flipped bits,
+//! directories that vanish or are taken twice. Every test is named after its row of the fault matrix,
+//! and judged by the oracle: what was acknowledged is found once and unaltered, whatever happened.
+//!
+//! Where a fault needs rights or tools that this machine does not give, the test says SKIPPED.
+
+mod corruption;
+mod directory;
+mod full_disk;
+mod injection;
+mod load;
+mod mount;
+mod power_cut;
+mod recovery;
+mod write_errors;
