@@ -107,8 +107,9 @@ impl<W: Write + Send> Encoder<W> {
         })
     }
 
-    /// Adds rows; a full row group leaves for the file.
-    pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Adds rows; a full row group leaves for the file. Gives the number of rows taken: fewer than all
+    /// when a row group ended and the file has reached `bytes_max`.
+    pub(crate) fn push(&mut self, batch: &RecordBatch, bytes_max: u64) -> Result<usize> {
         let mut from = 0;
         while from < batch.num_rows() {
             let take = (batch.num_rows() - from).min(self.group_rows_max - self.group_rows);
@@ -116,19 +117,17 @@ impl<W: Write + Send> Encoder<W> {
             from += take;
             if self.group_rows == self.group_rows_max {
                 self.end_row_group()?;
+                if self.is_full(bytes_max) {
+                    break;
+                }
             }
         }
-        Ok(())
+        Ok(from)
     }
 
-    /// Bytes in the file so far, without the row group under way.
-    pub(crate) fn bytes_written(&self) -> u64 {
-        self.file.bytes_written() as u64
-    }
-
-    /// Whether a row group has just ended, so that the file may end here without a short group.
-    pub(crate) fn at_group_end(&self) -> bool {
-        self.group_rows == 0
+    /// Whether the file has reached its bound and may end here without a short row group.
+    pub(crate) fn is_full(&self, bytes_max: u64) -> bool {
+        self.group_rows == 0 && self.file.bytes_written() as u64 >= bytes_max
     }
 
     /// Ends the file with a key and value in its footer; gives the writer back.

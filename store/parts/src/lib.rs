@@ -17,8 +17,11 @@ mod read;
 mod retry;
 mod s3;
 mod settings;
+pub mod sim;
 mod sort;
 mod store;
+#[cfg(test)]
+mod testing;
 mod write;
 
 pub use encode::writer_properties;

@@ -317,19 +317,23 @@ impl Chunk {
 
     /// Writes what was chosen and lets the batches go.
     fn write(&mut self, spec: &Arc<TableSpec>, out: &mut Outputs<'_>) -> Result<(), PartError> {
+        let bytes_max = out.settings.output_bytes_max;
         let gather = Gather::new(spec.schema.clone(), std::mem::take(&mut self.held));
         for (_, rows, writer) in self.chosen.iter_mut().filter(|(_, rows, _)| !rows.is_empty()) {
-            let batch = gather.rows(rows)?;
+            let mut batch = gather.rows(rows)?;
             rows.clear();
-            let mut open = match writer.take() {
-                Some(open) => open,
-                None => out.begin()?,
-            };
-            open.push(&batch)?;
-            if open.is_full(out.settings.output_bytes_max) {
-                out.end_one(open)?;
-            } else {
-                *writer = Some(open);
+            while batch.num_rows() > 0 {
+                let mut open = match writer.take() {
+                    Some(open) => open,
+                    None => out.begin()?,
+                };
+                let taken = open.push_until(&batch, bytes_max)?;
+                batch = batch.slice(taken, batch.num_rows() - taken);
+                if open.is_full(bytes_max) {
+                    out.end_one(open)?;
+                } else {
+                    *writer = Some(open);
+                }
             }
         }
         self.rows = 0;

@@ -388,3 +388,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, PartError> {
     tokio::task::spawn_blocking(job).await.map_err(|error| PartError::Stopped(error.to_string()))?
 }
+
+#[cfg(test)]
+mod tests;

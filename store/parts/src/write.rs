@@ -56,18 +56,24 @@ impl PartWriter {
         Ok(Self { head, encoder, facts })
     }
 
+    /// Adds rows, however long the file becomes.
     pub(crate) fn push(&mut self, rows: &RecordBatch) -> Result<(), PartError> {
+        self.push_until(rows, u64::MAX).map(|_| ())
+    }
+
+    /// Adds rows until the file is full; gives the number of rows taken.
+    pub(crate) fn push_until(&mut self, rows: &RecordBatch, bytes_max: u64) -> Result<usize, PartError> {
         if rows.schema_ref().fields() != self.head.spec.schema.fields() {
             let why = format!("rows for table {} have other columns than the table", self.head.spec.id);
             return Err(PartError::Invalid(why));
         }
-        self.facts.add(rows);
-        self.encoder.push(rows).map_err(|error| self.out_of_disk(error))
+        let taken = self.encoder.push(rows, bytes_max).map_err(|error| disk_or_parquet(&self.head.path(), error))?;
+        self.facts.add(&rows.slice(0, taken));
+        Ok(taken)
     }
 
-    /// Whether the part has reached its bound and may end here.
     pub(crate) fn is_full(&self, bytes_max: u64) -> bool {
-        self.encoder.at_group_end() && self.encoder.bytes_written() >= bytes_max
+        self.encoder.is_full(bytes_max)
     }
 
     /// Ends the file; it is durable under its temporary name.
@@ -85,10 +91,6 @@ impl PartWriter {
         meta.bytes = finished.bytes;
         meta.crc32 = finished.crc32;
         Ok((meta, finished))
-    }
-
-    fn out_of_disk(&self, error: parquet::errors::ParquetError) -> PartError {
-        disk_or_parquet(&self.head.path(), error)
     }
 }
 
