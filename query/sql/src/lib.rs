@@ -1,26 +1,33 @@
 //! The query worker: DataFusion over the store's parts and over rows not yet in files.
 //!
 //! It runs in a process of its own, asks its parent for one view per query, and reads Parquet files
-//! itself. It refuses to know how rows came to be, and anything that writes.
+//! itself. It refuses to know how rows came to be, and cannot write: not through SQL, not past it.
+//!
+//! The way of a statement: `budget` parses it and bounds it, `keys` finds the attributes it names,
+//! `session` plans it, `plan` admits it and says what it needs, `view` is what there is, `provider`
+//! turns filters (`translate`) and columns (`derive`) into file terms, `run` executes, `worker` sends.
 
-use std::path::PathBuf;
+pub mod attributes;
+pub mod budget;
+pub mod derive;
+pub mod derived;
+pub mod error;
+pub mod files;
+pub mod identity;
+pub mod identity_cache;
+pub mod keys;
+pub mod output;
+pub mod plan;
+pub mod provider;
+pub mod quantile;
+pub mod run;
+pub mod scope;
+pub mod session;
+pub mod shape;
+pub mod statistics;
+pub mod text;
+pub mod translate;
+pub mod view;
+pub mod worker;
 
-/// How a worker finds its parent.
-#[derive(Clone, Debug)]
-pub struct WorkerSettings {
-    /// The Unix socket that the parent listens on.
-    pub socket: PathBuf,
-}
-
-/// Why a worker ended other than by its parent closing the socket.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
-    #[error("query worker: {0}")]
-    Io(#[from] std::io::Error),
-}
-
-/// Serves queries until the parent closes the socket. Starts its own runtimes: call it from a plain `main`.
-pub fn run_worker(settings: WorkerSettings) -> Result<(), WorkerError> {
-    let _ = settings;
-    Ok(())
-}
+pub use worker::{WorkerError, WorkerSettings, run_worker};

@@ -1,0 +1,139 @@
+//! What goes wrong with a statement, in words for the person who wrote it.
+
+use client::QueryError;
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+
+/// A statement's failure inside the worker.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    TooLarge(String),
+    #[error("the view of the data could not be had: {0}")]
+    View(String),
+    #[error("{0}")]
+    Internal(String),
+    #[error(transparent)]
+    DataFusion(#[from] DataFusionError),
+}
+
+impl From<ParserError> for SqlError {
+    fn from(error: ParserError) -> Self {
+        Self::DataFusion(error.into())
+    }
+}
+
+impl SqlError {
+    /// As the asker shall see it.
+    pub fn to_query_error(&self) -> QueryError {
+        match self {
+            Self::Invalid(detail) => QueryError::invalid(detail),
+            Self::TooLarge(detail) => QueryError::too_large(detail),
+            Self::View(_) => QueryError::unavailable(self.to_string()),
+            Self::Internal(detail) => QueryError::internal(detail),
+            Self::DataFusion(error) => of_engine(error),
+        }
+    }
+}
+
+/// Sorts an error of the SQL engine by who can do something about it.
+fn of_engine(error: &DataFusionError) -> QueryError {
+    let detail = plain(&error.strip_backtrace());
+    match error.find_root() {
+        DataFusionError::SchemaError(schema, _) => QueryError::invalid(unknown_field(schema).unwrap_or(detail)),
+        DataFusionError::SQL(parse, _) if is_recursion(parse) => {
+            QueryError::too_large("the statement nests parentheses, subqueries or operators too deeply")
+        }
+        DataFusionError::SQL(..)
+        | DataFusionError::Plan(_)
+        | DataFusionError::NotImplemented(_)
+        | DataFusionError::Configuration(_)
+        | DataFusionError::Diagnostic(..)
+        | DataFusionError::Collection(_) => QueryError::invalid(detail),
+        // Casts that fail, overflows, divisions by zero: the data do not fit what was asked of them.
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => QueryError::invalid(detail),
+        DataFusionError::ResourcesExhausted(_) => QueryError::too_large(format!(
+            "the query needs more memory than it may have ({detail}); narrow its time range or group by less"
+        )),
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => {
+            QueryError::unavailable(format!("a data file cannot be read: {detail}"))
+        }
+        _ => QueryError::internal(detail),
+    }
+}
+
+fn is_recursion(error: &ParserError) -> bool {
+    matches!(error, ParserError::RecursionLimitExceeded)
+}
+
+/// Without the engine's own headings.
+fn plain(text: &str) -> String {
+    let mut text = text.trim();
+    loop {
+        let before = text;
+        for heading in [
+            "Error during planning: ",
+            "SQL error: ",
+            "Schema error: ",
+            "Arrow error: ",
+            "Execution error: ",
+            "External error: ",
+            "This feature is not implemented: ",
+        ] {
+            text = text.strip_prefix(heading).unwrap_or(text);
+        }
+        if text.len() == before.len() {
+            return text.to_owned();
+        }
+    }
+}
+
+/// `no column "foo"; did you mean "bar"?` with the nearest names there are.
+fn unknown_field(error: &datafusion::common::SchemaError) -> Option<String> {
+    let datafusion::common::SchemaError::FieldNotFound { field, valid_fields } = error else { return None };
+    let mut names: Vec<(usize, String)> = valid_fields
+        .iter()
+        .filter(|c| !c.name.contains('['))
+        .map(|c| (distance(&field.name.to_ascii_lowercase(), &c.name.to_ascii_lowercase()), c.name.clone()))
+        .collect();
+    names.sort();
+    names.dedup();
+    let near: Vec<String> =
+        names.iter().take(3).filter(|(d, _)| *d <= field.name.len().max(3)).map(|(_, n)| format!("\"{n}\"")).collect();
+    let of = field.relation.as_ref().map(|r| format!(" in {r}")).unwrap_or_default();
+    let hint = if near.is_empty() {
+        "see DESCRIBE for the columns there are".to_owned()
+    } else {
+        format!("the nearest are {}; attributes are read as attributes['{}']", near.join(", "), field.name)
+    };
+    Some(format!("there is no column \"{}\"{of}; {hint}", field.name))
+}
+
+/// How many edits apart two names are.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let next = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], next);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_edits() {
+        for (a, b, d) in [("service", "service", 0), ("servce", "service", 1), ("", "abc", 3), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(distance(a, b), d, "{a} {b}");
+        }
+    }
+}

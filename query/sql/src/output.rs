@@ -1,0 +1,98 @@
+//! Results as they leave: plain types that every reader knows, cut where the limits are.
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::Result;
+use std::sync::Arc;
+
+/// Rows of one batch as sent: small, so that a slow reader holds little.
+pub const BATCH_ROWS: usize = 8_192;
+
+/// The type without views: what files and other programs understand.
+fn plain_type(ty: &DataType) -> DataType {
+    let inner = |field: &Arc<Field>| Arc::new(plain_field(field));
+    match ty {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView => DataType::Binary,
+        DataType::List(item) => DataType::List(inner(item)),
+        DataType::LargeList(item) => DataType::LargeList(inner(item)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(inner(entries), *sorted),
+        DataType::Dictionary(_, values) => plain_type(values),
+        other => other.clone(),
+    }
+}
+
+fn plain_field(field: &Field) -> Field {
+    field.clone().with_data_type(plain_type(field.data_type()))
+}
+
+/// The columns of a result as they are sent.
+pub fn plain_schema(schema: &Schema) -> SchemaRef {
+    Arc::new(Schema::new(schema.fields().iter().map(|f| plain_field(f)).collect::<Vec<_>>()))
+}
+
+/// Rows under [`plain_schema`].
+pub fn plain(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let plain_column = |(column, field): (&ArrayRef, &Arc<Field>)| {
+        if column.data_type() == field.data_type() { Ok(column.clone()) } else { cast(column, field.data_type()) }
+    };
+    let columns = batch.columns().iter().zip(schema.fields()).map(plain_column).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+}
+
+/// What is left of a result's limits.
+#[derive(Debug)]
+pub struct Limits {
+    pub rows_max: u64,
+    pub bytes_max: u64,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+impl Limits {
+    /// The rows of `batch` that still fit, and why the rest does not.
+    pub fn admit(&mut self, batch: RecordBatch) -> (RecordBatch, Option<String>) {
+        let room = self.rows_max - self.rows;
+        let cut_rows = batch.num_rows() as u64 > room;
+        let batch = if cut_rows { batch.slice(0, room as usize) } else { batch };
+        let bytes =
+            batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0) as u64).sum::<u64>();
+        if self.bytes + bytes > self.bytes_max {
+            let reason = format!("the result was cut at {} MiB; ask for fewer rows or columns", self.bytes_max >> 20);
+            return (batch.slice(0, 0), Some(reason));
+        }
+        self.rows += batch.num_rows() as u64;
+        self.bytes += bytes;
+        (
+            batch,
+            cut_rows.then(|| format!("the result was cut at {} rows; raise limit or narrow the query", self.rows_max)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Int64Array;
+
+    fn batch(n: i64) -> RecordBatch {
+        RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from_iter_values(0..n)) as ArrayRef)]).unwrap()
+    }
+
+    #[test]
+    fn results_end_at_their_limits_and_say_so() {
+        let mut limits = Limits { rows_max: 5, bytes_max: 1 << 20, rows: 0, bytes: 0 };
+        assert_eq!(limits.admit(batch(5)), (batch(5), None));
+        let (rest, reason) = limits.admit(batch(1));
+        assert_eq!(
+            (rest.num_rows(), reason.unwrap().as_str()),
+            (0, "the result was cut at 5 rows; raise limit or narrow the query")
+        );
+        let mut limits = Limits { rows_max: 100, bytes_max: 64, rows: 0, bytes: 0 };
+        assert_eq!(limits.admit(batch(8)).1, None);
+        assert!(limits.admit(batch(1)).1.is_some());
+    }
+}

@@ -1,0 +1,199 @@
+//! The SQL engine as a statement meets it: our tables, harmless functions, no files, no settings.
+
+use crate::keys::Keys;
+use crate::provider::StoreTable;
+use crate::scope::QueryScope;
+use crate::shape::Shape;
+use crate::{keys, quantile};
+use async_trait::async_trait;
+use datafusion::catalog::information_schema::InformationSchemaProvider;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
+use datafusion::logical_expr::{Expr, GetFieldAccess};
+use datafusion::prelude::SessionConfig;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tables::{PromotedSet, TableId};
+
+pub const CATALOG: &str = "stormglass";
+pub const SCHEMA: &str = "public";
+const INFORMATION: &str = "information_schema";
+/// What may be seen of the engine itself: our tables and their columns.
+const INFORMATION_TABLES: [&str; 3] = ["tables", "columns", "schemata"];
+
+/// Functions that make much out of nothing, past every memory limit.
+const REMOVED: [&str; 9] =
+    ["generate_series", "range", "gen_series", "repeat", "lpad", "rpad", "array_repeat", "list_repeat", "array_resize"];
+
+/// A session without tables, made once per worker.
+pub fn base(runtime: Arc<RuntimeEnv>, threads: usize) -> Result<SessionState> {
+    let mut config = SessionConfig::new()
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
+        .with_information_schema(false)
+        .with_target_partitions(threads)
+        .with_repartition_file_scans(false);
+    let options = config.options_mut();
+    options.execution.time_zone = Some("UTC".into());
+    options.execution.parquet.pushdown_filters = false;
+    options.explain.show_sizes = false;
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(KeyAccess)];
+    planners.extend(SessionStateDefaults::default_expr_planners());
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_expr_planners(planners)
+        .with_scalar_functions(SessionStateDefaults::default_scalar_functions())
+        .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
+        .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
+        .with_window_functions(SessionStateDefaults::default_window_functions())
+        .build();
+    for name in REMOVED {
+        state.deregister_udf(name)?;
+    }
+    for quantile in quantile::all() {
+        state.register_udaf(Arc::new(quantile))?;
+    }
+    Ok(state)
+}
+
+/// `base` with the tables of one query.
+pub fn with_tables(base: &SessionState, promoted: &PromotedSet, keys: &Keys, scope: &Arc<QueryScope>) -> SessionState {
+    let table = |id: TableId| {
+        let shape = Arc::new(Shape::new(id, promoted, keys));
+        (id.as_str().to_owned(), Arc::new(StoreTable::new(shape, scope.clone())) as Arc<dyn TableProvider>)
+    };
+    let tables: HashMap<_, _> = TableId::ALL.into_iter().map(table).collect();
+    let mut state = base.clone();
+    state.register_catalog_list(Arc::new(Catalogs::new(tables)));
+    state
+}
+
+/// `attributes['k']` as the column of this name, where the relation has it.
+#[derive(Debug)]
+struct KeyAccess;
+
+impl ExprPlanner for KeyAccess {
+    fn plan_field_access(
+        &self,
+        access: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        let (Expr::Column(map), GetFieldAccess::NamedStructField { name }) = (&access.expr, &access.field_access)
+        else {
+            return Ok(PlannerResult::Original(access));
+        };
+        if !matches!(map.name.as_str(), keys::ATTRIBUTES | keys::RESOURCE) {
+            return Ok(PlannerResult::Original(access));
+        }
+        let Some(key) = name.try_as_str().flatten() else { return Ok(PlannerResult::Original(access)) };
+        let column = Column::new(map.relation.clone(), keys::column(&map.name, key));
+        Ok(if schema.has_column(&column) {
+            PlannerResult::Planned(Expr::Column(column))
+        } else {
+            PlannerResult::Original(access)
+        })
+    }
+}
+
+/// The only catalog, with our tables and what describes them.
+#[derive(Debug)]
+struct Catalogs {
+    catalog: Arc<Catalog>,
+}
+
+impl Catalogs {
+    fn new(tables: HashMap<String, Arc<dyn TableProvider>>) -> Self {
+        let public: Arc<dyn SchemaProvider> = Arc::new(Tables(tables));
+        let described = Arc::new(Described(Arc::new(Catalog { schemas: vec![(SCHEMA, public.clone())] })));
+        let information: Arc<dyn SchemaProvider> = Arc::new(Information(InformationSchemaProvider::new(described)));
+        Self { catalog: Arc::new(Catalog { schemas: vec![(SCHEMA, public), (INFORMATION, information)] }) }
+    }
+}
+
+impl CatalogProviderList for Catalogs {
+    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOG.into()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        (name == CATALOG).then(|| self.catalog.clone() as _)
+    }
+}
+
+/// What the information schema describes: the tables without itself.
+#[derive(Debug)]
+struct Described(Arc<Catalog>);
+
+impl CatalogProviderList for Described {
+    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOG.into()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        (name == CATALOG).then(|| self.0.clone() as _)
+    }
+}
+
+#[derive(Debug)]
+struct Catalog {
+    schemas: Vec<(&'static str, Arc<dyn SchemaProvider>)>,
+}
+
+impl CatalogProvider for Catalog {
+    fn schema_names(&self) -> Vec<String> {
+        self.schemas.iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        self.schemas.iter().find(|(n, _)| *n == name).map(|(_, schema)| schema.clone())
+    }
+}
+
+#[derive(Debug)]
+struct Tables(HashMap<String, Arc<dyn TableProvider>>);
+
+#[async_trait]
+impl SchemaProvider for Tables {
+    fn table_names(&self) -> Vec<String> {
+        TableId::ALL.iter().map(|t| t.as_str().to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        Ok(self.0.get(name).cloned())
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+}
+
+/// The engine's information schema, but for what tells of the engine.
+#[derive(Debug)]
+struct Information(InformationSchemaProvider);
+
+#[async_trait]
+impl SchemaProvider for Information {
+    fn table_names(&self) -> Vec<String> {
+        INFORMATION_TABLES.map(String::from).into()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        if self.table_exist(name) { self.0.table(name).await } else { Ok(None) }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        INFORMATION_TABLES.contains(&name)
+    }
+}
