@@ -82,11 +82,10 @@ impl<'t> Field<'t> {
     }
 
     /// The number or the string of a field that may be either.
-    fn digits(&self, what: &str) -> Result<Option<&'t str>, Unreadable> {
+    fn digits(&self, what: &str) -> Result<Option<&'t [u8]>, Unreadable> {
         match self.value.map(Json::kind) {
             None => Ok(None),
-            Some(Kind::Number(digits)) => Ok(Some(digits)),
-            Some(Kind::String(bytes)) => std::str::from_utf8(bytes).map(Some).map_err(|_| self.unreadable(what)),
+            Some(Kind::Number(digits) | Kind::String(digits)) => Ok(Some(digits)),
             Some(_) => Err(self.unreadable(what)),
         }
     }

@@ -36,21 +36,21 @@ fn some_digits(bytes: &[u8], at: usize) -> Result<usize, (usize, &'static str)> 
     }
 }
 
-/// Whether the whole text is one JSON number.
-fn is_number(text: &str) -> bool {
-    length(text.as_bytes()) == Ok(text.len())
+/// The text of exactly one JSON number.
+fn whole_number(text: &[u8]) -> Option<&str> {
+    if length(text) == Ok(text.len()) { std::str::from_utf8(text).ok() } else { None }
 }
 
 /// The integer a number states, exactly; `None` when it states none or one beyond 64 bits either way.
-pub(super) fn integer(text: &str) -> Option<i128> {
-    let (negative, unsigned) = match text.strip_prefix('-') {
+pub(super) fn integer(text: &[u8]) -> Option<i128> {
+    let (negative, unsigned) = match text.strip_prefix(b"-") {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let magnitude = match unsigned.as_bytes() {
-        plain if plain.len() <= 19 && plain.iter().all(u8::is_ascii_digit) => plain_digits(plain)?,
-        _ if is_number(text) => scaled_digits(unsigned)?,
-        _ => return None,
+    let magnitude = if unsigned.len() <= 19 && unsigned.iter().all(u8::is_ascii_digit) {
+        plain_digits(unsigned)?
+    } else {
+        scaled_digits(whole_number(text)?.trim_start_matches('-'))?
     };
     Some(if negative { -i128::from(magnitude) } else { i128::from(magnitude) })
 }
@@ -88,20 +88,27 @@ fn scaled_digits(unsigned: &str) -> Option<u64> {
 
 /// The double nearest to a number, or one of the three words for what is not a number. `None` where
 /// the text is neither, or so large that only infinity is left of it.
-pub(super) fn double(text: &str) -> Option<f64> {
+pub(super) fn double(text: &[u8]) -> Option<f64> {
     match text {
-        "NaN" => Some(f64::NAN),
-        "Infinity" => Some(f64::INFINITY),
-        "-Infinity" => Some(f64::NEG_INFINITY),
-        _ if is_number(text) => text.parse().ok().filter(|d: &f64| d.is_finite()),
-        _ => None,
+        b"NaN" => Some(f64::NAN),
+        b"Infinity" => Some(f64::INFINITY),
+        b"-Infinity" => Some(f64::NEG_INFINITY),
+        _ => whole_number(text)?.parse().ok().filter(|d: &f64| d.is_finite()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::length;
     use proptest::prelude::*;
+
+    fn integer(text: &str) -> Option<i128> {
+        super::integer(text.as_bytes())
+    }
+
+    fn double(text: &str) -> Option<f64> {
+        super::double(text.as_bytes())
+    }
 
     #[test]
     fn integers_are_exact_in_every_spelling() {
