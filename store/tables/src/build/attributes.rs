@@ -230,7 +230,7 @@ pub(super) fn survey(cx: &mut Context<'_>, attributes: &[Attribute<'_>], uses: &
         uses.push(used);
         if let Some(rank) = cx.keys.get(used.key).route.request_id_rank
             && !used.again
-            && !matches!(attribute.value, Value::Empty | Value::String([]))
+            && !attribute.value.is_blank()
             && survey.request_id_rank.is_none_or(|best| rank < best)
         {
             survey.request_id_rank = Some(rank);

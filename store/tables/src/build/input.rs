@@ -31,6 +31,16 @@ impl Value<'_> {
             Self::Empty => AttrType::Empty,
         }
     }
+
+    /// Whether it has no text, or an empty one.
+    pub fn is_blank(&self) -> bool {
+        match self {
+            Self::String(text) => text.is_empty(),
+            Self::Text(_, text) => text.is_empty(),
+            Self::Empty => true,
+            Self::Bool(_) | Self::Int(_) | Self::Double(_) => false,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -1,0 +1,10 @@
+//! Protobuf requests, built by the protocol's own generated types, against what a plain model of the
+//! tables says must come out.
+
+mod cell;
+mod equivalence;
+mod generate;
+mod hostile;
+mod model;
+mod oddities;
+mod wire;
