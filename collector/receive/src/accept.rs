@@ -104,13 +104,20 @@ impl Receiver {
         };
         let decoded = self.decoded(call, &plain, received).await?;
         let answer = stored(&decoded);
+        let Sender { workspace, token } = &call.sender;
+        let source = Source { workspace, token: token.as_ref(), signal: call.signal, received };
+        let senders = decoded.batches.senders.clone();
         let Some(ticket) = ticket else {
-            self.counts.items(call.signal, Fate::Repeated, &decoded.batches.senders);
-            let Sender { workspace, token } = &call.sender;
-            let source = Source { workspace, token: token.as_ref(), signal: call.signal, received };
-            self.engine.count_repeated(&source, &decoded.batches.senders);
+            self.counts.items(call.signal, Fate::Repeated, &senders);
+            self.engine.count_repeated(&source, &senders);
             return Ok(answer);
         };
+        if senders.iter().all(|sender| sender.accepted == 0) {
+            // Nothing to keep: an empty request, or one of which every item was refused.
+            self.counts.items(call.signal, Fate::Refused, &senders);
+            self.engine.count_refused(&source, &senders);
+            return Ok(answer);
+        }
         let (body, compression) = match stored_compression(compression) {
             Some(kept) => (body, kept),
             None => (plain, engine::Compression::None),
@@ -128,7 +135,6 @@ impl Receiver {
             decoder_version: decode::DECODER_VERSION,
             body_hash,
         };
-        let senders = decoded.batches.senders.clone();
         let append = Append { head, body, batches: decoded.batches, admitted };
         let appended = self.engine.append(append, ticket, permit).await;
         let fate = if appended.is_ok() { Fate::Stored } else { Fate::Refused };

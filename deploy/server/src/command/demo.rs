@@ -1,0 +1,170 @@
+//! `stormglass demo`: the server, and a retail company that sends live telemetry to it.
+
+use super::remote::Server;
+use super::serve::settings;
+use crate::cli::{Demo, Remote};
+use crate::settings::duration;
+use crate::telemetry::{complain, say};
+use crate::wiring::Addresses;
+use crate::{Failure, Outcome, app};
+use anyhow::Context;
+use demo::{Company, Counters, Totals};
+use futures::FutureExt;
+use model::SystemClock;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often the status is shown on a terminal, and where nobody watches.
+const STATUS_EVERY: Duration = Duration::from_secs(2);
+const STATUS_EVERY_UNWATCHED: Duration = Duration::from_secs(10);
+/// How long after the last acknowledgement everything must be found.
+const SETTLE_MAX: Duration = Duration::from_secs(20);
+
+pub(super) fn run(args: Demo) -> Outcome {
+    let lasts = match &args.duration {
+        None => None,
+        Some(text) => match duration(text) {
+            Some(lasts) => Some(lasts),
+            None => return Err(Failure::Usage(vec![format!("--for {text:?}: write it as 60s or 10m")])),
+        },
+    };
+    if !(args.speed > 0.0 && args.speed <= 1000.0) {
+        return Err(Failure::Usage(vec![format!("--speed {}: a number above 0, up to 1000", args.speed)]));
+    }
+    let settings = settings(&args.local, None)?;
+    if settings.tls.is_some() {
+        return Err(Failure::Usage(vec!["the company of the demo speaks plain text to loopback: leave tls.cert and tls.key away".into()]));
+    }
+    let (speed, seed, token) = (args.speed, args.seed, args.token);
+    let (verdict, told) = std::sync::mpsc::sync_channel(1);
+    let guest: app::Guest = Box::new(move |addresses| {
+        async move {
+            // The receiver outlives this, and there is room for one.
+            let _ = verdict.send(live(addresses, speed, seed, token, lasts).await);
+        }
+        .boxed()
+    });
+    app::serve(settings, args.local.config, Some(guest))?;
+    // Nothing told: it was interrupted, which is how a demo usually ends.
+    told.try_recv().unwrap_or(Ok(()))?;
+    Ok(())
+}
+
+/// Runs the company, shows what becomes of its telemetry, and at the end compares.
+async fn live(
+    addresses: Addresses,
+    speed: f64,
+    seed: u64,
+    token: Option<String>,
+    lasts: Option<Duration>,
+) -> anyhow::Result<()> {
+    let company = Company::new(
+        demo::Settings {
+            seed,
+            speed,
+            otlp_http: format!("http://{}", addresses.otlp_http),
+            otlp_grpc: format!("http://{}", addresses.otlp_grpc),
+            token: token.clone(),
+        },
+        Arc::new(SystemClock::new()),
+    );
+    let url = format!("http://{}", addresses.http);
+    let server = Server::new(&Remote { url: url.clone(), token })?;
+    greet(&url);
+    let mut watch = Watch { server, counters: company.counters(), stored_before: 0, at: Instant::now() };
+    watch.stored_before = watch.stored().await.unwrap_or(0);
+    let trading = company.run(async move {
+        match lasts {
+            Some(lasts) => tokio::time::sleep(lasts).await,
+            None => std::future::pending().await,
+        }
+    });
+    let mut trading = std::pin::pin!(trading);
+    let every = if std::io::stdout().is_terminal() { STATUS_EVERY } else { STATUS_EVERY_UNWATCHED };
+    let mut tick = tokio::time::interval(every);
+    let mut last = Totals::default();
+    tick.tick().await;
+    loop {
+        tokio::select! {
+            () = &mut trading => break,
+            _ = tick.tick() => last = watch.show(last, every).await,
+        }
+    }
+    watch.settle().await
+}
+
+fn greet(url: &str) {
+    say(&format!("\nA retail company is trading; its telemetry is at {url}/api/v1/openapi.json\nTry, in another terminal:\n"));
+    for query in [
+        "SELECT service, count(*) AS spans, p99(duration_ns) / 1e6 AS p99_ms FROM spans GROUP BY service ORDER BY spans DESC",
+        "SELECT time, service, operation, status_message FROM spans WHERE status = 'error' ORDER BY time DESC LIMIT 10",
+        "SELECT time, service, body FROM logs WHERE severity >= 17 ORDER BY time DESC LIMIT 10",
+        "SELECT sender, signal, sum(received), sum(stored), sum(queryable) FROM ledger GROUP BY sender, signal",
+    ] {
+        say(&format!("  stormglass sql \"{query}\" --url {url}"));
+    }
+    say("");
+}
+
+struct Watch {
+    server: Server,
+    counters: Arc<Counters>,
+    /// Items that were there before the company opened.
+    stored_before: u64,
+    at: Instant,
+}
+
+impl Watch {
+    /// Items that SQL finds, over all three signals.
+    async fn stored(&self) -> anyhow::Result<u64> {
+        let sql = "SELECT (SELECT count(*) FROM spans) + (SELECT count(*) FROM logs) + (SELECT count(*) FROM metrics)";
+        let rows = self.server.rows(sql).await?;
+        rows.first().and_then(|row| row.first()?.as_u64()).context("the count is no number")
+    }
+
+    /// Bytes under `parquet/` per span that is in them.
+    async fn bytes_per_span(&self) -> Option<f64> {
+        let parts = self.server.answer(self.server.get("/api/v1/parts?table=spans")).await.ok()?;
+        let parts: serde_json::Value = parts.json().await.ok()?;
+        let sum = |field: &str| parts["items"].as_array().map(|items| items.iter().filter_map(|p| p[field].as_u64()).sum::<u64>());
+        let (bytes, rows) = (sum("bytes")?, sum("rows")?);
+        (rows > 0).then(|| bytes as f64 / rows as f64)
+    }
+
+    /// One line: acknowledged, queryable, pace, size.
+    async fn show(&self, last: Totals, every: Duration) -> Totals {
+        let acked = self.counters.totals();
+        let queryable = match self.stored().await {
+            Ok(stored) => stored.saturating_sub(self.stored_before).to_string(),
+            Err(error) => format!("? ({error})"),
+        };
+        let pace = acked.acked_spans.saturating_sub(last.acked_spans) as f64 / every.as_secs_f64();
+        let size = self.bytes_per_span().await.map_or_else(|| "in memory".into(), |bytes| format!("{bytes:.1} B/span"));
+        say(&format!(
+            "{:>5} s   acknowledged {}   queryable {queryable}   refused {}   {pace:.0} spans/s   {size}",
+            self.at.elapsed().as_secs(),
+            acked.acked(),
+            acked.refused + acked.dropped,
+        ));
+        acked
+    }
+
+    /// All that was acknowledged must be found, no more and no less.
+    async fn settle(&self) -> anyhow::Result<()> {
+        let acked = self.counters.totals().acked();
+        let until = Instant::now() + SETTLE_MAX;
+        let mut found = 0;
+        while Instant::now() < until {
+            found = self.stored().await?.saturating_sub(self.stored_before);
+            if found == acked {
+                say(&format!("acknowledged {acked} = stored = queryable {found}"));
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        complain("the counts differ: other senders may have sent to this server too");
+        anyhow::bail!("acknowledged {acked}, queryable {found}")
+    }
+}

@@ -1,0 +1,8 @@
+//! `stormglass worker`: a query worker; only servers start it.
+
+use crate::cli::Worker;
+use crate::Outcome;
+
+pub(super) fn run(args: Worker) -> Outcome {
+    Ok(sql::run_worker(sql::WorkerSettings { socket: args.socket }).map_err(anyhow::Error::from)?)
+}

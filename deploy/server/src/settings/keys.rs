@@ -1,0 +1,119 @@
+//! Every setting by name, in one table: what it is, and which field of which crate it sets.
+
+use super::{Input, Settings, TlsFiles};
+use engine::Durability;
+use std::path::PathBuf;
+use std::time::Duration;
+use tables::TableId;
+
+/// One setting.
+pub(crate) struct Key {
+    /// `section.name` as in the file; in the environment `STORMGLASS_SECTION__NAME`.
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) set: fn(&mut Settings, &Input) -> Result<(), String>,
+}
+
+macro_rules! keys {
+    ($($name:literal, $about:literal, |$s:ident, $v:ident| $set:expr;)*) => {
+        pub(crate) const KEYS: &[Key] = &[$(Key {
+            name: $name,
+            about: $about,
+            set: |$s, $v| { $set; Ok(()) },
+        }),*];
+    };
+}
+
+keys! {
+    "data_dir", "Where everything is kept. Default ./stormglass-data", |s, v| s.data_dir = v.path()?;
+
+    "listen.otlp_grpc", "OTLP/gRPC. Default 127.0.0.1:4317; port 0 picks a free one", |s, v| s.listen.otlp_grpc = v.address()?;
+    "listen.otlp_http", "OTLP/HTTP. Default 127.0.0.1:4318", |s, v| s.listen.otlp_http = v.address()?;
+    "listen.http", "HTTP API and /metrics. Default 127.0.0.1:8080", |s, v| s.listen.http = v.address()?;
+
+    "tls.cert", "PEM file with the certificate chain, for all three ports", |s, v| tls(s).cert = v.path()?;
+    "tls.key", "PEM file with its private key", |s, v| tls(s).key = v.path()?;
+    "access.insecure_plaintext", "Serve other addresses than loopback without TLS. Default false", |s, v| s.insecure_plaintext = v.flag()?;
+
+    "ingest.body_bytes_max", "Largest request as it travels. Default 64MiB", |s, v| s.receive.body_bytes_max = size(v)?;
+    "ingest.message_bytes_max", "Largest request after decompression. Default 64MiB", |s, v| s.receive.message_bytes_max = size(v)?;
+    "ingest.inflight_bytes_max", "Request bytes on their way to the disk at a time. Default 96MiB", |s, v| s.engine.inflight_bytes_max = v.bytes()?;
+    "ingest.body_pause_max", "How long a request body may pause. Default 10s", |s, v| s.receive.body_pause_max = v.duration()?;
+    "ingest.body_bytes_per_second_min", "Slowest request body after its grace. Default 4KiB", |s, v| s.receive.body_bytes_per_second_min = v.bytes()?;
+    "ingest.cors_origins", "Web origins that may send from browsers. Default none", |s, v| s.receive.cors.origins = v.list()?;
+    "ingest.cors_headers", "Request headers that pages may set beyond the usual ones", |s, v| s.receive.cors.headers = v.list()?;
+
+    "net.connections_max", "Open connections over all ports. Default 4096", |s, v| s.net.connections_max = v.count(1)? as usize;
+    "net.header_timeout", "How long a client may take to send a request's head. Default 5s", |s, v| s.net.header_timeout = v.duration()?;
+    "net.idle_timeout", "How long a connection may rest between requests. Default 75s", |s, v| s.net.idle_timeout = v.duration()?;
+    "net.drain", "How long requests may take to end at shutdown. Default 20s", |s, v| s.net.drain = v.duration()?;
+
+    "store.durability", "fsync, or the unsafe os (a power cut loses acknowledged data). Default fsync", |s, v| {
+        s.engine.durability = v.choice(&[("fsync", Durability::Fsync), ("os", Durability::Os)])?;
+    };
+    "store.group_commit_wait", "How long a group of requests gathers before its fsync. Default 2ms", |s, v| s.engine.group_commit_wait = v.duration()?;
+    "store.flush_rows", "Rows in memory at which Parquet is written. Default 196608", |s, v| s.engine.flush_rows = v.count(1)?;
+    "store.flush_bytes", "Bytes in memory at which Parquet is written. Default 80MiB", |s, v| s.engine.flush_bytes = v.bytes()?;
+    "store.flush_after", "Age of the oldest row in memory at which Parquet is written. Default 30s", |s, v| s.engine.flush_after = v.duration()?;
+    "store.memtable_bytes_max", "Bytes of rows in memory; more is refused with 503. Default 192MiB", |s, v| s.engine.memtable_bytes_max = v.bytes()?;
+    "store.wal_segment_bytes", "Size of a WAL segment. Default 64MiB", |s, v| s.engine.wal_segment_bytes = v.bytes()?;
+    "store.wal_bytes_max", "WAL not yet in Parquet; more is refused with 503. Default 8GiB", |s, v| s.engine.wal_bytes_max = v.bytes()?;
+    "store.disk_reserve", "Free disk that ingest leaves alone. Default 256MiB", |s, v| s.engine.space.disk_reserve_bytes = v.bytes()?;
+    "store.disk_use_max", "Disk that the store may use in all. Default: what there is", |s, v| s.engine.space.disk_use_max = Some(v.bytes()?);
+    "store.delete_oldest", "Delete the oldest data to stay below disk_use_max, instead of refusing. Default false", |s, v| s.engine.space.by_space = v.flag()?;
+    "store.repeat_window", "How long a repeat of the same bytes is recognised. Default 15m", |s, v| s.engine.repeat_window = v.duration()?;
+    "store.compaction", "Merge small Parquet files into large ones. Default true", |s, v| s.engine.compaction.enabled = v.flag()?;
+    "store.compaction_settle", "Rest after which an hour's files are merged. Default 60s", |s, v| s.engine.compaction.settle = v.duration()?;
+
+    "object_store.url", "s3://BUCKET/PREFIX for Parquet files. Default: DATA_DIR/parquet", |s, v| {
+        let url = v.text()?;
+        if !url.starts_with("s3://") {
+            return Err(format!("{url:?} is not an object store: write s3://BUCKET or s3://BUCKET/PREFIX"));
+        }
+        s.object_store.url = Some(url);
+    };
+    "object_store.endpoint", "http(s)://HOST:PORT of an S3 server other than Amazon's", |s, v| s.object_store.endpoint = Some(v.text()?);
+    "object_store.region", "Default us-east-1", |s, v| s.object_store.region = v.text()?;
+    "object_store.access_key", "Access key id", |s, v| s.object_store.access_key = Some(v.text()?);
+    "object_store.secret_key", "Secret key; better in the environment than in a file", |s, v| s.object_store.secret_key = Some(v.text()?);
+    "object_store.allow_http", "Plain http to the endpoint. Default false", |s, v| s.object_store.allow_http = v.flag()?;
+    "object_store.path_style", "ENDPOINT/BUCKET/KEY rather than BUCKET.ENDPOINT/KEY. Default true", |s, v| s.object_store.path_style = v.flag()?;
+
+    "retention.spans", "How long spans are kept. Default 30d; \"forever\"", |s, v| keep(s, TableId::Spans, v.age()?);
+    "retention.logs", "How long log records are kept. Default 30d", |s, v| keep(s, TableId::Logs, v.age()?);
+    "retention.metrics", "How long metric points are kept. Default 90d", |s, v| keep(s, TableId::Metrics, v.age()?);
+    "retention.ledger", "How long the ledger is kept. Default 365d", |s, v| keep(s, TableId::Ledger, v.age()?);
+
+    "query.workers_max", "Query worker processes; of two or more one is for rules only. Default 2", |s, v| s.query.workers_max = v.count(1)? as usize;
+    "query.queries_per_worker_max", "Queries at a time in one worker. Default 4", |s, v| s.query.queries_per_worker_max = v.count(1)? as usize;
+    "query.threads", "Threads of one worker. Default 2", |s, v| s.query.threads = v.count(1)? as usize;
+    "query.memory_bytes_max", "Memory of one worker; above it queries are cancelled. Default 1GiB", |s, v| s.query.memory_bytes_max = v.bytes()?;
+    "query.pool_bytes_max", "Memory that the operators of one worker may reserve. Default 512MiB", |s, v| s.query.pool_bytes_max = v.bytes()?;
+    "query.spill_bytes_max", "Disk that one worker may spill to; 0 for none. Default 1GiB", |s, v| s.query.spill_bytes_max = v.bytes()?;
+    "query.idle_stop", "A worker without queries for this long is stopped. Default 60s", |s, v| s.query.idle_stop = v.duration()?;
+    "query.timeout_default", "Deadline of a query that asks for none. Default 30s", |s, v| s.query.timeout_default = v.duration()?;
+    "query.timeout_max", "Longest deadline that a query may ask for. Default 300s", |s, v| s.query.timeout_max = v.duration()?;
+    "query.rows_max", "Rows of one result; more are cut, and the answer says so. Default 1000000", |s, v| s.query.rows_max = v.count(1)?;
+    "query.bytes_max", "Bytes of one result, likewise. Default 256MiB", |s, v| s.query.bytes_max = v.bytes()?;
+
+    "operations.request_id_keys", "Further attributes that hold a request id", |s, v| s.operations.request_id_keys = v.list()?;
+    "operations.business_keys", "Attributes that are columns with an index. Default order.id, user.id, member.id, sku.id, store.id, tenant.id, coupon.id, payment.id", |s, v| s.operations.business_keys = v.list()?;
+
+    "log.level", "error, warn, info, debug or trace, also by crate as in \"info,engine=debug\". Default info", |s, v| s.log.level = v.text()?;
+    "log.json", "Log lines as JSON. Default false", |s, v| s.log.json = v.flag()?;
+}
+
+fn tls(settings: &mut Settings) -> &mut TlsFiles {
+    settings.tls.get_or_insert_with(|| TlsFiles { cert: PathBuf::new(), key: PathBuf::new() })
+}
+
+fn size(input: &Input) -> Result<usize, String> {
+    input.bytes().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+fn keep(settings: &mut Settings, table: TableId, age: Option<Duration>) {
+    match age {
+        Some(age) => settings.engine.retention.age.insert(table, age),
+        None => settings.engine.retention.age.remove(&table),
+    };
+}

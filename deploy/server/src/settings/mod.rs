@@ -1,0 +1,323 @@
+//! All settings of the process: defaults, then `stormglass.toml`, then the environment, then flags.
+//!
+//! Each crate owns its settings and their defaults; here they are composed, read once, checked and
+//! handed down. Nobody else reads the environment. Every mistake is reported with its place and with
+//! what would be right, all of them at once.
+
+mod file;
+mod input;
+mod keys;
+
+pub(crate) use input::{Input, duration};
+pub(crate) use keys::KEYS;
+
+use engine::failpoint::Failpoint;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Addresses of the three ports.
+#[derive(Clone, Debug)]
+pub(crate) struct Listen {
+    pub(crate) otlp_grpc: SocketAddr,
+    pub(crate) otlp_http: SocketAddr,
+    pub(crate) http: SocketAddr,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Where Parquet files go; the local directory without a URL.
+#[derive(Clone)]
+pub(crate) struct ObjectStore {
+    pub(crate) url: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: String,
+    pub(crate) access_key: Option<String>,
+    pub(crate) secret_key: Option<String>,
+    pub(crate) allow_http: bool,
+    pub(crate) path_style: bool,
+}
+
+impl fmt::Debug for ObjectStore {
+    /// Without the keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectStore").field("url", &self.url).field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Operations {
+    pub(crate) request_id_keys: Vec<String>,
+    pub(crate) business_keys: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    pub(crate) level: String,
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: Listen,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) insecure_plaintext: bool,
+    pub(crate) net: crate::net::Settings,
+    pub(crate) receive: receive::Settings,
+    pub(crate) access: access::Settings,
+    pub(crate) engine: engine::Settings,
+    pub(crate) object_store: ObjectStore,
+    /// Paths in it are filled in by [`Settings::data_dir`] at wiring.
+    pub(crate) query: client::Settings,
+    pub(crate) operations: Operations,
+    pub(crate) log: Log,
+}
+
+/// What the protocol's order of precedence begins with; further keys come after.
+const REQUEST_ID_KEYS: [&str; 3] = ["request.id", "http.request.header.x-request-id", "user_req_id"];
+const BUSINESS_KEYS: [&str; 8] =
+    ["order.id", "user.id", "member.id", "sku.id", "store.id", "tenant.id", "coupon.id", "payment.id"];
+
+impl Default for Settings {
+    fn default() -> Self {
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let here = PathBuf::from("./stormglass-data");
+        let nowhere = client::StoreLocation::Local { parquet: PathBuf::new(), replaced: PathBuf::new() };
+        Self {
+            data_dir: here.clone(),
+            listen: Listen { otlp_grpc: local(4317), otlp_http: local(4318), http: local(8080) },
+            tls: None,
+            insecure_plaintext: false,
+            net: crate::net::Settings::default(),
+            receive: receive::Settings::default(),
+            access: access::Settings::default(),
+            engine: engine::Settings::new(here),
+            object_store: ObjectStore {
+                url: None,
+                endpoint: None,
+                region: "us-east-1".into(),
+                access_key: None,
+                secret_key: None,
+                allow_http: false,
+                path_style: true,
+            },
+            query: client::Settings::new("/proc/self/exe".into(), PathBuf::new(), nowhere),
+            operations: Operations { request_id_keys: vec![], business_keys: BUSINESS_KEYS.map(String::from).into() },
+            log: Log { level: "info".into(), json: false },
+        }
+    }
+}
+
+impl Settings {
+    /// The full ordered list of attributes that a request id is read from.
+    pub(crate) fn request_id_keys(&self) -> Vec<String> {
+        let mut keys = REQUEST_ID_KEYS.map(String::from).to_vec();
+        keys.extend(self.operations.request_id_keys.iter().filter(|k| !REQUEST_ID_KEYS.contains(&k.as_str())).cloned());
+        keys
+    }
+}
+
+/// One mistake in the settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SettingsError {
+    pub(crate) place: String,
+    pub(crate) problem: String,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
+/// A setting as somebody gave it.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(crate) name: String,
+    pub(crate) place: String,
+    pub(crate) input: Input,
+}
+
+/// Where settings come from, weakest first.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    /// Name to show, and text.
+    pub(crate) file: Option<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
+    /// Setting, flag, value.
+    pub(crate) flags: Vec<(&'static str, &'static str, Input)>,
+}
+
+impl Sources {
+    /// Reads the file that was named, or `stormglass.toml` in the working directory where there is one.
+    pub(crate) fn read(config: Option<&Path>) -> Result<Self, Vec<SettingsError>> {
+        let path = config.unwrap_or(Path::new("stormglass.toml"));
+        let file = match std::fs::read_to_string(path) {
+            Ok(text) => Some((path.display().to_string(), text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && config.is_none() => None,
+            Err(error) => {
+                return Err(vec![SettingsError { place: path.display().to_string(), problem: error.to_string() }]);
+            }
+        };
+        Ok(Self { file, environment: std::env::vars().collect(), flags: Vec::new() })
+    }
+
+    /// Composes the settings, or lists all that is wrong.
+    pub(crate) fn settings(self) -> Result<Settings, Vec<SettingsError>> {
+        let mut errors = Vec::new();
+        let mut given = Vec::new();
+        if let Some((name, text)) = &self.file {
+            match file::given(name, text) {
+                Ok(found) => given.extend(found),
+                Err(error) => errors.push(error),
+            }
+        }
+        let failpoint = self.environment.iter().find(|(name, _)| name == "STORMGLASS_FAILPOINT").cloned();
+        given.extend(file::from_environment(self.environment));
+        given.extend(self.flags.into_iter().map(|(name, flag, input)| Given {
+            name: name.to_owned(),
+            place: format!("flag {flag}"),
+            input,
+        }));
+        let mut settings = Settings::default();
+        for given in given {
+            if let Err(problem) = apply(&mut settings, &given) {
+                errors.push(SettingsError { place: given.place, problem });
+            }
+        }
+        if let Some((name, text)) = failpoint {
+            settings.engine.failpoint = Failpoint::aborting(&text);
+            if settings.engine.failpoint.is_none() {
+                errors.push(SettingsError { place: name, problem: no_such_failpoint(&text) });
+            }
+        }
+        errors.extend(contradictions(&settings));
+        settings.engine.data_dir.clone_from(&settings.data_dir);
+        // Replaced files must outlive every query that may still read them.
+        settings.engine.compaction.replaced_keep = settings.query.timeout_max + std::time::Duration::from_secs(60);
+        if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    }
+}
+
+fn no_such_failpoint(text: &str) -> String {
+    let known: Vec<_> = engine::failpoint::ALL.iter().map(|place| place.as_str()).collect();
+    format!("{text:?} is no failpoint; known: {}", known.join(", "))
+}
+
+fn apply(settings: &mut Settings, given: &Given) -> Result<(), String> {
+    match KEYS.iter().find(|key| key.name == given.name) {
+        Some(key) => (key.set)(settings, &given.input).map_err(|problem| format!("{}: {problem}", given.name)),
+        None => Err(match api::nearest(&given.name, KEYS.iter().map(|key| key.name)) {
+            Some(near) => format!("{:?} is not a setting: did you mean {near:?}?", given.name),
+            None => format!("{:?} is not a setting; `stormglass check-config --help` tells where all are listed", given.name),
+        }),
+    }
+}
+
+/// What each value allows, and all together do not.
+fn contradictions(settings: &Settings) -> Vec<SettingsError> {
+    let mut errors = Vec::new();
+    let mut say = |place: &str, problem: String| errors.push(SettingsError { place: place.into(), problem });
+    if let Some(tls) = &settings.tls
+        && (tls.cert.as_os_str().is_empty() || tls.key.as_os_str().is_empty())
+    {
+        say("tls", "tls.cert and tls.key belong together: set both".into());
+    }
+    if settings.receive.message_bytes_max as u64 > settings.engine.inflight_bytes_max {
+        say("ingest", "inflight_bytes_max is smaller than message_bytes_max: the largest message would never fit".into());
+    }
+    if settings.query.timeout_default > settings.query.timeout_max {
+        say("query", "timeout_default is longer than timeout_max".into());
+    }
+    if settings.object_store.url.is_none() && settings.object_store.endpoint.is_some() {
+        say("object_store", "endpoint is set, and url is not: set url to s3://BUCKET".into());
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(text: &str, environment: &[(&str, &str)], flags: Vec<(&'static str, &'static str, Input)>) -> Sources {
+        Sources {
+            file: Some(("stormglass.toml".into(), text.into())),
+            environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            flags,
+        }
+    }
+
+    fn errors(text: &str) -> Vec<String> {
+        sources(text, &[], vec![]).settings().unwrap_err().iter().map(SettingsError::to_string).collect()
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+        let text = "data_dir = \"/file\"\n[listen]\nhttp = \"127.0.0.1:1\"\notlp_http = \"127.0.0.1:2\"\n";
+        let environment = [("STORMGLASS_DATA_DIR", "/environment"), ("STORMGLASS_LISTEN__HTTP", "127.0.0.1:3")];
+        let flag = ("data_dir", "--data-dir", Input::Text("/flag".into()));
+        let settings = sources(text, &environment, vec![flag]).settings().unwrap();
+        assert_eq!(settings.data_dir, Path::new("/flag"));
+        assert_eq!(settings.engine.data_dir, Path::new("/flag"));
+        assert_eq!(settings.listen.http.port(), 3);
+        assert_eq!(settings.listen.otlp_http.port(), 2);
+        assert_eq!(settings.listen.otlp_grpc.port(), 4317);
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
+        let text = "[listen]\nhttp = \"8080\"\nhtpp = \"x\"\n\n[store]\ndurability = \"none\"\n[zebra]\nstripes = 3\n";
+        let errors = errors(text);
+        for (at, part) in [
+            (0, "stormglass.toml:2:1: listen.http: \"8080\" is not an address: write IP:PORT"),
+            (1, "stormglass.toml:3:1: \"listen.htpp\" is not a setting: did you mean \"listen.http\"?"),
+            (2, "stormglass.toml:6:1: store.durability: \"none\" is not one of \"fsync\", \"os\""),
+            (3, "stormglass.toml:8:1: \"zebra.stripes\" is not a setting"),
+        ] {
+            assert!(errors[at].starts_with(part), "{}", errors[at]);
+        }
+        assert_eq!(errors.len(), 4);
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_refused_too() {
+        let errors = sources("", &[("STORMGLASS_LISTEN__HTPP", "127.0.0.1:1")], vec![]).settings().unwrap_err();
+        assert_eq!(errors[0].place, "environment variable STORMGLASS_LISTEN__HTPP");
+        assert!(errors[0].problem.contains("did you mean \"listen.http\"?"), "{}", errors[0]);
+    }
+
+    #[test]
+    fn values_that_contradict_each_other_are_refused() {
+        assert!(errors("[tls]\ncert = \"c.pem\"\n")[0].contains("belong together"));
+        assert!(errors("[query]\ntimeout_default = \"10m\"\n")[0].contains("longer than timeout_max"));
+        assert!(errors("[ingest]\ninflight_bytes_max = \"1MiB\"\n")[0].contains("would never fit"));
+    }
+
+    #[test]
+    fn request_id_keys_come_in_the_order_of_the_contract() {
+        let text = "[operations]\nrequest_id_keys = [\"app.request.id\", \"request.id\"]\n";
+        let keys = sources(text, &[], vec![]).settings().unwrap().request_id_keys();
+        assert_eq!(keys, ["request.id", "http.request.header.x-request-id", "user_req_id", "app.request.id"]);
+    }
+
+    #[test]
+    fn every_setting_says_what_it_is_and_stands_once() {
+        for (at, key) in KEYS.iter().enumerate() {
+            assert!(!key.about.is_empty() && !key.about.ends_with('.'), "{}", key.name);
+            assert!(KEYS[..at].iter().all(|other| other.name != key.name), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn debug_text_of_settings_shows_no_secret() {
+        let environment = [("STORMGLASS_OBJECT_STORE__SECRET_KEY", "canary-7361"), ("STORMGLASS_OBJECT_STORE__URL", "s3://b")];
+        let settings = sources("", &environment, vec![]).settings().unwrap();
+        assert_eq!(settings.object_store.secret_key.as_deref(), Some("canary-7361"));
+        assert!(!format!("{settings:?}").contains("canary"));
+    }
+}
