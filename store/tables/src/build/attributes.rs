@@ -6,7 +6,7 @@ use super::input::{Attribute, Value};
 use super::keys::KeyUse;
 use super::layout::Column;
 use super::map::MapColumn;
-use super::pool::{Text, Texts};
+use super::pool::{Closing, Text};
 use crate::PromotedType;
 use crate::flags::RowFlags;
 use arrow::array::ArrayRef;
@@ -42,12 +42,12 @@ impl Promoted {
         }
     }
 
-    fn finish(self, texts: &Texts, rows: usize) -> Result<ArrayRef, ArrowError> {
+    fn finish(self, closing: &Closing, rows: usize) -> Result<ArrayRef, ArrowError> {
         match self {
-            Self::String(column) => column.finish(texts, rows),
-            Self::Int(column) => Ok(column.finish(&DataType::Int64, rows)),
-            Self::Double(column) => Ok(column.finish(&DataType::Float64, rows)),
-            Self::Bool(column) => Ok(column.finish(rows)),
+            Self::String(column) => column.finish(closing, rows),
+            Self::Int(column) => Ok(column.finish(&DataType::Int64, closing, rows)),
+            Self::Double(column) => Ok(column.finish(&DataType::Float64, closing, rows)),
+            Self::Bool(column) => Ok(column.finish(closing, rows)),
         }
     }
 }
@@ -195,16 +195,16 @@ impl AttributeColumns {
         self.map.push(new_name, text, value.attr_type());
     }
 
-    pub(super) fn finish(self, cx: &Context<'_>, texts: &Texts, rows: usize) -> Result<Finished, ArrowError> {
+    pub(super) fn finish(self, cx: &Context<'_>, closing: &Closing, rows: usize) -> Result<Finished, ArrowError> {
         let keys = &cx.layout.settings().promoted.keys;
         let overflow = keys.iter().zip(&self.overflow).filter(|(_, over)| **over).map(|(key, _)| key.key.clone());
         Ok(Finished {
             overflow: overflow.collect(),
-            map: self.map.finish(texts, rows)?,
-            request_id: self.request_id.finish(texts, rows)?,
-            request_id_key: self.request_id_key.finish(texts, rows)?,
-            legacy_keys: self.legacy_keys.finish(texts, rows)?,
-            promoted: self.promoted.into_iter().map(|column| column.finish(texts, rows)).collect::<Result<_, _>>()?,
+            map: self.map.finish(closing, rows)?,
+            request_id: self.request_id.finish(closing, rows)?,
+            request_id_key: self.request_id_key.finish(closing, rows)?,
+            legacy_keys: self.legacy_keys.finish(closing, rows)?,
+            promoted: self.promoted.into_iter().map(|column| column.finish(closing, rows)).collect::<Result<_, _>>()?,
         })
     }
 }

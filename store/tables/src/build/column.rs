@@ -1,10 +1,10 @@
 //! Columns under construction: written row by row, where rows that have nothing cost nothing until
 //! the column is closed.
 
-use super::pool::{Text, Texts};
+use super::pool::{Closing, Text};
 use arrow::array::{
     ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray,
-    PrimitiveArray, new_null_array,
+    PrimitiveArray,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef};
@@ -73,16 +73,16 @@ impl TextColumn {
         self.handles.len() > row
     }
 
-    pub(super) fn finish(self, texts: &Texts, rows: usize) -> Result<ArrayRef, ArrowError> {
+    pub(super) fn finish(self, closing: &Closing, rows: usize) -> Result<ArrayRef, ArrowError> {
         if self.handles.len() == rows && !self.gaps {
-            return texts.required_column(self.handles);
+            return closing.required_column(self.handles);
         }
-        texts.column(self.handles, rows)
+        closing.column(self.handles, rows)
     }
 
     /// For columns that were set in every row.
-    pub(super) fn finish_required(self, texts: &Texts) -> Result<ArrayRef, ArrowError> {
-        texts.required_column(self.handles)
+    pub(super) fn finish_required(self, closing: &Closing) -> Result<ArrayRef, ArrowError> {
+        closing.required_column(self.handles)
     }
 }
 
@@ -120,9 +120,9 @@ impl<T: ArrowPrimitiveType> NumberColumn<T> {
     }
 
     /// The array, in `data_type` where that says more than the bare type (a time zone).
-    pub(super) fn finish(mut self, data_type: &DataType, rows: usize) -> ArrayRef {
+    pub(super) fn finish(mut self, data_type: &DataType, closing: &Closing, rows: usize) -> ArrayRef {
         if self.values.is_empty() {
-            return new_null_array(data_type, rows);
+            return closing.nulls(data_type, rows);
         }
         self.values.resize(rows, T::Native::default());
         let array = PrimitiveArray::<T>::new(ScalarBuffer::from(self.values), self.valid.finish(rows));
@@ -156,7 +156,10 @@ impl BoolColumn {
         self.rows > row
     }
 
-    pub(super) fn finish(self, rows: usize) -> ArrayRef {
+    pub(super) fn finish(self, closing: &Closing, rows: usize) -> ArrayRef {
+        if self.rows == 0 {
+            return closing.nulls(&DataType::Boolean, rows);
+        }
         Arc::new(BooleanArray::new(bits(self.values.words, rows), self.valid.finish(rows)))
     }
 }
@@ -184,7 +187,10 @@ impl<const N: usize> IdColumn<N> {
         self.valid.set(row);
     }
 
-    pub(super) fn finish(mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
+    pub(super) fn finish(mut self, closing: &Closing, rows: usize) -> Result<ArrayRef, ArrowError> {
+        if self.bytes.is_empty() {
+            return Ok(closing.nulls(&DataType::FixedSizeBinary(N as i32), rows));
+        }
         self.bytes.resize(rows * N, 0);
         ids::<N>(self.bytes, self.valid.finish(rows))
     }
@@ -257,9 +263,9 @@ impl BinaryColumn {
         self.offsets.set(row, self.bytes.len());
     }
 
-    pub(super) fn finish(self, rows: usize) -> Result<ArrayRef, ArrowError> {
+    pub(super) fn finish(self, closing: &Closing, rows: usize) -> Result<ArrayRef, ArrowError> {
         if self.offsets.is_unused() {
-            return Ok(new_null_array(&DataType::Binary, rows));
+            return Ok(closing.nulls(&DataType::Binary, rows));
         }
         let (offsets, nulls) = self.offsets.finish(rows);
         Ok(Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(self.bytes), nulls)?))
@@ -287,16 +293,21 @@ impl<T: ArrowPrimitiveType> ListColumn<T> {
         }
     }
 
-    pub(super) fn finish(self, data_type: &DataType, rows: usize) -> Result<ArrayRef, ArrowError> {
+    pub(super) fn finish(self, data_type: &DataType, closing: &Closing, rows: usize) -> Result<ArrayRef, ArrowError> {
         let values = PrimitiveArray::<T>::new(ScalarBuffer::from(self.values), None);
-        list(data_type, self.offsets, Arc::new(values), rows)
+        list(data_type, self.offsets, Arc::new(values), (closing, rows))
     }
 }
 
 /// A list column of `data_type` from its elements.
-pub(super) fn list(data_type: &DataType, offsets: Offsets, elements: ArrayRef, rows: usize) -> Result<ArrayRef, ArrowError> {
+pub(super) fn list(
+    data_type: &DataType,
+    offsets: Offsets,
+    elements: ArrayRef,
+    (closing, rows): (&Closing, usize),
+) -> Result<ArrayRef, ArrowError> {
     if offsets.is_unused() {
-        return Ok(new_null_array(data_type, rows));
+        return Ok(closing.nulls(data_type, rows));
     }
     let (offsets, nulls) = offsets.finish(rows);
     Ok(Arc::new(ListArray::try_new(element_field(data_type)?, offsets, elements, nulls)?))

@@ -3,7 +3,7 @@
 use super::input::Value;
 use super::keys::{KeyUse, Keys};
 use super::layout::Layout;
-use super::pool::{Text, TextPool};
+use super::pool::{Text, TextCheck, TextPool};
 use super::text::push_scalar;
 use crate::flags::RowFlags;
 use model::UnixNanos;
@@ -12,6 +12,8 @@ use model::UnixNanos;
 pub(super) struct Context<'l> {
     pub(super) layout: &'l Layout,
     pub(super) received: UnixNanos,
+    /// The size of the request, to allocate by.
+    pub(super) bytes_expected: usize,
     pub(super) pool: TextPool,
     pub(super) keys: Keys,
     /// The keys of the list at hand; kept for its allocation.
@@ -21,11 +23,12 @@ pub(super) struct Context<'l> {
 }
 
 impl<'l> Context<'l> {
-    pub(super) fn new(layout: &'l Layout, received: UnixNanos, pool: TextPool) -> Self {
+    pub(super) fn new(layout: &'l Layout, received: UnixNanos, bytes_expected: usize, check: TextCheck) -> Self {
         Self {
             layout,
             received,
-            pool,
+            bytes_expected,
+            pool: TextPool::new(check, bytes_expected),
             keys: Keys::new(),
             uses: Vec::new(),
             scratch: String::new(),

@@ -4,7 +4,7 @@ use super::attributes::AttributeColumns;
 use super::column::{IdColumn, NumberColumn, TextColumn, required_ids, required_numbers};
 use super::context::{Context, TimeSpan, dropped, stored_time};
 use super::input::{Attribute, LogInput, Value};
-use super::pool::{Text, Texts};
+use super::pool::{Closing, Text};
 use super::resources::{Resource, Scope, ScopeColumns};
 use super::spans::field_type;
 use crate::flags::RowFlags;
@@ -159,35 +159,35 @@ impl LogRows {
         }
     }
 
-    pub(super) fn finish(self, cx: &Context<'_>, texts: &Texts) -> Result<Option<TableBatch>, ArrowError> {
+    pub(super) fn finish(self, cx: &Context<'_>, closing: &Closing) -> Result<Option<TableBatch>, ArrowError> {
         let rows = self.rows;
         if rows == 0 {
             return Ok(None);
         }
         let schema = cx.layout.spec(TableId::Logs).schema.clone();
         let timestamp = schema.field(0).data_type();
-        let attributes = self.attributes.finish(cx, texts, rows)?;
+        let attributes = self.attributes.finish(cx, closing, rows)?;
         let mut columns = vec![
             required_numbers::<TimestampNanosecondType>(self.time, timestamp),
-            self.observed_time.finish(field_type(&schema, "observed_time")?, rows),
-            self.severity.finish(&DataType::Int64, rows),
-            self.severity_text.finish(texts, rows)?,
-            self.service.finish_required(texts)?,
-            self.body.finish(texts, rows)?,
-            self.body_type.finish(texts, rows)?,
-            self.event_name.finish(texts, rows)?,
-            self.trace_id.finish(rows)?,
-            self.span_id.finish(rows)?,
-            self.trace_flags.finish(&DataType::Int64, rows),
+            self.observed_time.finish(field_type(&schema, "observed_time")?, closing, rows),
+            self.severity.finish(&DataType::Int64, closing, rows),
+            self.severity_text.finish(closing, rows)?,
+            self.service.finish_required(closing)?,
+            self.body.finish(closing, rows)?,
+            self.body_type.finish(closing, rows)?,
+            self.event_name.finish(closing, rows)?,
+            self.trace_id.finish(closing, rows)?,
+            self.span_id.finish(closing, rows)?,
+            self.trace_flags.finish(&DataType::Int64, closing, rows),
             attributes.request_id,
             attributes.request_id_key,
             required_ids::<16>(self.resource_id)?,
         ];
-        columns.extend(self.scope.finish(texts, rows)?);
+        columns.extend(self.scope.finish(closing, rows)?);
         columns.extend(attributes.map);
         columns.push(attributes.legacy_keys);
-        columns.push(self.dropped_attributes.finish(&DataType::Int64, rows));
-        columns.push(self.flags.finish(texts, rows)?);
+        columns.push(self.dropped_attributes.finish(&DataType::Int64, closing, rows));
+        columns.push(self.flags.finish(closing, rows)?);
         columns.extend(attributes.promoted);
         Ok(Some(TableBatch {
             table: TableId::Logs,

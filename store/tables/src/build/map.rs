@@ -1,9 +1,9 @@
 //! The columns `attributes` and `attribute_types` under construction.
 
 use super::column::{BinaryColumn, Offsets, element_field};
-use super::pool::{Text, Texts};
+use super::pool::{Closing, Text};
 use crate::spec::attribute_map;
-use arrow::array::{Array, ArrayRef, MapArray, StructArray, new_null_array};
+use arrow::array::{Array, ArrayRef, MapArray, StructArray};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use model::AttrType;
@@ -60,18 +60,18 @@ impl MapColumn {
     }
 
     /// The two columns.
-    pub(super) fn finish(self, texts: &Texts, rows: usize) -> Result<[ArrayRef; 2], ArrowError> {
+    pub(super) fn finish(self, closing: &Closing, rows: usize) -> Result<[ArrayRef; 2], ArrowError> {
         let data_type = attribute_map();
-        let types = self.types.finish(rows)?;
+        let types = self.types.finish(closing, rows)?;
         if self.offsets.is_unused() {
-            return Ok([new_null_array(&data_type, rows), types]);
+            return Ok([closing.nulls(&data_type, rows), types]);
         }
         let field = element_field(&data_type)?;
         let DataType::Struct(entry_fields) = field.data_type() else {
             return Err(ArrowError::SchemaError("a map's entries are a struct".into()));
         };
         let count = self.keys.len();
-        let columns = vec![texts.required_column(self.keys)?, texts.column(self.values, count)?];
+        let columns = vec![closing.required_column(self.keys)?, closing.column(self.values, count)?];
         let entries = StructArray::try_new(entry_fields.clone(), columns, None)?;
         let (offsets, nulls) = self.offsets.finish(rows);
         let map = MapArray::try_new(field, offsets, entries, nulls, false)?;

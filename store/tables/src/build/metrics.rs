@@ -7,7 +7,7 @@ use super::column::{
 use super::context::{Context, TimeSpan, stored_time};
 use super::input::{ExemplarInput, Number, PointInput};
 use super::map::MapColumn;
-use super::pool::{Text, Texts};
+use super::pool::{Closing, Text};
 use super::spans::{element_type, field_type, struct_list};
 use crate::flags::RowFlags;
 use crate::{TableBatch, TableId};
@@ -117,7 +117,7 @@ impl MetricRows {
         self.quantiles.put(row, &point.quantiles);
     }
 
-    pub(super) fn finish(self, cx: &Context<'_>, texts: &Texts) -> Result<Option<TableBatch>, ArrowError> {
+    pub(super) fn finish(self, cx: &Context<'_>, closing: &Closing) -> Result<Option<TableBatch>, ArrowError> {
         let rows = self.rows;
         if rows == 0 {
             return Ok(None);
@@ -125,30 +125,30 @@ impl MetricRows {
         let schema = cx.layout.spec(TableId::Metrics).schema.clone();
         let ty = |name| field_type(&schema, name);
         let columns = vec![
-            self.name.finish_required(texts)?,
-            self.service.finish_required(texts)?,
+            self.name.finish_required(closing)?,
+            self.service.finish_required(closing)?,
             required_ids::<16>(self.series_id)?,
             required_numbers::<TimestampNanosecondType>(self.time, ty("time")?),
-            self.start_time.finish(ty("start_time")?, rows),
-            self.value.finish(&DataType::Float64, rows),
-            self.int_value.finish(&DataType::Int64, rows),
-            self.count.finish(&DataType::UInt64, rows),
-            self.sum.finish(&DataType::Float64, rows),
-            self.min.finish(&DataType::Float64, rows),
-            self.max.finish(&DataType::Float64, rows),
-            self.bucket_counts.finish(ty("bucket_counts")?, rows)?,
-            self.explicit_bounds.finish(ty("explicit_bounds")?, rows)?,
-            self.scale.finish(&DataType::Int32, rows),
-            self.zero_count.finish(&DataType::UInt64, rows),
-            self.zero_threshold.finish(&DataType::Float64, rows),
-            self.positive_offset.finish(&DataType::Int32, rows),
-            self.positive_counts.finish(ty("positive_counts")?, rows)?,
-            self.negative_offset.finish(&DataType::Int32, rows),
-            self.negative_counts.finish(ty("negative_counts")?, rows)?,
-            self.quantiles.finish(ty("quantiles")?, rows)?,
-            self.exemplars.finish(ty("exemplars")?, texts, rows)?,
-            self.point_flags.finish(&DataType::Int64, rows),
-            self.flags.finish(texts, rows)?,
+            self.start_time.finish(ty("start_time")?, closing, rows),
+            self.value.finish(&DataType::Float64, closing, rows),
+            self.int_value.finish(&DataType::Int64, closing, rows),
+            self.count.finish(&DataType::UInt64, closing, rows),
+            self.sum.finish(&DataType::Float64, closing, rows),
+            self.min.finish(&DataType::Float64, closing, rows),
+            self.max.finish(&DataType::Float64, closing, rows),
+            self.bucket_counts.finish(ty("bucket_counts")?, closing, rows)?,
+            self.explicit_bounds.finish(ty("explicit_bounds")?, closing, rows)?,
+            self.scale.finish(&DataType::Int32, closing, rows),
+            self.zero_count.finish(&DataType::UInt64, closing, rows),
+            self.zero_threshold.finish(&DataType::Float64, closing, rows),
+            self.positive_offset.finish(&DataType::Int32, closing, rows),
+            self.positive_counts.finish(ty("positive_counts")?, closing, rows)?,
+            self.negative_offset.finish(&DataType::Int32, closing, rows),
+            self.negative_counts.finish(ty("negative_counts")?, closing, rows)?,
+            self.quantiles.finish(ty("quantiles")?, closing, rows)?,
+            self.exemplars.finish(ty("exemplars")?, closing, rows)?,
+            self.point_flags.finish(&DataType::Int64, closing, rows),
+            self.flags.finish(closing, rows)?,
         ];
         Ok(Some(TableBatch {
             table: TableId::Metrics,
@@ -177,12 +177,12 @@ impl QuantileRows {
         self.offsets.set(row, self.value.len());
     }
 
-    fn finish(self, data_type: &DataType, rows: usize) -> Result<ArrayRef, ArrowError> {
+    fn finish(self, data_type: &DataType, closing: &Closing, rows: usize) -> Result<ArrayRef, ArrowError> {
         let elements = vec![
             required_numbers::<Float64Type>(self.quantile, &DataType::Float64),
             required_numbers::<Float64Type>(self.value, &DataType::Float64),
         ];
-        struct_list(data_type, self.offsets, elements, rows)
+        struct_list(data_type, self.offsets, elements, (closing, rows))
     }
 }
 
@@ -231,18 +231,18 @@ impl ExemplarRows {
         flags
     }
 
-    fn finish(self, data_type: &DataType, texts: &Texts, rows: usize) -> Result<ArrayRef, ArrowError> {
+    fn finish(self, data_type: &DataType, closing: &Closing, rows: usize) -> Result<ArrayRef, ArrowError> {
         let count = self.time.len();
-        let [map, types] = self.map.finish(texts, count)?;
+        let [map, types] = self.map.finish(closing, count)?;
         let elements = vec![
             required_numbers::<TimestampNanosecondType>(self.time, &element_type(data_type, 0)?),
-            self.value.finish(&DataType::Float64, count),
-            self.int_value.finish(&DataType::Int64, count),
-            self.trace_id.finish(count)?,
-            self.span_id.finish(count)?,
+            self.value.finish(&DataType::Float64, closing, count),
+            self.int_value.finish(&DataType::Int64, closing, count),
+            self.trace_id.finish(closing, count)?,
+            self.span_id.finish(closing, count)?,
             map,
             types,
         ];
-        struct_list(data_type, self.offsets, elements, rows)
+        struct_list(data_type, self.offsets, elements, (closing, rows))
     }
 }

@@ -4,11 +4,12 @@
 //! views over one shared buffer. The pool owns its bytes, so that a batch in memory keeps what its
 //! columns show and not the whole request body. Invariant: what is in a closed pool is UTF-8.
 
-use arrow::array::{ArrayRef, LargeStringArray, StringViewArray, UInt32Array, new_null_array};
+use arrow::array::{Array, ArrayRef, LargeStringArray, StringViewArray, UInt32Array, new_null_array};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// A handle to a text of the pool.
@@ -37,8 +38,9 @@ pub(super) struct TextPool {
     /// Where each text ends in `bytes`; it begins where the one before ends. The first is a zero.
     ends: Vec<i64>,
     bytes: Vec<u8>,
-    /// Handles by a cheap hash of the text; a newer text takes the place of an older one.
-    recent: Vec<u32>,
+    /// Handles by a cheap hash of the text, with another part of that hash, which tells most texts
+    /// apart without looking at them. A newer text takes the place of an older one.
+    recent: Vec<(u32, Text)>,
     /// Whether some text was not UTF-8 since this was last asked.
     repaired: bool,
 }
@@ -53,7 +55,7 @@ impl TextPool {
             check,
             ends,
             bytes: Vec::with_capacity(bytes_expected / 3),
-            recent: vec![0; 1 << RECENT_BITS],
+            recent: vec![(0, Text::NULL); 1 << RECENT_BITS],
             repaired: false,
         }
     }
@@ -67,12 +69,12 @@ impl TextPool {
     /// The handle of a text, repaired where it is not UTF-8.
     #[inline]
     pub(super) fn intern(&mut self, raw: &[u8]) -> Text {
-        let slot = recent_slot(raw);
-        let candidate = Text(self.recent[slot]);
-        if candidate != Text::NULL && self.is(candidate, raw) {
+        let hash = cheap_hash(raw);
+        let (tag, candidate) = self.recent[(hash >> (64 - RECENT_BITS)) as usize];
+        if tag == hash as u32 && candidate != Text::NULL && self.is(candidate, raw) {
             return candidate;
         }
-        self.add(slot, raw)
+        self.add(hash, raw)
     }
 
     /// As [`TextPool::intern`], but an empty text is null.
@@ -109,36 +111,36 @@ impl TextPool {
     }
 
     #[inline]
-    fn add(&mut self, slot: usize, raw: &[u8]) -> Text {
+    fn add(&mut self, hash: u64, raw: &[u8]) -> Text {
         if raw.is_empty() {
             return Text::EMPTY;
         }
         if self.check == TextCheck::Each && std::str::from_utf8(raw).is_err() {
             self.repaired = true;
             let repaired = String::from_utf8_lossy(raw);
-            return self.push(slot, repaired.as_bytes());
+            return self.push(hash, repaired.as_bytes());
         }
-        self.push(slot, raw)
+        self.push(hash, raw)
     }
 
     #[inline]
-    fn push(&mut self, slot: usize, bytes: &[u8]) -> Text {
-        let handle = self.ends.len() as u32 - 1;
+    fn push(&mut self, hash: u64, bytes: &[u8]) -> Text {
+        let text = Text(self.ends.len() as u32 - 1);
         self.bytes.extend_from_slice(bytes);
         self.ends.push(self.bytes.len() as i64);
-        self.recent[slot] = handle;
-        Text(handle)
+        self.recent[(hash >> (64 - RECENT_BITS)) as usize] = (hash as u32, text);
+        text
     }
 
     /// Closes the pool: columns can be gathered now. Fails where a text is not UTF-8 and was not
     /// checked as it came in.
-    pub(super) fn finish(mut self) -> Result<Texts, ArrowError> {
+    pub(super) fn finish(mut self) -> Result<Closing, ArrowError> {
         if self.bytes.capacity() > self.bytes.len() + self.bytes.len() / 4 {
             self.bytes.shrink_to_fit();
         }
         let ends = OffsetBuffer::new(ScalarBuffer::from(self.ends));
         let texts = LargeStringArray::try_new(ends, Buffer::from_vec(self.bytes), None)?;
-        Ok(Texts { texts: Arc::new(StringViewArray::from(&texts)) })
+        Ok(Closing { texts: Arc::new(StringViewArray::from(&texts)), nulls: RefCell::default() })
     }
 }
 
@@ -166,7 +168,7 @@ fn ends<const N: usize>(text: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
 
 /// First and last bytes and the length, mixed: good enough to find what was here a moment ago.
 #[inline]
-fn recent_slot(raw: &[u8]) -> usize {
+fn cheap_hash(raw: &[u8]) -> u64 {
     let (head, tail) = match (raw.first_chunk::<8>(), raw.last_chunk::<8>()) {
         (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
         _ => match (raw.first_chunk::<4>(), raw.last_chunk::<4>()) {
@@ -175,20 +177,32 @@ fn recent_slot(raw: &[u8]) -> usize {
         },
     };
     let mixed = (head ^ tail.rotate_left(23) ^ raw.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    ((mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> (64 - RECENT_BITS)) as usize
+    (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9)
 }
 
-/// The closed pool.
+/// What columns are closed with: the texts, and columns of nothing, which are shared.
 #[derive(Debug)]
-pub(super) struct Texts {
+pub(super) struct Closing {
     texts: ArrayRef,
+    nulls: RefCell<Vec<ArrayRef>>,
 }
 
-impl Texts {
+impl Closing {
+    /// A column without a value in any row.
+    pub(super) fn nulls(&self, data_type: &DataType, rows: usize) -> ArrayRef {
+        let mut known = self.nulls.borrow_mut();
+        if let Some(column) = known.iter().find(|column| column.len() == rows && column.data_type() == data_type) {
+            return column.clone();
+        }
+        let column = new_null_array(data_type, rows);
+        known.push(column.clone());
+        column
+    }
+
     /// A column of `rows` rows from handles, of which some are null; rows beyond the handles are null too.
     pub(super) fn column(&self, mut handles: Vec<u32>, rows: usize) -> Result<ArrayRef, ArrowError> {
         if handles.is_empty() {
-            return Ok(new_null_array(&DataType::Utf8View, rows));
+            return Ok(self.nulls(&DataType::Utf8View, rows));
         }
         handles.resize(rows, Text::NULL.0);
         let valid = BooleanBuffer::collect_bool(rows, |row| handles[row] != Text::NULL.0);

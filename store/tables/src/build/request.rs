@@ -64,7 +64,7 @@ impl<'l> RequestBuilder<'l> {
     /// [`BuildError::NotUtf8`] where some is not UTF-8: build again with [`TextCheck::Each`].
     pub fn with_check(layout: &'l Layout, received: UnixNanos, bytes_expected: usize, check: TextCheck) -> Self {
         Self {
-            cx: Context::new(layout, received, TextPool::new(check, bytes_expected)),
+            cx: Context::new(layout, received, bytes_expected, check),
             resources: Resources::default(),
             scopes: Vec::new(),
             metrics: Vec::new(),
@@ -174,13 +174,13 @@ impl<'l> RequestBuilder<'l> {
     pub fn finish(self) -> Result<Batches, BuildError> {
         let Self { mut cx, resources, spans, logs, points, series, .. } = self;
         let pool = std::mem::replace(&mut cx.pool, TextPool::closed());
-        let texts = pool.finish().map_err(BuildError::NotUtf8)?;
+        let closing = pool.finish().map_err(BuildError::NotUtf8)?;
         let mut tables = Vec::new();
-        tables.extend(spans.map(|rows| rows.finish(&cx, &texts)).transpose()?.flatten());
-        tables.extend(logs.map(|rows| rows.finish(&cx, &texts)).transpose()?.flatten());
-        tables.extend(points.map(|rows| rows.finish(&cx, &texts)).transpose()?.flatten());
-        tables.extend(series.finish(&cx, &texts)?);
-        let (rows, senders) = resources.finish(&cx, &texts)?;
+        tables.extend(spans.map(|rows| rows.finish(&cx, &closing)).transpose()?.flatten());
+        tables.extend(logs.map(|rows| rows.finish(&cx, &closing)).transpose()?.flatten());
+        tables.extend(points.map(|rows| rows.finish(&cx, &closing)).transpose()?.flatten());
+        tables.extend(series.finish(&cx, &closing)?);
+        let (rows, senders) = resources.finish(&cx, &closing)?;
         tables.extend(rows);
         Ok(Batches { tables, senders })
     }

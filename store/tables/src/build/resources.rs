@@ -7,7 +7,7 @@ use super::identity::Canonical;
 use super::input::{Attribute, ResourceInput, ScopeInput};
 use super::keys::KeyUse;
 use super::map::MapColumn;
-use super::pool::{Text, TextPool, Texts};
+use super::pool::{Closing, Text, TextPool};
 use super::text::attributes_text;
 use crate::flags::RowFlags;
 use crate::{SenderCount, TableBatch, TableId};
@@ -81,12 +81,12 @@ impl ScopeColumns {
         self.schema_url.set_unless_null(row, scope.schema_url);
     }
 
-    pub(super) fn finish(self, texts: &Texts, rows: usize) -> Result<[arrow::array::ArrayRef; 4], ArrowError> {
+    pub(super) fn finish(self, closing: &Closing, rows: usize) -> Result<[arrow::array::ArrayRef; 4], ArrowError> {
         Ok([
-            self.name.finish(texts, rows)?,
-            self.version.finish(texts, rows)?,
-            self.attributes.finish(texts, rows)?,
-            self.schema_url.finish(texts, rows)?,
+            self.name.finish(closing, rows)?,
+            self.version.finish(closing, rows)?,
+            self.attributes.finish(closing, rows)?,
+            self.schema_url.finish(closing, rows)?,
         ])
     }
 }
@@ -194,7 +194,7 @@ impl Resources {
     pub(super) fn finish(
         self,
         cx: &Context<'_>,
-        texts: &Texts,
+        closing: &Closing,
     ) -> Result<(Option<TableBatch>, Vec<SenderCount>), ArrowError> {
         let rows = self.resources.len();
         if rows == 0 {
@@ -203,15 +203,15 @@ impl Resources {
         let ids = self.resources.iter().flat_map(|resource| resource.id.0).collect();
         let services = self.resources.iter().map(|resource| resource.service.0).collect();
         let schema = cx.layout.spec(TableId::Resources).schema.clone();
-        let [map, types] = self.map.finish(texts, rows)?;
+        let [map, types] = self.map.finish(closing, rows)?;
         let columns = vec![
             required_ids::<16>(ids)?,
             required_numbers::<TimestampNanosecondType>(vec![cx.received.0; rows], schema.field(1).data_type()),
-            texts.required_column(services)?,
+            closing.required_column(services)?,
             map,
             types,
-            self.schema_url.finish(texts, rows)?,
-            self.dropped.finish(&DataType::Int64, rows),
+            self.schema_url.finish(closing, rows)?,
+            self.dropped.finish(&DataType::Int64, closing, rows),
         ];
         let batch = TableBatch {
             table: TableId::Resources,

@@ -7,7 +7,7 @@ use super::drop_counter::DropCounterName;
 use super::identity::Canonical;
 use super::input::{MetricInput, MetricKind, PointInput};
 use super::map::MapColumn;
-use super::pool::{Text, Texts};
+use super::pool::{Closing, Text};
 use super::resources::{Resource, Scope, ScopeColumns, write_open_row};
 use super::text::attributes_text;
 use crate::flags::RowFlags;
@@ -219,7 +219,7 @@ impl SeriesRows {
         self.metadata.set_unless_null(row, metric.metadata);
     }
 
-    pub(super) fn finish(self, cx: &Context<'_>, texts: &Texts) -> Result<Option<TableBatch>, ArrowError> {
+    pub(super) fn finish(self, cx: &Context<'_>, closing: &Closing) -> Result<Option<TableBatch>, ArrowError> {
         let rows = self.rows;
         if rows == 0 {
             return Ok(None);
@@ -229,18 +229,18 @@ impl SeriesRows {
         let mut columns = vec![
             required_ids::<16>(self.ids)?,
             required_numbers::<TimestampNanosecondType>(times, schema.field(1).data_type()),
-            self.name.finish_required(texts)?,
-            self.kind.finish_required(texts)?,
-            self.unit.finish(texts, rows)?,
-            self.description.finish(texts, rows)?,
-            self.temporality.finish(texts, rows)?,
-            self.monotonic.finish(rows),
-            self.service.finish_required(texts)?,
+            self.name.finish_required(closing)?,
+            self.kind.finish_required(closing)?,
+            self.unit.finish(closing, rows)?,
+            self.description.finish(closing, rows)?,
+            self.temporality.finish(closing, rows)?,
+            self.monotonic.finish(closing, rows),
+            self.service.finish_required(closing)?,
             required_ids::<16>(self.resource_id)?,
         ];
-        columns.extend(self.scope.finish(texts, rows)?);
-        columns.extend(self.map.finish(texts, rows)?);
-        columns.push(self.metadata.finish(texts, rows)?);
+        columns.extend(self.scope.finish(closing, rows)?);
+        columns.extend(self.map.finish(closing, rows)?);
+        columns.push(self.metadata.finish(closing, rows)?);
         Ok(Some(TableBatch {
             table: TableId::Series,
             rows: RecordBatch::try_new(schema, columns)?,

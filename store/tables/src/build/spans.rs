@@ -7,7 +7,7 @@ use super::column::{
 use super::context::{Context, TimeSpan, dropped, stored_time};
 use super::input::{EventInput, LinkInput, SpanInput};
 use super::map::MapColumn;
-use super::pool::{Text, Texts};
+use super::pool::{Closing, Text};
 use super::resources::{Resource, Scope, ScopeColumns};
 use crate::flags::RowFlags;
 use crate::{TableBatch, TableId};
@@ -22,6 +22,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 const KINDS: [&str; 5] = ["internal", "server", "client", "producer", "consumer"];
 const STATUSES: [&str; 3] = ["unset", "ok", "error"];
+
+/// A usual span on the wire: what is allocated at first follows from it.
+const SPAN_BYTES: usize = 600;
 
 #[derive(Debug)]
 pub(super) struct SpanRows {
@@ -57,16 +60,17 @@ pub(super) struct SpanRows {
 
 impl SpanRows {
     pub(super) fn new(cx: &mut Context<'_>) -> Self {
+        let rows = cx.bytes_expected / SPAN_BYTES;
         Self {
             rows: 0,
             kinds: KINDS.map(|kind| cx.pool.intern(kind.as_bytes())),
             statuses: STATUSES.map(|status| cx.pool.intern(status.as_bytes())),
             times: TimeSpan::default(),
-            by_id: HashTable::new(),
-            time: Vec::new(),
-            duration: Vec::new(),
-            trace_id: Vec::new(),
-            span_id: Vec::new(),
+            by_id: HashTable::with_capacity(rows),
+            time: Vec::with_capacity(rows),
+            duration: Vec::with_capacity(rows),
+            trace_id: Vec::with_capacity(16 * rows),
+            span_id: Vec::with_capacity(8 * rows),
             parent: IdColumn::default(),
             service: TextColumn::default(),
             operation: TextColumn::default(),
@@ -76,7 +80,7 @@ impl SpanRows {
             status_message: TextColumn::default(),
             trace_state: TextColumn::default(),
             trace_flags: NumberColumn::default(),
-            resource_id: Vec::new(),
+            resource_id: Vec::with_capacity(16 * rows),
             scope: ScopeColumns::default(),
             attributes: AttributeColumns::new(cx),
             events: EventRows::default(),
@@ -187,40 +191,40 @@ impl SpanRows {
         }
     }
 
-    pub(super) fn finish(self, cx: &Context<'_>, texts: &Texts) -> Result<Option<TableBatch>, ArrowError> {
+    pub(super) fn finish(self, cx: &Context<'_>, closing: &Closing) -> Result<Option<TableBatch>, ArrowError> {
         let rows = self.rows;
         if rows == 0 {
             return Ok(None);
         }
         let schema = cx.layout.spec(TableId::Spans).schema.clone();
         let timestamp = schema.field(0).data_type();
-        let attributes = self.attributes.finish(cx, texts, rows)?;
+        let attributes = self.attributes.finish(cx, closing, rows)?;
         let mut columns = vec![
             required_numbers::<TimestampNanosecondType>(self.time, timestamp),
             required_numbers::<Int64Type>(self.duration, &DataType::Int64),
             required_ids::<16>(self.trace_id)?,
             required_ids::<8>(self.span_id)?,
-            self.parent.finish(rows)?,
-            self.service.finish_required(texts)?,
-            self.operation.finish_required(texts)?,
-            self.kind.finish_required(texts)?,
-            self.status.finish_required(texts)?,
-            self.status_message.finish(texts, rows)?,
-            self.trace_state.finish(texts, rows)?,
-            self.trace_flags.finish(&DataType::Int64, rows),
+            self.parent.finish(closing, rows)?,
+            self.service.finish_required(closing)?,
+            self.operation.finish_required(closing)?,
+            self.kind.finish_required(closing)?,
+            self.status.finish_required(closing)?,
+            self.status_message.finish(closing, rows)?,
+            self.trace_state.finish(closing, rows)?,
+            self.trace_flags.finish(&DataType::Int64, closing, rows),
             attributes.request_id,
             attributes.request_id_key,
             required_ids::<16>(self.resource_id)?,
         ];
-        columns.extend(self.scope.finish(texts, rows)?);
+        columns.extend(self.scope.finish(closing, rows)?);
         columns.extend(attributes.map);
         columns.push(attributes.legacy_keys);
-        columns.push(self.events.finish(field_type(&schema, "events")?, texts, rows)?);
-        columns.push(self.links.finish(field_type(&schema, "links")?, texts, rows)?);
-        columns.push(self.dropped_attributes.finish(&DataType::Int64, rows));
-        columns.push(self.dropped_events.finish(&DataType::Int64, rows));
-        columns.push(self.dropped_links.finish(&DataType::Int64, rows));
-        columns.push(self.flags.finish(texts, rows)?);
+        columns.push(self.events.finish(field_type(&schema, "events")?, closing, rows)?);
+        columns.push(self.links.finish(field_type(&schema, "links")?, closing, rows)?);
+        columns.push(self.dropped_attributes.finish(&DataType::Int64, closing, rows));
+        columns.push(self.dropped_events.finish(&DataType::Int64, closing, rows));
+        columns.push(self.dropped_links.finish(&DataType::Int64, closing, rows));
+        columns.push(self.flags.finish(closing, rows)?);
         columns.extend(attributes.promoted);
         Ok(Some(TableBatch {
             table: TableId::Spans,
@@ -282,13 +286,13 @@ pub(super) fn struct_list(
     data_type: &DataType,
     offsets: Offsets,
     elements: Vec<ArrayRef>,
-    rows: usize,
+    place: (&Closing, usize),
 ) -> Result<ArrayRef, ArrowError> {
     let field = element_field(data_type)?;
     let DataType::Struct(fields) = field.data_type() else {
         return Err(ArrowError::SchemaError(format!("{data_type} is no list of structs")));
     };
-    list(data_type, offsets, Arc::new(StructArray::try_new(fields.clone(), elements, None)?), rows)
+    list(data_type, offsets, Arc::new(StructArray::try_new(fields.clone(), elements, None)?), place)
 }
 
 /// Type of a named field of the elements of a list column.
@@ -336,17 +340,17 @@ impl EventRows {
         flags
     }
 
-    fn finish(self, data_type: &DataType, texts: &Texts, rows: usize) -> Result<ArrayRef, ArrowError> {
+    fn finish(self, data_type: &DataType, closing: &Closing, rows: usize) -> Result<ArrayRef, ArrowError> {
         let count = self.time.len();
-        let [map, types] = self.map.finish(texts, count)?;
+        let [map, types] = self.map.finish(closing, count)?;
         let elements = vec![
             required_numbers::<TimestampNanosecondType>(self.time, &element_type(data_type, 0)?),
-            self.name.finish_required(texts)?,
+            self.name.finish_required(closing)?,
             map,
             types,
-            self.dropped.finish(&DataType::Int64, count),
+            self.dropped.finish(&DataType::Int64, closing, count),
         ];
-        struct_list(data_type, self.offsets, elements, rows)
+        struct_list(data_type, self.offsets, elements, (closing, rows))
     }
 }
 
@@ -384,18 +388,18 @@ impl LinkRows {
         flags
     }
 
-    fn finish(self, data_type: &DataType, texts: &Texts, rows: usize) -> Result<ArrayRef, ArrowError> {
+    fn finish(self, data_type: &DataType, closing: &Closing, rows: usize) -> Result<ArrayRef, ArrowError> {
         let count = self.span_id.len() / 8;
-        let [map, types] = self.map.finish(texts, count)?;
+        let [map, types] = self.map.finish(closing, count)?;
         let elements = vec![
             required_ids::<16>(self.trace_id)?,
             required_ids::<8>(self.span_id)?,
-            self.trace_state.finish(texts, count)?,
-            self.trace_flags.finish(&DataType::Int64, count),
+            self.trace_state.finish(closing, count)?,
+            self.trace_flags.finish(&DataType::Int64, closing, count),
             map,
             types,
-            self.dropped.finish(&DataType::Int64, count),
+            self.dropped.finish(&DataType::Int64, closing, count),
         ];
-        struct_list(data_type, self.offsets, elements, rows)
+        struct_list(data_type, self.offsets, elements, (closing, rows))
     }
 }
