@@ -1,5 +1,7 @@
 //! OTLP/JSON as a whole: syntax, mapping, equality with protobuf, hostile input.
 
+#![expect(clippy::unwrap_used, reason = "all of this is test code, also outside of #[test]")]
+
 mod damage;
 mod dice;
 mod equality;

@@ -358,14 +358,13 @@ impl Writer<'_> {
     }
 
     fn double(&mut self, value: f64) -> String {
-        let text = match (value.is_finite(), self.0.below(3)) {
+        match (value.is_finite(), self.0.below(3)) {
             (true, 0) => format!("{value:?}"),
             (true, 1) => format!("{value:e}"),
-            (true, _) => return format!("\"{value:?}\""),
+            (true, _) => format!("\"{value:?}\""),
             (false, _) if value.is_nan() => "\"NaN\"".into(),
             (false, _) => format!("\"{}Infinity\"", if value < 0.0 { "-" } else { "" }),
-        };
-        text
+        }
     }
 
     /// Enums are numbers; in use are names too, and numbers in quotes.
