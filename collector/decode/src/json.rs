@@ -96,7 +96,7 @@ impl<'l, 't> Walk<'l, 't> {
         let attributes = || -> Attributes<'t> { builder.attributes() };
         Self {
             refusals: Refusals::default(),
-            values: Values::new(builder.layout().settings().attributes_max),
+            values: Values::new(builder.layout().settings()),
             span: SpanInput { attributes: attributes(), ..SpanInput::default() },
             record: LogInput { attributes: attributes(), ..LogInput::default() },
             point: PointInput { attributes: attributes(), ..PointInput::default() },

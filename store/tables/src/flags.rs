@@ -26,6 +26,7 @@ row_flags! {
     SELF_PARENT = 7 => "self_parent", "The span names itself as its parent.";
     DUPLICATE_KEY = 8 => "duplicate_key", "A key was sent twice; reading by key gives the first value.";
     ATTRIBUTES_CUT = 9 => "attributes_cut", "More attributes were sent than are kept; the rest are counted as dropped.";
+    NESTED_CUT = 10 => "nested_cut", "More events, links or exemplars were sent than are kept; the rest of events and links are counted as dropped.";
 }
 
 impl RowFlags {

@@ -80,7 +80,7 @@ impl<'t> Data<'t> {
             MetricKind::Gauge | MetricKind::Sum => number_point(message, point)?,
             MetricKind::Histogram => histogram_point(message, point)?,
             MetricKind::ExponentialHistogram => exponential_point(message, point)?,
-            MetricKind::Summary => summary_point(values, message, point)?,
+            MetricKind::Summary => summary_point(message, point)?,
         }
         if self.kind != MetricKind::Summary {
             values.messages_into(exemplars, &mut point.exemplars, exemplar)?;
@@ -141,14 +141,15 @@ fn buckets(side: Field<'_>) -> Result<(Option<i32>, Vec<u64>), Unreadable> {
     Ok((Some(offset.i32()?), counts.numbers(|n| n.u64())?))
 }
 
-fn summary_point(values: &mut Values, message: Json<'_>, point: &mut PointInput<'_>) -> Result<(), Unreadable> {
+fn summary_point(message: Json<'_>, point: &mut PointInput<'_>) -> Result<(), Unreadable> {
     let [count, sum, quantiles] = fields(message, ["count", "sum", "quantileValues"])?;
     point.count = Some(count.u64()?);
     point.sum = Some(sum.double()?);
-    values.messages_into(quantiles, &mut point.quantiles, |_, message| {
+    for message in quantiles.list()? {
         let [quantile, value] = fields(message, ["quantile", "value"])?;
-        Ok((quantile.double()?, value.double()?))
-    })
+        point.quantiles.push((quantile.double()?, value.double()?));
+    }
+    Ok(())
 }
 
 fn exemplar<'t>(values: &mut Values, message: Json<'t>) -> Result<ExemplarInput<'t>, Unreadable> {

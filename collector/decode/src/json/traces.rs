@@ -37,10 +37,10 @@ pub(super) fn span<'t>(values: &mut Values, message: Json<'t>, span: &mut SpanIn
     span.end = end.u64()?;
     values.attributes_into(attributes, &mut span.attributes)?;
     span.dropped_attributes_count = dropped_attributes_count.u32()?;
-    values.messages_into(events, &mut span.events, event)?;
-    span.dropped_events_count = dropped_events_count.u32()?;
-    values.messages_into(links, &mut span.links, link)?;
-    span.dropped_links_count = dropped_links_count.u32()?;
+    let beyond = values.messages_into(events, &mut span.events, event)?;
+    span.dropped_events_count = dropped_events_count.u32()?.saturating_add(beyond);
+    let beyond = values.messages_into(links, &mut span.links, link)?;
+    span.dropped_links_count = dropped_links_count.u32()?.saturating_add(beyond);
     if let Some(status) = status.value {
         let [message, code] = fields(status, ["message", "code"])?;
         span.status_message = message.text()?;

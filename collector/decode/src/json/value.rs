@@ -6,13 +6,14 @@
 use super::field::{Field, Unreadable, fields};
 use super::tape::{Json, Kind};
 use model::AttrType;
-use tables::build::{Attributes, CanonicalText, Value, bytes_text};
+use tables::build::{Attributes, BuildSettings, CanonicalText, Value, bytes_text};
 use tables::flags::RowFlags;
 
 /// Reads values, and remembers what was odd about them until somebody asks.
 #[derive(Debug)]
 pub(super) struct Values {
     attributes_max: usize,
+    nested_max: usize,
     text: CanonicalText,
     flags: RowFlags,
     unknown_names: u64,
@@ -46,8 +47,14 @@ impl Member {
 }
 
 impl Values {
-    pub(super) fn new(attributes_max: usize) -> Self {
-        Self { attributes_max, text: CanonicalText::new(), flags: RowFlags::default(), unknown_names: 0 }
+    pub(super) fn new(settings: &BuildSettings) -> Self {
+        Self {
+            attributes_max: settings.attributes_max,
+            nested_max: settings.nested_max,
+            text: CanonicalText::new(),
+            flags: RowFlags::default(),
+            unknown_names: 0,
+        }
     }
 
     /// What was odd about the values read since the last call.
@@ -67,17 +74,23 @@ impl Values {
         Ok(known.unwrap_or_default())
     }
 
-    /// The messages of a repeated field, each read by `read`, appended.
+    /// The messages of a repeated field, each read by `read`, appended as far as so many are kept;
+    /// how many are not.
     pub(super) fn messages_into<'t, T>(
         &mut self,
         field: Field<'t>,
         list: &mut Vec<T>,
         read: impl Fn(&mut Self, Json<'t>) -> Result<T, Unreadable>,
-    ) -> Result<(), Unreadable> {
-        for message in field.list()? {
+    ) -> Result<u32, Unreadable> {
+        let mut messages = field.list()?;
+        for message in messages.by_ref().take(self.nested_max) {
             list.push(read(self, message).map_err(|wrong| wrong.inside(field.name))?);
         }
-        Ok(())
+        let beyond = messages.count() as u32;
+        if beyond > 0 {
+            self.flags.insert(RowFlags::NESTED_CUT);
+        }
+        Ok(beyond)
     }
 
     /// An attribute list into one of its own.

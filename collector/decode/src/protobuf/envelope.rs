@@ -52,7 +52,19 @@ pub(super) struct Output<'l> {
     pub(super) refusals: Refusals,
 }
 
+/// How much of one item is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) attributes_max: usize,
+    pub(super) nested_max: usize,
+}
+
 impl Output<'_> {
+    pub(super) fn bounds(&self) -> Bounds {
+        let settings = self.builder.layout().settings();
+        Bounds { attributes_max: settings.attributes_max, nested_max: settings.nested_max }
+    }
+
     pub(super) fn refuse(&mut self, resource: ResourceRef, reason: impl FnOnce() -> String) {
         self.builder.refuse(resource, 1);
         self.refusals.add(1, reason);
@@ -123,7 +135,9 @@ fn read_resource<'b>(message: &'b [u8], input: &mut ResourceInput<'b>) -> Result
                 let mut inner = Fields::of(field.bytes()?);
                 while let Some((number, field)) = inner.next()? {
                     match number {
-                        1 => attribute(field.bytes()?, &mut input.attributes, &mut input.flags).map_err(Broken::from)?,
+                        1 => {
+                            attribute(field.bytes()?, &mut input.attributes, &mut input.flags).map_err(Broken::from)?
+                        }
                         2 => input.dropped_attributes_count = field.uint32()?,
                         _ => {}
                     }

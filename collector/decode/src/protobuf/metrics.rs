@@ -1,6 +1,6 @@
 //! Metrics: what the points of a metric share, and which reader its points take.
 
-use super::envelope::{Items, Names, Output, Place};
+use super::envelope::{Bounds, Items, Names, Output, Place};
 use super::points::{read_exponential, read_histogram, read_number, read_summary};
 use super::value::attribute;
 use super::wire::{Broken, Fields};
@@ -10,13 +10,13 @@ use tables::build::{MetricInput, MetricKind, PointInput, ResourceRef, ScopeRef};
 #[derive(Debug)]
 pub(super) struct Metrics<'b> {
     point: PointInput<'b>,
-    attributes_max: usize,
+    bounds: Bounds,
 }
 
 impl<'b> Metrics<'b> {
     pub(super) fn new(out: &Output<'_>) -> Self {
         let point = PointInput { attributes: out.builder.attributes(), ..PointInput::default() };
-        Self { point, attributes_max: out.builder.layout().settings().attributes_max }
+        Self { point, bounds: out.bounds() }
     }
 
     fn points(
@@ -44,9 +44,9 @@ impl<'b> Metrics<'b> {
             let point = &mut self.point;
             point.clear();
             let read = match metric.kind {
-                MetricKind::Gauge | MetricKind::Sum => read_number(message, point, self.attributes_max),
-                MetricKind::Histogram => read_histogram(message, point, self.attributes_max),
-                MetricKind::ExponentialHistogram => read_exponential(message, point, self.attributes_max),
+                MetricKind::Gauge | MetricKind::Sum => read_number(message, point, self.bounds),
+                MetricKind::Histogram => read_histogram(message, point, self.bounds),
+                MetricKind::ExponentialHistogram => read_exponential(message, point, self.bounds),
                 MetricKind::Summary => read_summary(message, point),
             };
             match read {
@@ -54,9 +54,9 @@ impl<'b> Metrics<'b> {
                     let metric = *registered.get_or_insert_with(|| out.builder.metric(resource, scope, metric));
                     out.builder.point(metric, point);
                 }
-                Err(fault) => out.refuse(resource, || {
-                    format!("{place}.{}.dataPoints[{here}]: {fault}", data_name(metric.kind))
-                }),
+                Err(fault) => {
+                    out.refuse(resource, || format!("{place}.{}.dataPoints[{here}]: {fault}", data_name(metric.kind)))
+                }
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Data points of each kind, and exemplars.
 
+use super::envelope::Bounds;
 use super::fault::{Fault, id};
 use super::value::attribute;
 use super::wire::{Broken, Field, Fields};
@@ -7,7 +8,7 @@ use tables::build::{ExemplarInput, Number, PointInput};
 use tables::flags::RowFlags;
 
 /// A point of a gauge or a sum.
-pub(super) fn read_number<'b>(message: &'b [u8], point: &mut PointInput<'b>, attributes_max: usize) -> Result<(), Fault> {
+pub(super) fn read_number<'b>(message: &'b [u8], point: &mut PointInput<'b>, bounds: Bounds) -> Result<(), Fault> {
     let mut fields = Fields::of(message);
     while let Some((number, field)) = fields.next()? {
         match number {
@@ -15,7 +16,7 @@ pub(super) fn read_number<'b>(message: &'b [u8], point: &mut PointInput<'b>, att
             2 => point.start_time = field.fixed64()?,
             3 => point.time = field.fixed64()?,
             4 => point.value = Number::Double(field.double()?),
-            5 => add_exemplar(field, point, attributes_max)?,
+            5 => add_exemplar(field, point, bounds)?,
             6 => point.value = Number::Int(field.fixed64()? as i64),
             8 => point.point_flags = field.uint32()?,
             _ => {}
@@ -24,11 +25,7 @@ pub(super) fn read_number<'b>(message: &'b [u8], point: &mut PointInput<'b>, att
     Ok(())
 }
 
-pub(super) fn read_histogram<'b>(
-    message: &'b [u8],
-    point: &mut PointInput<'b>,
-    attributes_max: usize,
-) -> Result<(), Fault> {
+pub(super) fn read_histogram<'b>(message: &'b [u8], point: &mut PointInput<'b>, bounds: Bounds) -> Result<(), Fault> {
     point.count = Some(0);
     let mut fields = Fields::of(message);
     while let Some((number, field)) = fields.next()? {
@@ -38,11 +35,13 @@ pub(super) fn read_histogram<'b>(
             3 => point.time = field.fixed64()?,
             4 => point.count = Some(field.fixed64()?),
             5 => point.sum = Some(field.double()?),
-            6 => field.each_fixed64(|count| point.bucket_counts.push(count)).map_err(Fault::in_field("bucketCounts"))?,
+            6 => {
+                field.each_fixed64(|count| point.bucket_counts.push(count)).map_err(Fault::in_field("bucketCounts"))?
+            }
             7 => field
                 .each_fixed64(|bound| point.explicit_bounds.push(f64::from_bits(bound)))
                 .map_err(Fault::in_field("explicitBounds"))?,
-            8 => add_exemplar(field, point, attributes_max)?,
+            8 => add_exemplar(field, point, bounds)?,
             10 => point.point_flags = field.uint32()?,
             11 => point.min = Some(field.double()?),
             12 => point.max = Some(field.double()?),
@@ -52,11 +51,7 @@ pub(super) fn read_histogram<'b>(
     Ok(())
 }
 
-pub(super) fn read_exponential<'b>(
-    message: &'b [u8],
-    point: &mut PointInput<'b>,
-    attributes_max: usize,
-) -> Result<(), Fault> {
+pub(super) fn read_exponential<'b>(message: &'b [u8], point: &mut PointInput<'b>, bounds: Bounds) -> Result<(), Fault> {
     (point.count, point.scale) = (Some(0), Some(0));
     (point.zero_count, point.zero_threshold) = (Some(0), Some(0.0));
     let mut fields = Fields::of(message);
@@ -74,7 +69,7 @@ pub(super) fn read_exponential<'b>(
             9 => read_buckets(field, &mut point.negative_offset, &mut point.negative_counts)
                 .map_err(Fault::in_field("negative"))?,
             10 => point.point_flags = field.uint32()?,
-            11 => add_exemplar(field, point, attributes_max)?,
+            11 => add_exemplar(field, point, bounds)?,
             12 => point.min = Some(field.double()?),
             13 => point.max = Some(field.double()?),
             14 => point.zero_threshold = Some(field.double()?),
@@ -129,8 +124,12 @@ fn read_quantile(field: Field<'_>) -> Result<(f64, f64), Broken> {
 }
 
 #[cold]
-fn add_exemplar<'b>(field: Field<'b>, point: &mut PointInput<'b>, attributes_max: usize) -> Result<(), Fault> {
-    let exemplar = read_exemplar(field.bytes()?, attributes_max, &mut point.flags)?;
+fn add_exemplar<'b>(field: Field<'b>, point: &mut PointInput<'b>, bounds: Bounds) -> Result<(), Fault> {
+    if point.exemplars.len() == bounds.nested_max {
+        point.flags.insert(RowFlags::NESTED_CUT);
+        return Ok(());
+    }
+    let exemplar = read_exemplar(field.bytes()?, bounds.attributes_max, &mut point.flags)?;
     point.exemplars.push(exemplar);
     Ok(())
 }

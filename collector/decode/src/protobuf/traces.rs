@@ -1,6 +1,6 @@
 //! Spans.
 
-use super::envelope::{Items, Names, Output, Place};
+use super::envelope::{Bounds, Items, Names, Output, Place};
 use super::fault::{Fault, id};
 use super::value::attribute;
 use super::wire::{Broken, Field, Fields};
@@ -11,13 +11,13 @@ use tables::flags::RowFlags;
 #[derive(Debug)]
 pub(super) struct Spans<'b> {
     span: SpanInput<'b>,
-    attributes_max: usize,
+    bounds: Bounds,
 }
 
 impl<'b> Spans<'b> {
     pub(super) fn new(out: &Output<'_>) -> Self {
         let span = SpanInput { attributes: out.builder.attributes(), ..SpanInput::default() };
-        Self { span, attributes_max: out.builder.layout().settings().attributes_max }
+        Self { span, bounds: out.bounds() }
     }
 }
 
@@ -38,7 +38,7 @@ impl<'b> Items<'b> for Spans<'b> {
             return Ok(());
         }
         self.span.clear();
-        match read_span(message, &mut self.span, self.attributes_max) {
+        match read_span(message, &mut self.span, self.bounds) {
             Ok(()) => out.builder.span(resource, scope, &self.span),
             Err(fault) => out.refuse(resource, || format!("{place}: {fault}")),
         }
@@ -46,7 +46,8 @@ impl<'b> Items<'b> for Spans<'b> {
     }
 }
 
-fn read_span<'b>(message: &'b [u8], span: &mut SpanInput<'b>, attributes_max: usize) -> Result<(), Fault> {
+fn read_span<'b>(message: &'b [u8], span: &mut SpanInput<'b>, bounds: Bounds) -> Result<(), Fault> {
+    let (mut events_beyond, mut links_beyond) = (0u32, 0u32);
     let mut fields = Fields::of(message);
     while let Some((number, field)) = fields.next()? {
         match number {
@@ -60,13 +61,15 @@ fn read_span<'b>(message: &'b [u8], span: &mut SpanInput<'b>, attributes_max: us
             7 => span.start = field.fixed64()?,
             8 => span.end = field.fixed64()?,
             10 => span.dropped_attributes_count = field.uint32()?,
+            11 if span.events.len() == bounds.nested_max => events_beyond += 1,
             11 => {
-                let event = read_event(field.bytes()?, attributes_max, &mut span.flags)?;
+                let event = read_event(field.bytes()?, bounds.attributes_max, &mut span.flags)?;
                 span.events.push(event);
             }
             12 => span.dropped_events_count = field.uint32()?,
+            13 if span.links.len() == bounds.nested_max => links_beyond += 1,
             13 => {
-                let link = read_link(field.bytes()?, attributes_max, &mut span.flags)?;
+                let link = read_link(field.bytes()?, bounds.attributes_max, &mut span.flags)?;
                 span.links.push(link);
             }
             14 => span.dropped_links_count = field.uint32()?,
@@ -74,6 +77,11 @@ fn read_span<'b>(message: &'b [u8], span: &mut SpanInput<'b>, attributes_max: us
             16 => span.trace_flags = field.fixed32()?,
             _ => {}
         }
+    }
+    if events_beyond > 0 || links_beyond > 0 {
+        span.dropped_events_count = span.dropped_events_count.saturating_add(events_beyond);
+        span.dropped_links_count = span.dropped_links_count.saturating_add(links_beyond);
+        span.flags.insert(RowFlags::NESTED_CUT);
     }
     Ok(())
 }

@@ -9,9 +9,12 @@ use decode::{Encoding, decode};
 use model::Signal;
 use naughty_strings::BLNS;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use tables::TableId;
 use tables::build::BuildSettings;
 
@@ -103,6 +106,47 @@ fn d7_items_beyond_the_bound_are_refused_and_counted() {
     assert_eq!(decoded.reasons.len(), beyond);
     let sender = &decoded.batches.senders[0];
     assert_eq!((sender.accepted, sender.refused), (BuildSettings::ITEMS_MAX as u64, beyond as u64));
+}
+
+/// A request of one span with so many events and links.
+fn span_of(count: usize) -> ExportTraceServiceRequest {
+    let event = |i| Event { time_unix_nano: i as u64, ..Event::default() };
+    let link = |i| Link { flags: i as u32, ..Link::default() };
+    let span = Span {
+        events: (0..count).map(event).collect(),
+        links: (0..count).map(link).collect(),
+        dropped_events_count: 2,
+        dropped_links_count: u32::MAX,
+        ..Span::default()
+    };
+    let scope_spans = vec![ScopeSpans { spans: vec![span; 2], ..ScopeSpans::default() }];
+    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] }
+}
+
+#[test]
+fn d7_events_and_links_beyond_the_bound_are_counted_as_dropped_in_both_encodings() {
+    for (beyond, dropped) in [(0, "2"), (3, "5")] {
+        let request = span_of(BuildSettings::NESTED_MAX + beyond);
+        let json = read(Signal::Traces, crate::writer::Writer(crate::dice::Dice::new(&[])).traces(&request)).unwrap();
+        same(&from_protobuf(Signal::Traces, &request), &json).unwrap();
+        assert_eq!(json.warnings.len(), beyond.min(1));
+        for row in rows(&json, TableId::Spans) {
+            assert_eq!(row["dropped_events_count"], dropped);
+            assert_eq!(row["dropped_links_count"], u32::MAX.to_string());
+            assert_eq!(row["flags"].contains("nested_cut"), beyond > 0);
+            assert_eq!(row["events"].matches("{time").count(), BuildSettings::NESTED_MAX);
+        }
+    }
+}
+
+#[test]
+fn d7_ten_million_events_of_a_request_fill_it() {
+    let events = vec!["{}"; 10_000].join(",");
+    let spans = vec![format!(r#"{{"events":[{events}]}}"#); 1_000].join(",");
+    let decoded =
+        read(Signal::Traces, format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#)).unwrap();
+    let taken = BuildSettings::ITEMS_MAX.div_ceil(10_001);
+    assert_eq!((rows(&decoded, TableId::Spans).len(), decoded.rejected), (taken, 1_000 - taken as u64));
 }
 
 fn logs_of(records: Vec<LogRecord>) -> ExportLogsServiceRequest {

@@ -16,7 +16,11 @@ pub struct BuildSettings {
     /// Attributes kept per item (span, event, link, record, point, resource); the rest are counted
     /// into `dropped_attributes_count`, and the row is flagged. Default 1,024.
     pub attributes_max: usize,
-    /// Items taken from one request; those beyond are refused. Default 1,048,576.
+    /// Events, links and exemplars kept per item; the rest are counted into the item's dropped
+    /// counts, and the row is flagged. Default 16,384.
+    pub nested_max: usize,
+    /// Items taken from one request, events, links and exemplars counted as items; those beyond are
+    /// refused. Default 1,048,576.
     pub items_max: usize,
     /// Identities of resources and series remembered between requests (about 100 bytes each);
     /// forgetting one costs a hash, nothing else. Default 262,144.
@@ -25,6 +29,7 @@ pub struct BuildSettings {
 
 impl BuildSettings {
     pub const ATTRIBUTES_MAX: usize = 1_024;
+    pub const NESTED_MAX: usize = 16_384;
     pub const ITEMS_MAX: usize = 1_048_576;
     pub const IDENTITIES_MAX: usize = 262_144;
     /// Read before those that the operator lists.
@@ -42,6 +47,7 @@ impl BuildSettings {
             promoted,
             request_id_keys: keys,
             attributes_max: Self::ATTRIBUTES_MAX,
+            nested_max: Self::NESTED_MAX,
             items_max: Self::ITEMS_MAX,
             identities_max: Self::IDENTITIES_MAX,
         }

@@ -51,6 +51,7 @@ pub struct RequestBuilder<'l> {
     repaired: u64,
     too_deep: u64,
     attributes_cut: u64,
+    nested_cut: u64,
 }
 
 impl<'l> RequestBuilder<'l> {
@@ -76,6 +77,7 @@ impl<'l> RequestBuilder<'l> {
             repaired: 0,
             too_deep: 0,
             attributes_cut: 0,
+            nested_cut: 0,
         }
     }
 
@@ -113,7 +115,7 @@ impl<'l> RequestBuilder<'l> {
         let resource = self.resources.get(resource.0);
         resource.sender.accepted += 1;
         let flags = rows.put(cx, resource, &self.scopes[scope.0 as usize], span);
-        self.note(flags);
+        self.note(flags, 1 + span.events.len() + span.links.len());
     }
 
     pub fn log(&mut self, resource: ResourceRef, scope: ScopeRef, record: &LogInput<'_>) {
@@ -122,7 +124,7 @@ impl<'l> RequestBuilder<'l> {
         let resource = self.resources.get(resource.0);
         resource.sender.accepted += 1;
         let flags = rows.put(cx, resource, &self.scopes[scope.0 as usize], record);
-        self.note(flags);
+        self.note(flags, 1);
     }
 
     pub fn metric(&mut self, resource: ResourceRef, scope: ScopeRef, metric: &MetricInput<'_>) -> MetricRef {
@@ -151,7 +153,7 @@ impl<'l> RequestBuilder<'l> {
         let names = (metric.name, resource.service);
         let rows = self.points.get_or_insert_default();
         let flags = rows.put(&mut self.cx, names, series, point, odd);
-        self.note(flags);
+        self.note(flags, 1 + point.exemplars.len());
     }
 
     /// Counts items of a resource that could not be taken.
@@ -165,6 +167,7 @@ impl<'l> RequestBuilder<'l> {
             (self.repaired, "with text that is not UTF-8 (repaired with U+FFFD)"),
             (self.too_deep, "with a value nested deeper than 64 levels (cut there)"),
             (self.attributes_cut, "with more attributes than are kept (the rest counted as dropped)"),
+            (self.nested_cut, "with more events, links or exemplars than are kept (the rest dropped)"),
         ];
         let told = said.iter().filter(|(items, _)| *items > 0);
         told.map(|(items, what)| format!("{items} {} {what}", if *items == 1 { "item" } else { "items" })).collect()
@@ -186,13 +189,14 @@ impl<'l> RequestBuilder<'l> {
     }
 
     #[inline]
-    fn note(&mut self, flags: RowFlags) {
-        self.items += 1;
+    fn note(&mut self, flags: RowFlags, items: usize) {
+        self.items += items;
         if flags.is_empty() {
             return;
         }
         self.repaired += u64::from(flags.contains(RowFlags::INVALID_UTF8));
         self.too_deep += u64::from(flags.contains(RowFlags::TOO_DEEP));
         self.attributes_cut += u64::from(flags.contains(RowFlags::ATTRIBUTES_CUT));
+        self.nested_cut += u64::from(flags.contains(RowFlags::NESTED_CUT));
     }
 }
