@@ -327,3 +327,6 @@ fn set_aside(path: &Path) -> Result<(), CatalogError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
