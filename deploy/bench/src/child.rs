@@ -16,7 +16,7 @@ request_id_keys = ["app.request.id"]
 business_keys = ["app.order.id"]
 "#;
 const START_PATIENCE: Duration = Duration::from_secs(60);
-const ANSWER_PATIENCE: Duration = Duration::from_secs(120);
+const ANSWER_PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -65,13 +65,12 @@ impl Server {
 
     /// All that is acknowledged is in Parquet when this returns; with `compact`, in as few files as there will be.
     pub(crate) async fn flush(&self, compact: bool) -> Result<()> {
-        let mut command = tokio::process::Command::new(&self.exe);
-        command.arg("flush").arg("--url").arg(format!("http://{}", self.addresses["http"]));
-        if compact {
-            command.arg("--compact");
+        let calls = ["/api/v1/flush", "/api/v1/compact"];
+        for call in &calls[..if compact { 2 } else { 1 }] {
+            let response = self.client.post(format!("http://{}{call}", self.addresses["http"])).send().await?;
+            let status = response.status();
+            ensure!(status.is_success(), "{call}: {status}: {}", response.text().await.unwrap_or_default());
         }
-        let output = command.stdin(Stdio::null()).output().await.context("running flush")?;
-        ensure!(output.status.success(), "flush failed: {}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }
 

@@ -96,30 +96,24 @@ fn newest(routed: &Routed) -> (String, Check) {
 fn services(truth: &Truth) -> (String, Check) {
     let sql = "SELECT service, count(*) AS calls, sum(CASE WHEN status = 'error' THEN 1 ELSE 0 END) AS errors, \
                p99(duration_ns) AS p99 FROM spans GROUP BY service ORDER BY service";
-    let expected: Vec<(String, u64, u64, [f64; 2])> = truth
+    let expected: Vec<(String, u64, u64, i64)> = truth
         .services
         .iter()
-        .map(|(service, (durations, errors))| (service.clone(), durations.len() as u64, *errors, p99s(durations)))
+        .map(|(service, (durations, errors))| (service.clone(), durations.len() as u64, *errors, p99(durations)))
         .collect();
     let check: Check = Box::new(move |answer| {
         let rows = answer["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
         rows.len() == expected.len()
             && rows.iter().zip(&expected).all(|(row, (service, calls, errors, p99))| {
-                let got = row[3].as_f64().unwrap_or(f64::NAN);
-                row[0] == *service && row[1] == *calls && row[2] == *errors && p99.iter().any(|p| (p - got).abs() < 1.0)
+                row[0] == *service && row[1] == *calls && row[2] == *errors && row[3] == *p99
             })
     });
     (sql.to_owned(), check)
 }
 
-/// The exact 99th percentile of sorted values by the two usual definitions: nearest rank, interpolated.
-fn p99s(sorted: &[i64]) -> [f64; 2] {
-    let n = sorted.len();
-    let nearest = sorted[(n * 99).div_ceil(100).max(1) - 1] as f64;
-    let place = 0.99 * (n - 1) as f64;
-    let (below, part) = (place as usize, place.fract());
-    let above = (below + 1).min(n - 1);
-    [nearest, sorted[below] as f64 + part * (sorted[above] - sorted[below]) as f64]
+/// The exact 99th percentile of sorted values by nearest rank.
+fn p99(sorted: &[i64]) -> i64 {
+    sorted[(sorted.len() * 99).div_ceil(100).max(1) - 1]
 }
 
 async fn ask(server: &Server, question: &Question) -> Result<Vec<Row>> {
@@ -155,9 +149,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_definitions_of_a_percentile_agree_on_one_value_and_differ_by_interpolation() {
-        assert_eq!(p99s(&[5]), [5.0, 5.0]);
+    fn a_percentile_is_the_value_at_its_rank() {
+        assert_eq!(p99(&[5]), 5);
         let hundred: Vec<i64> = (1..=100).map(|v| v * 10).collect();
-        assert_eq!(p99s(&hundred), [990.0, 990.1]);
+        assert_eq!(p99(&hundred), 990);
+        assert_eq!(p99(&[1, 2, 3]), 3);
     }
 }

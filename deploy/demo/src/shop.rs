@@ -76,7 +76,7 @@ impl Shop {
             0..400 => self.browse(end),
             400..650 => self.place_order(end),
             650..880 => self.pay(end),
-            880..998 => self.look_at_order(end),
+            880..985 => self.look_at_order(end),
             _ => self.settle(end),
         }
     }
@@ -452,6 +452,15 @@ mod tests {
         items.iter().filter_map(|i| if let Item::Span(_, s) = i { Some(s) } else { None }).collect()
     }
 
+    fn services(items: &[Item]) -> std::collections::HashSet<&'static str> {
+        items.iter().map(|Item::Span(p, _)| Item::Log(p, _) | p.service.name).collect()
+    }
+
+    #[test]
+    fn a_short_visit_with_the_default_seed_meets_every_service() {
+        assert_eq!(services(&day(7, 100)).len(), crate::services::ALL.len());
+    }
+
     #[test]
     fn the_same_seed_is_the_same_business() {
         assert_eq!(day(7, 50), day(7, 50));
@@ -481,13 +490,7 @@ mod tests {
     fn a_day_has_every_service_messages_failures_and_both_phases_of_orders() {
         let items = day(1, 5_000);
         let spans = spans(&items);
-        let services: std::collections::HashSet<_> = items
-            .iter()
-            .map(|i| match i {
-                Item::Span(p, _) | Item::Log(p, _) => p.service.name,
-            })
-            .collect();
-        assert_eq!(services.len(), crate::services::ALL.len());
+        assert_eq!(services(&items).len(), crate::services::ALL.len());
         let of_kind = |kind| spans.iter().filter(|s| s.kind == kind).count();
         assert!(of_kind(4) > 500 && of_kind(5) > of_kind(4) / 2);
         assert!(spans.iter().filter(|s| s.kind == 5).all(|s| s.links.len() == 1));

@@ -5,12 +5,16 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test speaks to whoever runs it")]
 
+pub mod compare;
 pub mod content;
 pub mod environment;
 pub mod json;
+pub mod json_read;
 pub mod ledger;
 pub mod oracle;
+pub mod ordered;
 pub mod random;
+pub mod relay;
 pub mod rows;
 pub mod sender;
 pub mod server;

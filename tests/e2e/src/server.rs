@@ -11,6 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// What a server is started with. The default listens on free loopback ports over a fresh directory.
@@ -102,7 +103,8 @@ impl Server {
         let mut child = self.spawn();
         let (started, ready) = (Instant::now(), watch(&mut child, &self.log_path()));
         let output = Arc::clone(&ready.output);
-        let addresses = tokio::task::spawn_blocking(move || ready.wait()).await.expect("the watcher does not panic");
+        let (addresses, followers) =
+            tokio::task::spawn_blocking(move || ready.wait()).await.expect("the watcher does not panic");
         match addresses {
             Some(addresses) => {
                 let pid = Pid::from_child(&child);
@@ -112,6 +114,9 @@ impl Server {
             None => {
                 let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
                 let status = child.wait().expect("a child can be waited for");
+                for follower in followers {
+                    let _ = follower.join();
+                }
                 Err(Refused { status, output: output.lock().expect("no panic while held").clone() })
             }
         }
@@ -338,6 +343,7 @@ fn keep_logs(home: &Path) {
 struct Ready {
     lines: mpsc::Receiver<String>,
     output: Arc<Mutex<String>>,
+    followers: Vec<JoinHandle<()>>,
 }
 
 /// Follows both outputs into the log file; standard output also line by line.
@@ -360,22 +366,23 @@ fn watch(child: &mut Child, log: &Path) -> Ready {
                     let _ = lines.try_send(line);
                 }
             }
-        });
+        })
     };
-    follow(Box::new(stdout), Some(sender));
-    follow(Box::new(stderr), None);
-    Ready { lines, output }
+    let followers = vec![follow(Box::new(stdout), Some(sender)), follow(Box::new(stderr), None)];
+    Ready { lines, output, followers }
 }
 
 impl Ready {
     /// The printed addresses once `ready` is said; `None` when the process ends before.
-    fn wait(self) -> Option<HashMap<&'static str, String>> {
+    fn wait(self) -> (Option<HashMap<&'static str, String>>, Vec<JoinHandle<()>>) {
         let deadline = Instant::now() + PATIENCE;
         let mut addresses = HashMap::new();
         loop {
-            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
+            let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+                return (None, self.followers);
+            };
             if line.trim() == "ready" {
-                return Some(addresses);
+                return (Some(addresses), self.followers);
             }
             if let Some((name, address)) = address_in(&line) {
                 addresses.insert(name, address);

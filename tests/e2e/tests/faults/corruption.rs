@@ -1,6 +1,6 @@
 //! A5, A6: bits that change in the WAL of a server that was killed.
 
-use crate::load::{WAL_ONLY, assert_no_panic, one_span, spans_seen};
+use crate::load::{WAL_ONLY, assert_no_panic, one_span, spans_and_gap, spans_seen};
 use e2e::{Sender, Server, Setup, Wire};
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,9 @@ async fn a6_a_flipped_bit_in_the_middle_of_the_wal_costs_its_record_and_is_repor
         flip(&path, at);
     }
     server.restart().await;
-    assert_eq!(spans_seen(&server).await, names(&[4, 11]), "both sides of the damage are kept");
+    let (seen, gap) = spans_and_gap(&server).await;
+    assert_eq!(seen, names(&[4, 11]), "both sides of the damage are kept");
+    assert!(gap.is_some_and(|gap| gap.contains("2 damaged places")), "an answer that lacks something says so");
     assert_eq!(server.metric("stormglass_wal_corruption_total").await, Some(2.0));
     let quarantine = server.data_dir().join("wal/quarantine");
     assert_eq!(std::fs::read_dir(&quarantine).expect("a quarantine").count(), 1, "one segment, one copy");
@@ -61,9 +63,9 @@ async fn a6_a_flipped_bit_in_the_middle_of_the_wal_costs_its_record_and_is_repor
 
     server.kill9();
     server.restart().await;
-    assert_eq!(spans_seen(&server).await, names(&[4, 11]), "no crash loop, and no second opinion");
+    assert_eq!(spans_and_gap(&server).await.0, names(&[4, 11]), "no crash loop, and no second opinion");
     Sender::to(&server).send(Wire::Grpc, &one_span(&name(4))).await.expect_accepted();
-    assert_eq!(spans_seen(&server).await, names(&[11]), "the sender may send again what was damaged");
+    assert_eq!(spans_and_gap(&server).await.0, names(&[11]), "the sender may send again what was damaged");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,16 +45,25 @@ pub(crate) async fn assert_nothing_lost(test: &str, cycles: u64, oracle: &Oracle
     findings
 }
 
-/// One span of its own name.
+/// One span of that name.
 pub(crate) fn one_span(name: &str) -> Request {
     let start = e2e::environment::now();
-    content::traces("faults", vec![content::span(&mut random::generator(random::seed(name)), name, start, 1_000)])
+    content::traces("faults", vec![content::span(&mut random::generator(start), name, start, 1_000)])
 }
 
-/// Names of the spans of [`one_span`] that SQL shows, sorted.
+/// Names of the spans of [`one_span`] that SQL shows, sorted; the answer must be complete.
 pub(crate) async fn spans_seen(server: &Server) -> Vec<String> {
-    let rows = server.sql("SELECT operation FROM spans WHERE service = 'faults' ORDER BY operation").await;
-    rows.rows.iter().map(|row| e2e::rows::text(&row[0])).collect()
+    let (names, gap) = spans_and_gap(server).await;
+    assert_eq!(gap, None, "the answer is complete");
+    names
+}
+
+/// The same, and why the answer is not complete, if so.
+pub(crate) async fn spans_and_gap(server: &Server) -> (Vec<String>, Option<String>) {
+    let rows = server.try_sql("SELECT operation FROM spans WHERE service = 'faults' ORDER BY operation").await;
+    let rows = rows.unwrap_or_else(|(status, text)| panic!("{status}: {text}"));
+    assert_eq!(rows.complete, rows.incomplete_reason.is_none());
+    (rows.texts("operation"), rows.incomplete_reason)
 }
 
 /// Sends until it is accepted; a server that recovers by itself lets this end.
