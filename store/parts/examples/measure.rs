@@ -51,12 +51,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let start = cpu()?;
     for run in &runs {
-        for chunk in sorted(&spec, run.clone())? {
-            chunk?;
-        }
+        sorted(&spec, run.clone())?;
     }
     let sort = cpu()? - start;
-    println!("sort and gather {:>20.3} CPU-s/M", per_million(sort));
+    println!("sort                   {:>13.3} CPU-s/M", per_million(sort));
     for level in [0, 1] {
         let start = cpu_of_process()?;
         let mut parts = Vec::new();
@@ -64,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             parts.push(runtime.block_on(store.write(part(&spec, run.clone(), level)?))?);
         }
         let all = cpu_of_process()? - start;
-        let what = if level == 0 { "encode without blooms" } else { "encode with blooms" };
+        let what = if level == 0 { "gather and encode, 0" } else { "with blooms, 1" };
         println!("{what:<22} {:>13.3} CPU-s/M, {:.2} B/span", per_million(all - sort), bytes_per_row(&parts));
         if level == 1 {
             by_column(&store, &parts, dir.path())?;

@@ -66,11 +66,6 @@ impl PageStore for Store {
 }
 
 impl CheckedPages {
-    /// Forgets the pages of the last row group.
-    pub(crate) fn begin_row_group(&self) {
-        self.chunks.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
     /// The bytes of a finished column chunk, the dictionary page first, and its corrected description.
     pub(crate) fn chunk(&self, column: usize, chunk: ArrowColumnChunk) -> Result<(Bytes, ColumnCloseResult)> {
         let mut chunk = chunk;

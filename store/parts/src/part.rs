@@ -1,15 +1,12 @@
 //! What goes into a part and what comes out of a listing.
 
-use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
+use crate::SortedRows;
 use model::{ContentHash, UnixNanos, Workspace};
 use std::sync::Arc;
 use tables::{Lineage, PartId, PartMeta, TableSpec};
 
-/// Rows in the order of their table, in batches of some thousands, made while they are written.
-pub type SortedRows = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
-
 /// A part to be written. The same id with the same rows may be written again: it is the same part.
+#[derive(Debug)]
 pub struct NewPart {
     pub id: PartId,
     pub workspace: Workspace,
@@ -27,17 +24,6 @@ pub struct NewPart {
     pub promoted: u32,
     pub overflow: Vec<String>,
     pub lineage: Lineage,
-}
-
-impl std::fmt::Debug for NewPart {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewPart")
-            .field("id", &self.id)
-            .field("workspace", &self.workspace)
-            .field("table", &self.spec.id)
-            .field("day", &self.day)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Files to be made into one sorted run. All of one workspace, table and day folder.

@@ -1,11 +1,10 @@
 //! Rows of many batches into the order of their table.
 //!
 //! The values of the leading sort columns are few and repeat, so they are ranked once and a row is
-//! compared as one integer: ranks, time, position. The rows themselves are gathered chunk by chunk while
-//! they are written; nothing holds a sorted copy of all.
+//! compared as one integer: ranks, time, position. The rows themselves stay where they are: columns are
+//! brought into order one by one while they are written.
 
 use crate::SortedRows;
-use crate::gather::Gather;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, TimestampNanosecondType};
 use arrow::error::ArrowError;
@@ -14,16 +13,14 @@ use model::UnixNanos;
 use std::collections::BTreeMap;
 use tables::TableSpec;
 
-/// Rows gathered at a time: enough to amortise the work per column, few enough to stay in the cache.
-const CHUNK_ROWS: usize = 8_192;
-
 /// All rows of `batches` in the order of `spec.sort`; equal rows stay in the order given.
 ///
 /// # Errors
 /// When a batch has not the columns of `spec`, or there are more than `u32::MAX` rows.
 pub fn sorted(spec: &TableSpec, batches: Vec<RecordBatch>) -> Result<SortedRows, ArrowError> {
+    let schema = spec.schema.clone();
     let mut runs = sorted_by_day(spec, batches, &|_, _| 0)?;
-    Ok(runs.pop().map_or_else(|| Box::new(std::iter::empty()) as SortedRows, |(_, rows)| rows))
+    Ok(runs.pop().map_or_else(|| SortedRows::none(schema), |(_, rows)| rows))
 }
 
 /// Likewise, one run per day folder, by day. `day_of` says where a row belongs, from the number of its
@@ -43,11 +40,11 @@ pub fn sorted_by_day(
         }
     }
     let keys = sort_keys(spec, &batches)?;
-    let places = places(&batches);
+    let batch_of_row = batches.iter().enumerate().flat_map(|(no, batch)| std::iter::repeat_n(no, batch.num_rows()));
     let mut days: BTreeMap<i32, Vec<u128>> = BTreeMap::new();
     let mut current: Option<(i32, Vec<u128>)> = None;
-    for (key, place) in keys.into_iter().zip(&places) {
-        let day = day_of(place.0 as usize, time_of(key));
+    for (key, batch) in keys.into_iter().zip(batch_of_row) {
+        let day = day_of(batch, time_of(key));
         // Neighbours mostly share their day: look the vector up only when it changes.
         if current.as_ref().is_none_or(|(d, _)| *d != day) {
             if let Some((d, rows)) = current.take() {
@@ -60,26 +57,12 @@ pub fn sorted_by_day(
         }
     }
     days.extend(current);
-    let gather = Gather::new(spec.schema.clone(), batches);
-    Ok(days.into_iter().map(|(day, keys)| (day, run(keys, &places, gather.clone()))).collect())
-}
-
-/// Sorts one day's keys and turns them into chunks of rows.
-fn run(mut keys: Vec<u128>, places: &[(u32, u32)], gather: Gather) -> SortedRows {
-    keys.sort_unstable();
-    let order: Vec<(u32, u32)> = keys.iter().map(|key| places[*key as u32 as usize]).collect();
-    let mut from = 0;
-    Box::new(std::iter::from_fn(move || {
-        let rows = &order[from..order.len().min(from + CHUNK_ROWS)];
-        from += rows.len();
-        (!rows.is_empty()).then(|| gather.rows(rows))
-    }))
-}
-
-/// Batch and row of every row, in the order given.
-fn places(batches: &[RecordBatch]) -> Vec<(u32, u32)> {
-    let rows = |(no, batch): (usize, &RecordBatch)| (0..batch.num_rows() as u32).map(move |row| (no as u32, row));
-    batches.iter().enumerate().flat_map(rows).collect()
+    let run = |mut keys: Vec<u128>| {
+        keys.sort_unstable();
+        let order = keys.iter().map(|key| *key as u32).collect();
+        SortedRows::new(spec.schema.clone(), batches.clone(), order)
+    };
+    Ok(days.into_iter().map(|(day, keys)| (day, run(keys))).collect())
 }
 
 /// One integer per row: rank of the leading columns (32 bits), time (64), position (32). The position

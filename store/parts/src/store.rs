@@ -124,7 +124,6 @@ impl PartStore {
         let inner = self.inner.clone();
         let handle = Handle::current();
         blocking(move || {
-            let mut rows = part.rows;
             let head = PartHead {
                 id: part.id,
                 folder: folder(&part.workspace, &part.spec, part.day),
@@ -140,7 +139,7 @@ impl PartStore {
             };
             let path = head.path();
             let mut writer = PartWriter::begin(head, &inner.place.place(&path)?, &inner.settings)?;
-            rows.try_for_each(|batch| writer.push(&batch?))?;
+            writer.write_all(&part.rows)?;
             let (meta, finished) = writer.finish(part.lineage)?;
             inner.place.publish(&handle, finished, &path)?;
             inner.counts.written(&meta);

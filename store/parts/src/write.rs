@@ -2,9 +2,9 @@
 
 use crate::draft::{Draft, Finished};
 use crate::encode::Encoder;
-use crate::{PartError, Settings};
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::TimestampNanosecondType;
+use crate::{PartError, Settings, SortedRows};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
 use model::{UnixNanos, Workspace, time::date_text};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -56,20 +56,30 @@ impl PartWriter {
         Ok(Self { head, encoder, facts })
     }
 
-    /// Adds rows, however long the file becomes.
-    pub(crate) fn push(&mut self, rows: &RecordBatch) -> Result<(), PartError> {
-        self.push_until(rows, u64::MAX).map(|_| ())
+    /// Writes all rows of the part.
+    pub(crate) fn write_all(&mut self, rows: &SortedRows) -> Result<(), PartError> {
+        self.refuse_other_columns(rows.schema())?;
+        let (time, service) = (rows.column(self.facts.time)?, rows.column(self.facts.service)?);
+        if let (Some(time), Some(service)) = (time, service) {
+            self.facts.add(&time, &service);
+        }
+        self.encoder.write_all(rows).map_err(|error| disk_or_parquet(&self.head.path(), error))
     }
 
     /// Adds rows until the file is full; gives the number of rows taken.
     pub(crate) fn push_until(&mut self, rows: &RecordBatch, bytes_max: u64) -> Result<usize, PartError> {
-        if rows.schema_ref().fields() != self.head.spec.schema.fields() {
-            let why = format!("rows for table {} have other columns than the table", self.head.spec.id);
-            return Err(PartError::Invalid(why));
-        }
+        self.refuse_other_columns(rows.schema_ref())?;
         let taken = self.encoder.push(rows, bytes_max).map_err(|error| disk_or_parquet(&self.head.path(), error))?;
-        self.facts.add(&rows.slice(0, taken));
+        let rows = rows.slice(0, taken);
+        self.facts.add(rows.column(self.facts.time), rows.column(self.facts.service));
         Ok(taken)
+    }
+
+    fn refuse_other_columns(&self, schema: &SchemaRef) -> Result<(), PartError> {
+        if schema.fields() == self.head.spec.schema.fields() {
+            return Ok(());
+        }
+        Err(PartError::Invalid(format!("rows for table {} have other columns than the table", self.head.spec.id)))
     }
 
     pub(crate) fn is_full(&self, bytes_max: u64) -> bool {
@@ -153,16 +163,16 @@ impl Facts {
         })
     }
 
-    fn add(&mut self, rows: &RecordBatch) {
-        for time in rows.column(self.time).as_primitive::<TimestampNanosecondType>().values() {
+    fn add(&mut self, times: &ArrayRef, services: &ArrayRef) {
+        for time in times.as_primitive::<TimestampNanosecondType>().values() {
             self.time_min = self.time_min.min(*time);
             self.time_max = self.time_max.max(*time);
         }
-        let services = rows.column(self.service).as_string_view();
+        let services = services.as_string_view();
         for i in (0..services.len()).filter(|i| services.is_valid(*i)) {
             self.add_service(services.value(i), self.rows == 0 && i == 0);
         }
-        self.rows += rows.num_rows() as u64;
+        self.rows += times.len() as u64;
     }
 
     fn add_service(&mut self, service: &str, first: bool) {

@@ -1,6 +1,5 @@
 use super::*;
 use crate::testing::{NOON, disk_store, part, read_back, rows, spec, spec_of};
-use arrow::compute::concat_batches;
 use proptest::prelude::*;
 use tables::{PromotedKey, PromotedSet, PromotedType, TableId};
 
@@ -10,8 +9,7 @@ fn of(spec: &Arc<TableSpec>, inputs: Vec<PartMeta>, promoted: u32) -> Merge {
 
 /// What the merge of these batches must give: all rows in the table's order, by output.
 fn expected(spec: &TableSpec, batches: Vec<RecordBatch>) -> RecordBatch {
-    let sorted: Vec<RecordBatch> = crate::sorted(spec, batches).unwrap().map(Result::unwrap).collect();
-    concat_batches(&spec.schema, &sorted).unwrap()
+    crate::sorted(spec, batches).unwrap().to_batch().unwrap()
 }
 
 proptest! {

@@ -17,11 +17,6 @@ fn reference(spec: &TableSpec, batches: &[RecordBatch]) -> RecordBatch {
     take_record_batch(&all, &lexsort_to_indices(&columns, None).unwrap()).unwrap()
 }
 
-fn collected(spec: &TableSpec, rows: SortedRows) -> RecordBatch {
-    let batches: Vec<RecordBatch> = rows.map(Result::unwrap).collect();
-    concat_batches(&spec.schema, &batches).unwrap()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -30,7 +25,7 @@ proptest! {
         let spec = spec(TableId::ALL[table]);
         let batches: Vec<RecordBatch> =
             sizes.iter().zip(seed..).map(|(size, seed)| rows(&spec, *size, 1, seed)).collect();
-        let got = collected(&spec, sorted(&spec, batches.clone()).unwrap());
+        let got = sorted(&spec, batches.clone()).unwrap().to_batch().unwrap();
         prop_assert_eq!(got, reference(&spec, &batches));
     }
 }
@@ -50,7 +45,7 @@ fn each_day_folder_gets_its_own_run_and_no_row_is_lost() {
     let day = |batch: usize, time: UnixNanos| if batch == 2 { 7 } else { time.day() };
     let runs = sorted_by_day(&spec, batches.clone(), &day).unwrap();
     let noon = UnixNanos(NOON).day();
-    let runs: Vec<(i32, RecordBatch)> = runs.into_iter().map(|(day, rows)| (day, collected(&spec, rows))).collect();
+    let runs: Vec<(i32, RecordBatch)> = runs.into_iter().map(|(day, rows)| (day, rows.to_batch().unwrap())).collect();
     assert_eq!(runs.iter().map(|(day, _)| *day).collect::<Vec<_>>(), [7, noon, noon + 1]);
     assert_eq!(runs.iter().map(|(_, rows)| rows.num_rows()).sum::<usize>(), 1_500);
     assert_eq!(runs[0].1, reference(&spec, &batches[2..]));

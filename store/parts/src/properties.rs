@@ -1,0 +1,86 @@
+//! How the columns of a table are written: encodings, compression, statistics, bloom filters.
+//!
+//! Chosen by measurement (`examples/measure.rs`). The writer is of version 2: only there a fixed-size
+//! binary may have a dictionary, which halves trace ids. Minima and maxima are kept where the order of
+//! the rows or the kind of value lets them prune: of text that is not sorted by, a row group has nearly
+//! everything from `a` to `z`, and finding that out costs a fifth of all encoding.
+
+use arrow::datatypes::DataType;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::Result;
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
+use tables::TableSpec;
+
+/// Share of look-ups of absent values that a bloom filter lets through.
+const BLOOM_FALSE_POSITIVES: f64 = 0.02;
+/// Longest prefix of a text that statistics keep.
+const STATISTICS_BYTES_MAX: usize = 32;
+
+/// Dictionaries up to this size beat plain text of the same column after compression.
+const DICTIONARY_BYTES_MAX: usize = 4 << 20;
+
+/// How the columns of a table are written.
+///
+/// # Errors
+/// When Parquet has no form for a column of the table.
+pub fn writer_properties(spec: &TableSpec, level: u8, row_group_rows: usize) -> Result<WriterProperties> {
+    let schema = ArrowSchemaConverter::new().convert(&spec.schema)?;
+    let mut properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_created_by("stormglass".into())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        // What outgrows its dictionary: the writer's own choice would cost four times as much as all else.
+        .set_encoding(Encoding::PLAIN)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
+        .set_max_row_group_row_count(Some(row_group_rows))
+        .set_statistics_truncate_length(Some(STATISTICS_BYTES_MAX))
+        .set_column_index_truncate_length(Some(STATISTICS_BYTES_MAX))
+        .set_sorting_columns(Some(sorting_columns(spec, &schema)));
+    for column in schema.columns() {
+        let path = column.path();
+        let [name] = path.parts() else {
+            properties = properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::None);
+            continue;
+        };
+        let name = name.as_str();
+        properties = properties.set_column_statistics_enabled(path.clone(), statistics(spec, name));
+        if spec.random.contains(&name) {
+            properties = properties
+                .set_column_encoding(path.clone(), Encoding::PLAIN)
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+        }
+        if spec.delta.contains(&name) {
+            properties = properties
+                .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
+                .set_column_dictionary_enabled(path.clone(), false);
+        }
+        if level >= 1 && spec.bloom.iter().any(|bloom| bloom == name) {
+            // Sized for all distinct, then folded down to what the values in fact need.
+            properties = properties
+                .set_column_bloom_filter_fpp(path.clone(), BLOOM_FALSE_POSITIVES)
+                .set_column_bloom_filter_max_ndv(path.clone(), row_group_rows as u64);
+        }
+    }
+    Ok(properties.build())
+}
+
+fn statistics(spec: &TableSpec, name: &str) -> EnabledStatistics {
+    if spec.sort.contains(&name) || spec.delta.contains(&name) {
+        return EnabledStatistics::Page;
+    }
+    match spec.schema.field_with_name(name).map(|field| field.data_type()) {
+        Ok(DataType::Utf8View | DataType::Binary | DataType::FixedSizeBinary(_)) => EnabledStatistics::None,
+        _ => EnabledStatistics::Chunk,
+    }
+}
+
+/// The sort order in the terms of the file, for readers that make use of it.
+fn sorting_columns(spec: &TableSpec, schema: &SchemaDescriptor) -> Vec<SortingColumn> {
+    let place = |name: &&str| schema.columns().iter().position(|c| *c.path() == ColumnPath::from(*name));
+    let ascending = |column: usize| SortingColumn { column_idx: column as i32, descending: false, nulls_first: true };
+    spec.sort.iter().filter_map(place).map(ascending).collect()
+}
