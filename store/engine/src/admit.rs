@@ -131,7 +131,10 @@ pub(crate) fn decide(settings: &Settings, now: &Pressure, bytes: u64) -> Result<
     if let Some(free) = now.disk_free
         && free < reserve.saturating_add(now.inflight).saturating_add(bytes)
     {
-        return refuse(RefusalReason::DiskReserve, format!("disk has {free} bytes free, {reserve} are kept in reserve"));
+        return refuse(
+            RefusalReason::DiskReserve,
+            format!("disk has {free} bytes free, {reserve} are kept in reserve"),
+        );
     }
     if let Some(max) = settings.space.disk_use_max
         && !settings.space.by_space
@@ -304,11 +307,23 @@ mod tests {
             ("memory just fits", settings(), Pressure { memtable: 990, ..idle() }, 10, None),
             ("the log is at its bound", settings(), Pressure { wal: 9_990, ..idle() }, 11, Some(WalFull)),
             ("the reserve is near", settings(), Pressure { disk_free: Some(60), ..idle() }, 11, Some(DiskReserve)),
-            ("what is on its way counts too", settings(), Pressure { disk_free: Some(60), inflight: 5, ..idle() }, 6, Some(DiskReserve)),
+            (
+                "what is on its way counts too",
+                settings(),
+                Pressure { disk_free: Some(60), inflight: 5, ..idle() },
+                6,
+                Some(DiskReserve),
+            ),
             ("the reserve is not touched", settings(), Pressure { disk_free: Some(60), ..idle() }, 10, None),
             ("the operator's bound", bounded(500), Pressure { disk_used: 495, ..idle() }, 6, Some(DiskUse)),
             ("under the operator's bound", bounded(500), Pressure { disk_used: 494, ..idle() }, 6, None),
-            ("a log that cannot write", settings(), Pressure { read_only: Some("EIO".into()), ..idle() }, 1, Some(ReadOnly)),
+            (
+                "a log that cannot write",
+                settings(),
+                Pressure { read_only: Some("EIO".into()), ..idle() },
+                1,
+                Some(ReadOnly),
+            ),
             ("going down", settings(), Pressure { closing: true, ..idle() }, 1, Some(Closing)),
         ] {
             let got = decide(&settings, &pressure, bytes).err().map(|r| r.reason);

@@ -5,6 +5,7 @@
 //! exact range of WAL positions.
 
 use crate::admit::{Gauges, Permit, Refusal, RefusalReason};
+use crate::drops::Readings;
 use crate::envelope::RecordHead;
 use crate::failpoint::{Halted, Place, Points};
 use crate::known::Known;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use model::Clock;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tables::{Batches, TableBatch};
+use tables::Batches;
 use tokio::sync::{Notify, oneshot};
 use wal::{Lsn, Wal, WalError};
 
@@ -71,7 +72,7 @@ impl Job {
 #[derive(Debug)]
 pub(crate) struct Appender {
     pub(crate) wal: Wal,
-    pub(crate) known: Known,
+    pub(crate) preparation: Preparation,
     pub(crate) queue: Arc<Queue>,
     pub(crate) picture: Arc<Picture>,
     pub(crate) gauges: Arc<Gauges>,
@@ -171,8 +172,8 @@ impl Appender {
     fn show(&mut self, stored: &mut [(Job, Lsn)]) {
         let mut chunks = Vec::with_capacity(stored.len());
         for (job, _) in stored.iter_mut() {
-            let tables = std::mem::take(&mut job.append.batches.tables);
-            chunks.push(hot_chunks(&mut self.known, &self.picture, &job.append.head, job.append.admitted, tables));
+            let Append { head, admitted, batches, .. } = &mut job.append;
+            chunks.push(self.preparation.chunks(head, *admitted, batches));
         }
         let mut inserts = Vec::with_capacity(stored.len());
         for ((job, lsn), chunks) in stored.iter().zip(chunks) {
@@ -203,7 +204,9 @@ impl Appender {
         if self.gauges.read_only().is_some() && self.wal.reopen_writable().is_ok() {
             self.gauges.set_read_only(None);
         }
-        if rounds == SHRINK_AFTER && let Err(error) = self.wal.shrink_idle() {
+        if rounds == SHRINK_AFTER
+            && let Err(error) = self.wal.shrink_idle()
+        {
             tracing::warn!(%error, "spare segments of the write-ahead log could not be deleted");
         }
     }
@@ -221,32 +224,53 @@ impl Appender {
     }
 }
 
-/// The chunks of one record: its batches without what is written today already.
-pub(crate) fn hot_chunks(
-    known: &mut Known,
-    picture: &Picture,
-    head: &RecordHead,
-    admitted: u64,
-    tables: Vec<TableBatch>,
-) -> Vec<Arc<HotChunk>> {
-    let all_rows: u64 = tables.iter().map(|t| t.rows.num_rows() as u64).sum();
-    let mut chunks = Vec::with_capacity(tables.len());
-    for batch in tables {
-        let share = admitted * batch.rows.num_rows() as u64 / all_rows.max(1);
-        let table = batch.table;
-        match known.unknown(&head.workspace, batch) {
-            Ok(Some(batch)) if batch.rows.num_rows() > 0 => chunks.push(Arc::new(HotChunk {
-                id: picture.next_chunk_id(),
-                workspace: head.workspace.clone(),
-                batch,
-                received: head.received,
-                bytes: share,
-            })),
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, %table, "rows that do not fit their table were given to the store"),
+impl Drop for Appender {
+    /// However the thread ends, nobody waits for it in vain.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.gauges.set_read_only(Some("the thread that writes the write-ahead log has died".into()));
         }
+        self.queue.abandon();
     }
-    chunks
+}
+
+/// What a record is turned into on its way into memory, live and in replay alike.
+#[derive(Debug)]
+pub(crate) struct Preparation {
+    pub(crate) known: Known,
+    pub(crate) readings: Readings,
+    pub(crate) picture: Arc<Picture>,
+    pub(crate) row_bytes_min: u64,
+}
+
+impl Preparation {
+    /// The chunks of a record: its batches without what is written today already. Settles what its
+    /// senders say they have dropped.
+    pub(crate) fn chunks(&mut self, head: &RecordHead, admitted: u64, batches: &mut Batches) -> Vec<Arc<HotChunk>> {
+        self.readings.settle(&mut batches.senders);
+        let tables = std::mem::take(&mut batches.tables);
+        let all_rows: u64 = tables.iter().map(|t| t.rows.num_rows() as u64).sum();
+        let mut chunks = Vec::with_capacity(tables.len());
+        for batch in tables {
+            let rows = batch.rows.num_rows() as u64;
+            let bytes = (admitted * rows / all_rows.max(1)).max(rows * self.row_bytes_min);
+            let table = batch.table;
+            match self.known.unknown(&head.workspace, batch) {
+                Ok(Some(batch)) if batch.rows.num_rows() > 0 => chunks.push(Arc::new(HotChunk {
+                    id: self.picture.next_chunk_id(),
+                    workspace: head.workspace.clone(),
+                    batch,
+                    received: head.received,
+                    bytes,
+                })),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, %table, "rows that do not fit their table were given to the store")
+                }
+            }
+        }
+        chunks
+    }
 }
 
 fn refusal(error: &WalError) -> Refusal {

@@ -62,7 +62,8 @@ impl Attempt {
     /// Decides the partitions of every table.
     pub(crate) fn plan(sealed: Arc<Sealed>, catalog_generation: u64, specs: &Specs, settings: &Settings) -> Self {
         let rows = sealed.generation.places().map(|(place, chunks)| (place.clone(), chunks.to_vec()));
-        let counts = sealed.ledger.iter().map(|chunk| ((chunk.workspace.clone(), TableId::Ledger), vec![chunk.clone()]));
+        let counts =
+            sealed.ledger.iter().map(|chunk| ((chunk.workspace.clone(), TableId::Ledger), vec![chunk.clone()]));
         let tables = rows
             .chain(counts)
             .filter(|(_, chunks)| !chunks.is_empty())
@@ -102,10 +103,21 @@ impl Attempt {
         }
         let parts = self.tables.iter().map(|t| t.parts.len() as u32).sum();
         let lineage = Lineage { generation: self.catalog_generation, origin: Origin::Flush { parts } };
-        Ok(sorted.into_iter().map(|(table, day, rows)| self.new_part(table, day, rows, wal_from, lineage, specs)).collect())
+        Ok(sorted
+            .into_iter()
+            .map(|(table, day, rows)| self.new_part(table, day, rows, wal_from, lineage, specs))
+            .collect())
     }
 
-    fn new_part(&self, index: usize, day: i32, rows: SortedRows, wal_from: u64, lineage: Lineage, specs: &Specs) -> Due {
+    fn new_part(
+        &self,
+        index: usize,
+        day: i32,
+        rows: SortedRows,
+        wal_from: u64,
+        lineage: Lineage,
+        specs: &Specs,
+    ) -> Due {
         let table = &self.tables[index];
         let mut overflow: Vec<String> = table.chunks.iter().flat_map(|c| c.batch.overflow.iter().cloned()).collect();
         overflow.sort_unstable();
@@ -167,4 +179,3 @@ fn days_of(chunks: &[Arc<HotChunk>], time: &str, max: usize) -> Days {
     }
     Days::choose(&rows_by_day, received_max(chunks).day(), max)
 }
-

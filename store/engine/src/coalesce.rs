@@ -4,9 +4,7 @@
 //! fixed number at a time, so that a row is copied once per class and not once per request. Text is
 //! copied out of the buffers of its request, which can then go.
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
@@ -28,9 +26,10 @@ pub(crate) fn class_of(rows: usize, rows_max: usize, fan_in: usize) -> Option<us
 
 /// One batch with the rows of all, in order, sharing no buffer with them.
 pub(crate) fn merge(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
-    let schema = batches.first().map(RecordBatch::schema).ok_or_else(|| {
-        ArrowError::InvalidArgumentError("nothing to merge".into())
-    })?;
+    let schema = batches
+        .first()
+        .map(RecordBatch::schema)
+        .ok_or_else(|| ArrowError::InvalidArgumentError("nothing to merge".into()))?;
     let merged = concat_batches(&schema, batches)?;
     let columns = merged.columns().iter().map(own_text).collect::<Result<Vec<_>, _>>()?;
     RecordBatch::try_new(schema, columns)
@@ -74,7 +73,9 @@ mod tests {
 
     #[test]
     fn classes_grow_by_the_fan_in_and_end_at_the_bound() {
-        for (rows, class) in [(0, Some(0)), (1, Some(0)), (15, Some(0)), (16, Some(1)), (255, Some(1)), (256, None), (100_000, None)] {
+        for (rows, class) in
+            [(0, Some(0)), (1, Some(0)), (15, Some(0)), (16, Some(1)), (255, Some(1)), (256, None), (100_000, None)]
+        {
             assert_eq!(class_of(rows, 256, 16), class, "{rows}");
         }
         assert_eq!(class_of(300, 5_000, 16), Some(2));
@@ -97,7 +98,8 @@ mod tests {
             Field::new("map", attribute_map(), true),
         ]);
         let n: ArrayRef = Arc::new(Int64Array::from_iter_values(start..start + rows));
-        let text: ArrayRef = Arc::new(StringViewArray::from_iter((start..start + rows).map(|i| (i % 4 != 0).then(|| long(i)))));
+        let text: ArrayRef =
+            Arc::new(StringViewArray::from_iter((start..start + rows).map(|i| (i % 4 != 0).then(|| long(i)))));
         RecordBatch::try_new(Arc::new(schema), vec![n, text, Arc::new(map.finish())]).unwrap()
     }
 

@@ -45,7 +45,9 @@ pub struct RecordHead {
 /// A record whose head does not read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EnvelopeError {
-    #[error("record head has version {0}; this program reads 1 to {VERSION}: use the release that wrote it, or a later one")]
+    #[error(
+        "record head has version {0}; this program reads 1 to {VERSION}: use the release that wrote it, or a later one"
+    )]
     Version(u8),
     #[error("record head is damaged: {0}")]
     Damaged(&'static str),

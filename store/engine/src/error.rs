@@ -34,6 +34,12 @@ pub enum EngineError {
          Run `stormglass fsck --rebuild`, which reads the catalog's content from the Parquet files"
     )]
     CatalogTooOld { checkpoint: u64, oldest: u64 },
+    /// A part file says that it was made under a later catalog. Nothing is thrown away.
+    #[error(
+        "{path} was made under a later catalog than this one: the catalog is an older copy. Run `stormglass fsck --rebuild`, \
+         which reads the catalog's content from the Parquet files"
+    )]
+    CatalogBehindParts { path: String },
     /// A background task died.
     #[error("{0} ended early")]
     Task(&'static str),

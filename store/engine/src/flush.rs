@@ -101,7 +101,11 @@ impl Engine {
     }
 
     /// Gives the attempt back if it failed.
-    async fn write_and_commit(&self, attempt: Attempt, committed: u64) -> (Option<Attempt>, Result<FlushReport, EngineError>) {
+    async fn write_and_commit(
+        &self,
+        attempt: Attempt,
+        committed: u64,
+    ) -> (Option<Attempt>, Result<FlushReport, EngineError>) {
         let (attempt, written) = self.write_parts(attempt, committed).await;
         let Some(attempt) = attempt else { return (None, Err(EngineError::Task("sorting"))) };
         if let Err(error) = written {
@@ -129,7 +133,8 @@ impl Engine {
         let writes = due.into_iter().map(|due| async {
             let (key, part) = due.split();
             let written = self.parts.write(part).await.map_err(EngineError::from);
-            let written = written.and_then(|meta| self.points.hit(Place::PartWrite).map(|()| meta).map_err(EngineError::from));
+            let written =
+                written.and_then(|meta| self.points.hit(Place::PartWrite).map(|()| meta).map_err(EngineError::from));
             (key, written)
         });
         let mut writes = futures::stream::iter(writes).buffer_unordered(self.settings.flush_parallel.max(1));

@@ -39,7 +39,11 @@ impl Known {
 
     /// The rows of a batch that are not known yet; they are from now on. `None` if there are none.
     /// Batches of other tables pass as they are.
-    pub(crate) fn unknown(&mut self, workspace: &Workspace, batch: TableBatch) -> Result<Option<TableBatch>, ArrowError> {
+    pub(crate) fn unknown(
+        &mut self,
+        workspace: &Workspace,
+        batch: TableBatch,
+    ) -> Result<Option<TableBatch>, ArrowError> {
         let Some(name) = id_column(batch.table) else { return Ok(Some(batch)) };
         let keep = self.mark(workspace, batch.table, name, &batch.rows)?;
         let kept = keep.iter().filter(|k| **k).count();
@@ -54,7 +58,13 @@ impl Known {
         Ok(Some(TableBatch { rows, ..batch }))
     }
 
-    fn mark(&mut self, workspace: &Workspace, table: TableId, name: &str, rows: &RecordBatch) -> Result<Vec<bool>, ArrowError> {
+    fn mark(
+        &mut self,
+        workspace: &Workspace,
+        table: TableId,
+        name: &str,
+        rows: &RecordBatch,
+    ) -> Result<Vec<bool>, ArrowError> {
         let column = |name: &str| {
             rows.column_by_name(name).ok_or_else(|| ArrowError::SchemaError(format!("{table} has no column {name}")))
         };

@@ -5,9 +5,9 @@
 //! What was stored is counted again by replay, exactly; refusals and repeats are counted from calls and
 //! those since the last checkpoint go with a crash.
 
+use crate::stats::{Kind, Metric};
 use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringViewBuilder, TimestampNanosecondBuilder};
 use arrow::error::ArrowError;
-use crate::stats::{Kind, Metric};
 use hashbrown::{Equivalent, HashMap};
 use model::{Signal, UnixNanos, Workspace};
 use std::hash::{Hash, Hasher};
@@ -272,7 +272,8 @@ impl Deltas {
             ],
             value: value as f64,
         };
-        let rows = self.workspaces().into_iter().flat_map(|w| self.rows(&w).into_iter().map(move |row| (w.clone(), row)));
+        let rows =
+            self.workspaces().into_iter().flat_map(|w| self.rows(&w).into_iter().map(move |row| (w.clone(), row)));
         rows.flat_map(|(workspace, row)| row.counts.named().map(|(outcome, n)| sample(&workspace, &row, outcome, n)))
             .collect()
     }
@@ -334,11 +335,14 @@ mod tests {
     fn what_was_received_is_what_was_stored_and_what_was_refused() {
         let workspace = Workspace::default();
         let mut deltas = Deltas::default();
-        for (fate, accepted, refused) in [(Fate::Stored, 7, 2), (Fate::Stored, 3, 0), (Fate::Refused, 5, 1), (Fate::Repeated, 9, 1)] {
+        for (fate, accepted, refused) in
+            [(Fate::Stored, 7, 2), (Fate::Stored, 3, 0), (Fate::Refused, 5, 1), (Fate::Repeated, 9, 1)]
+        {
             deltas.count(&from(&workspace, 61 * UnixNanos::SECOND), &[sender("cart", accepted, refused)], fate, 10);
         }
         let rows = deltas.rows(&workspace);
-        let expected = Counts { received: 18, stored: 10, queryable: 10, refused: 8, repeated: 10, dropped_by_sender: 0 };
+        let expected =
+            Counts { received: 18, stored: 10, queryable: 10, refused: 8, repeated: 10, dropped_by_sender: 0 };
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].minute, rows[0].counts), (UnixNanos(MINUTE), expected));
     }

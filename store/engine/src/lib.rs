@@ -4,47 +4,57 @@
 //! invariant: a row that was acknowledged is in exactly one of WAL-backed memory and committed parts,
 //! and every view shows it exactly once, whatever crashes, fills up or fails in between.
 //!
-//! Modules in the order in which data passes them.
+//! Modules in groups, in the order in which data passes them: bounds and formats; from admission to
+//! memory; from memory to parts, and back after a crash; the upkeep of parts; the whole.
 
-mod settings;
 pub mod envelope;
 mod error;
 pub mod failpoint;
+mod settings;
 
 mod admit;
-mod repeat;
-mod queue;
 mod append;
-mod known;
-mod memtable;
 mod coalesce;
+mod drops;
+mod known;
 mod ledger;
+mod memtable;
+mod queue;
+mod repeat;
 mod view;
 
-mod specs;
-mod partition;
 mod checkpoint;
 mod flush;
+mod partition;
 mod recover;
+mod specs;
 
+mod background;
 mod compact;
+mod maintain;
+mod orphans;
 mod retention;
 mod space;
-mod maintain;
-mod background;
 
-mod stats;
 mod engine;
+mod fsck;
+mod open;
+mod report;
+mod stats;
+#[cfg(test)]
+mod testing;
 
 pub use admit::{Permit, Refusal, RefusalReason};
 pub use append::{Ack, Append};
 pub use checkpoint::FlushReport;
-pub use engine::{Deps, Engine, settle_promoted};
+pub use engine::Engine;
 pub use envelope::{Compression, Encoding, RecordHead};
 pub use error::EngineError;
+pub use fsck::{FsckOptions, FsckReport, RebuildReport, fsck};
 pub use ledger::Source;
 pub use maintain::RetentionReport;
 pub use memtable::HotChunk;
+pub use open::{Deps, settle_promoted};
 pub use recover::DecodeFn;
 pub use repeat::{Repeat, Ticket};
 pub use settings::{CompactionSettings, RetentionSettings, Settings, SpaceSettings};

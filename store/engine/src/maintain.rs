@@ -11,6 +11,7 @@ use crate::failpoint::Place;
 use crate::retention::{self, ClockDoubt, Verdict};
 use crate::space::{self, PlannedDeletion, SpacePlan};
 use catalog::{CatalogError, Checkpoint};
+use model::UnixNanos;
 use parts::Merge;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ pub(crate) struct Maintenance {
     /// Files to be deleted, with the moment (monotonic) from which nobody reads them.
     retired: VecDeque<(Duration, PartId, String)>,
     retention_at: Option<Duration>,
-    sweep_at: Option<Duration>,
+    /// Files of unfinished work on an object store, with the times of their last change.
+    leftovers: Option<Vec<(String, UnixNanos)>>,
     plan: Option<ShownPlan>,
 }
 
@@ -41,12 +43,12 @@ pub enum RetentionReport {
     /// So many parts have gone.
     Deleted(usize),
     /// Nothing was deleted: the clock is in doubt. Confirm by [`Engine::retention_now`].
-    Held { due: usize, of: usize, why: &'static str },
+    Held {
+        due: usize,
+        of: usize,
+        why: &'static str,
+    },
 }
-
-/// On an object store, unknown files may belong to a part on its way: they are left alone for a day.
-const ORPHAN_AGE: Duration = Duration::from_secs(86_400);
-const SWEEP_EVERY: Duration = Duration::from_secs(6 * 3_600);
 
 impl Engine {
     /// One round of the slow work. Called often; tests call it by hand.
@@ -62,10 +64,19 @@ impl Engine {
             self.retention_pass(&mut state, false).await?;
         }
         self.space_pass(&mut state, now).await?;
-        if self.parts.local_root().is_none() && state.sweep_at.is_none_or(|at| now >= at) {
-            state.sweep_at = Some(now + SWEEP_EVERY);
-            self.sweep_orphans(ORPHAN_AGE).await?;
+        self.sweep_bucket(&mut state).await
+    }
+
+    /// On an object store, leftovers are looked for once, when it first answers.
+    async fn sweep_bucket(&self, state: &mut Maintenance) -> Result<(), EngineError> {
+        if self.parts.local_root().is_some() {
+            return Ok(());
         }
+        let leftovers = match state.leftovers.take() {
+            Some(leftovers) => leftovers,
+            None => self.find_leftovers().await?,
+        };
+        state.leftovers = Some(self.remove_leftovers(leftovers).await?);
         Ok(())
     }
 
@@ -82,7 +93,9 @@ impl Engine {
     /// One merge, if one is due.
     async fn compact_one(&self, state: &mut Maintenance, asked: bool) -> Result<bool, EngineError> {
         let parts = self.picture.parts();
-        let Some(pick) = compact::pick(&parts, self.clock.now(), &self.settings.compaction, asked) else { return Ok(false) };
+        let Some(pick) = compact::pick(&parts, self.clock.now(), &self.settings.compaction, asked) else {
+            return Ok(false);
+        };
         match self.merge(state, &pick).await {
             Ok(()) => {
                 self.status.lock().compaction = None;
@@ -139,7 +152,12 @@ impl Engine {
     }
 
     /// Ends the life of some parts, in favour of others or of none: catalog, picture, files.
-    async fn replace(&self, state: &mut Maintenance, removed: &[Arc<PartMeta>], added: Vec<PartMeta>) -> Result<(), EngineError> {
+    async fn replace(
+        &self,
+        state: &mut Maintenance,
+        removed: &[Arc<PartMeta>],
+        added: Vec<PartMeta>,
+    ) -> Result<(), EngineError> {
         let ids: Vec<PartId> = removed.iter().map(|p| p.id).collect();
         let merged = !added.is_empty();
         let checkpoint =
@@ -187,14 +205,19 @@ impl Engine {
         match verdict {
             Verdict::Nothing => Ok(RetentionReport::Nothing),
             Verdict::Delete(due) => {
-                tracing::info!(parts = due.len(), rows = due.iter().map(|p| p.rows).sum::<u64>(), "parts have reached their age");
+                tracing::info!(
+                    parts = due.len(),
+                    rows = due.iter().map(|p| p.rows).sum::<u64>(),
+                    "parts have reached their age"
+                );
                 self.replace(state, &due, vec![]).await?;
                 self.counters.retention_parts.add(due.len() as u64);
                 Ok(RetentionReport::Deleted(due.len()))
             }
             Verdict::Hold { due, of, why } => {
                 self.counters.retention_holds.add(1);
-                self.status.lock().retention = Some(format!("{due} of {of} parts seem too old, but {why}: nothing is deleted"));
+                self.status.lock().retention =
+                    Some(format!("{due} of {of} parts seem too old, but {why}: nothing is deleted"));
                 tracing::warn!(due, of, why, "retention deletes nothing while the clock is in doubt");
                 Ok(RetentionReport::Held { due, of, why })
             }
@@ -210,7 +233,9 @@ impl Engine {
 
     /// Shows or carries out a plan to stay below the bound on disk use.
     async fn space_pass(&self, state: &mut Maintenance, now: Duration) -> Result<(), EngineError> {
-        let Some(bound) = self.settings.space.disk_use_max.filter(|_| self.settings.space.by_space) else { return Ok(()) };
+        let Some(bound) = self.settings.space.disk_use_max.filter(|_| self.settings.space.by_space) else {
+            return Ok(());
+        };
         let (used, parts) = (self.admission.gauges.disk_used.load(Ordering::Relaxed), self.picture.parts());
         let Some(chosen) = space::choose(&parts, used, bound) else {
             state.plan = None;
@@ -222,7 +247,14 @@ impl Engine {
             Some(plan) => plan.since,
             None => {
                 for part in &chosen {
-                    tracing::warn!(path = part.path, bytes = part.bytes, rows = part.rows, used, bound, "will be deleted to make room");
+                    tracing::warn!(
+                        path = part.path,
+                        bytes = part.bytes,
+                        rows = part.rows,
+                        used,
+                        bound,
+                        "will be deleted to make room"
+                    );
                 }
                 now
             }
@@ -235,7 +267,8 @@ impl Engine {
             return Ok(());
         }
         // Only what was announced goes; what has come of age since waits for a notice of its own.
-        let shown: Vec<PartId> = state.plan.take().map(|p| p.parts).unwrap_or(chosen).into_iter().map(|p| p.id).collect();
+        let shown: Vec<PartId> =
+            state.plan.take().map(|p| p.parts).unwrap_or(chosen).into_iter().map(|p| p.id).collect();
         let due: Vec<Arc<PartMeta>> = parts.into_iter().filter(|p| shown.contains(&p.id)).collect();
         self.status.lock().space_plan = None;
         if due.is_empty() {
@@ -245,22 +278,6 @@ impl Engine {
         self.replace(state, &due, vec![]).await?;
         self.counters.space_parts.add(due.len() as u64);
         self.measure_space();
-        Ok(())
-    }
-
-    /// Removes part files that neither the catalog nor a part on its way accounts for.
-    pub(crate) async fn sweep_orphans(&self, age_min: Duration) -> Result<(), EngineError> {
-        let oldest = self.clock.now().saturating_sub(age_min);
-        let listed = self.parts.list(None).await?;
-        let retired = self.catalog.retired().await?;
-        let live = self.picture.parts();
-        let known: hashbrown::HashSet<&str> =
-            live.iter().map(|p| p.path.as_str()).chain(retired.iter().map(|r| r.path.as_str())).collect();
-        for file in listed.iter().filter(|f| !known.contains(f.path.as_str()) && f.modified <= oldest) {
-            tracing::info!(path = file.path, "a part file of unfinished work is removed");
-            self.parts.remove(&file.path).await?;
-            self.counters.orphans_removed.add(1);
-        }
         Ok(())
     }
 }

@@ -131,7 +131,14 @@ impl Generation {
     }
 
     /// Counts what was not stored.
-    pub(crate) fn count(&mut self, from: &Source<'_>, senders: &[SenderCount], fate: Fate, now: Duration, rows_max: usize) -> u64 {
+    pub(crate) fn count(
+        &mut self,
+        from: &Source<'_>,
+        senders: &[SenderCount],
+        fate: Fate,
+        now: Duration,
+        rows_max: usize,
+    ) -> u64 {
         self.first_count.get_or_insert(now);
         self.ledger.count(from, senders, fate, rows_max)
     }

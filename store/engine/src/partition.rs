@@ -25,7 +25,8 @@ impl Days {
     /// Decides from how many plausible rows each day has: the largest days are kept, the day of receipt
     /// always, `max` in all.
     pub(crate) fn choose(rows_by_day: &BTreeMap<i32, u64>, receipt: i32, max: usize) -> Self {
-        let mut largest: Vec<(u64, i32)> = rows_by_day.iter().filter(|(d, _)| **d != receipt).map(|(d, n)| (*n, *d)).collect();
+        let mut largest: Vec<(u64, i32)> =
+            rows_by_day.iter().filter(|(d, _)| **d != receipt).map(|(d, n)| (*n, *d)).collect();
         largest.sort_unstable_by(|a, b| b.cmp(a));
         let kept = max.saturating_sub(1).min(largest.len());
         let overflow_rows = largest[kept..].iter().map(|(rows, _)| rows).sum();

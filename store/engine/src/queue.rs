@@ -77,6 +77,16 @@ impl Queue {
         self.changed.notify_all();
     }
 
+    /// Nobody will serve those that wait: their senders see the reply's other end gone.
+    pub(crate) fn abandon(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.closed = true;
+        let jobs = std::mem::take(&mut waiting.jobs);
+        waiting.bytes = 0;
+        drop(waiting);
+        drop(jobs);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.waiting.lock().jobs.len()
     }

@@ -4,11 +4,10 @@
 //! position, and what was committed twice over is known by its body hash. A record that no longer
 //! decodes is put aside and counted; damage is stepped over and every view says so.
 
-use crate::append::hot_chunks;
+use crate::append::Preparation;
 use crate::envelope::{EnvelopeError, RecordHead};
 use crate::error::EngineError;
 use crate::failpoint::{Place, Points};
-use crate::known::Known;
 use crate::ledger::Source;
 use crate::memtable::Insert;
 use crate::repeat;
@@ -32,7 +31,7 @@ pub(crate) struct Recovery {
     pub(crate) replay: Replay,
     pub(crate) checkpoint: u64,
     pub(crate) decode: DecodeFn,
-    pub(crate) known: Known,
+    pub(crate) preparation: Preparation,
     pub(crate) bodies: Bodies,
     pub(crate) picture: Arc<Picture>,
     pub(crate) settings: Arc<Settings>,
@@ -146,14 +145,14 @@ impl Recovery {
             self.picture.skip(lsn, now);
             return Ok(());
         }
-        let batches = match (self.decode)(&head, body) {
+        let mut batches = match (self.decode)(&head, body) {
             Ok(batches) => batches,
             Err(why) => return self.put_aside(record, &why),
         };
         let rows: u64 = batches.tables.iter().map(|t| t.rows.num_rows() as u64).sum();
         self.counters.replayed_rows.add(rows);
-        let admitted = (body.len() as u64).max(rows * ROW_BYTES);
-        let chunks = hot_chunks(&mut self.known, &self.picture, &head, admitted, batches.tables);
+        // How large a compressed body was is not known any more; rows have a least charge.
+        let chunks = self.preparation.chunks(&head, body.len() as u64, &mut batches);
         let RecordHead { workspace, token, signal, received, .. } = &head;
         let from = Source { workspace, token: token.as_ref(), signal: *signal, received: *received };
         let overflowed = self.picture.insert(vec![Insert { lsn, key, from, senders: &batches.senders, chunks }], now);
@@ -204,6 +203,3 @@ impl Recovery {
         self.disk.fsync_dir(&dir)
     }
 }
-
-/// What a row of a compressed body is taken to need, at least.
-const ROW_BYTES: u64 = 256;

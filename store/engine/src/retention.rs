@@ -48,7 +48,11 @@ pub(crate) enum Verdict {
     Nothing,
     Delete(Vec<Arc<PartMeta>>),
     /// Parts are due, but the clock is in doubt.
-    Hold { due: usize, of: usize, why: &'static str },
+    Hold {
+        due: usize,
+        of: usize,
+        why: &'static str,
+    },
 }
 
 /// When the age of a part begins: the later of event and receipt, where the event time can be true.
@@ -57,8 +61,15 @@ pub(crate) fn age_from(part: &PartMeta) -> UnixNanos {
 }
 
 /// Decides over all live parts. `confirmed`: a person has said that the clock is right.
-pub(crate) fn decide(parts: &[Arc<PartMeta>], now: UnixNanos, settings: &RetentionSettings, doubt: &ClockDoubt, confirmed: bool) -> Verdict {
-    let expired = |p: &&Arc<PartMeta>| settings.age_of(p.table).is_some_and(|age| age_from(p) < now.saturating_sub(age));
+pub(crate) fn decide(
+    parts: &[Arc<PartMeta>],
+    now: UnixNanos,
+    settings: &RetentionSettings,
+    doubt: &ClockDoubt,
+    confirmed: bool,
+) -> Verdict {
+    let expired =
+        |p: &&Arc<PartMeta>| settings.age_of(p.table).is_some_and(|age| age_from(p) < now.saturating_sub(age));
     let due: Vec<Arc<PartMeta>> = parts.iter().filter(expired).cloned().collect();
     if due.is_empty() {
         return Verdict::Nothing;
@@ -68,5 +79,68 @@ pub(crate) fn decide(parts: &[Arc<PartMeta>], now: UnixNanos, settings: &Retenti
             Verdict::Hold { due: due.len(), of: parts.len(), why }
         }
         _ => Verdict::Delete(due),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::part;
+    use tables::TableId;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn parts() -> Vec<Arc<PartMeta>> {
+        let received = part("a", 1).received_max;
+        let old_event = PartMeta {
+            time_min: UnixNanos(received.0 - 400 * UnixNanos::DAY),
+            time_max: UnixNanos(received.0 - 400 * UnixNanos::DAY),
+            ..part("import", 2)
+        };
+        let future = PartMeta { time_max: UnixNanos(i64::MAX), ..part("future", 3) };
+        let ledger = PartMeta { table: TableId::Ledger, ..part("ledger", 4) };
+        [part("a", 1), old_event, future, ledger].map(Arc::new).to_vec()
+    }
+
+    fn deleted(days: u32, doubt: ClockDoubt, confirmed: bool) -> Result<usize, &'static str> {
+        let now = part("a", 1).received_max.saturating_add(DAY * days).saturating_add(Duration::from_nanos(1));
+        match decide(&parts(), now, &RetentionSettings::default(), &doubt, confirmed) {
+            Verdict::Nothing => Ok(0),
+            Verdict::Delete(due) => Ok(due.len()),
+            Verdict::Hold { why, .. } => Err(why),
+        }
+    }
+
+    #[test]
+    fn age_counts_from_the_later_of_event_and_receipt_and_impossible_times_do_not_count() {
+        let sure = ClockDoubt::default();
+        for (days, expected) in [(29, 0), (30, 3), (364, 3), (365, 4)] {
+            assert_eq!(deleted(days, sure, false), Ok(expected), "{days}");
+        }
+    }
+
+    #[test]
+    fn a_doubtful_clock_deletes_nothing_much_until_a_person_confirms() {
+        let jumped = ClockDoubt { jumped: 90 * DAY, ..ClockDoubt::default() };
+        let long_stop = ClockDoubt { gap_at_open: 90 * DAY, ..ClockDoubt::default() };
+        let long_ago = ClockDoubt { open_for: 2 * DAY, ..long_stop };
+        for (name, doubt, confirmed, held) in [
+            ("the clock was set", jumped, false, true),
+            ("and a person says it is right", jumped, true, false),
+            ("a long stop or a wrong clock", long_stop, false, true),
+            ("it has gone evenly for long", long_ago, false, false),
+            ("set by a minute", ClockDoubt { jumped: Duration::from_secs(60), ..ClockDoubt::default() }, false, false),
+        ] {
+            assert_eq!(deleted(90, doubt, confirmed).is_err(), held, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_others_refer_to_outlives_them() {
+        let mut settings = RetentionSettings::default();
+        assert_eq!(settings.age_of(TableId::Series), Some(91 * DAY));
+        assert_eq!(settings.age_of(TableId::Resources), Some(91 * DAY));
+        settings.age.remove(&TableId::Logs);
+        assert_eq!(settings.age_of(TableId::Resources), None, "logs are kept for ever, and so are their resources");
     }
 }

@@ -57,6 +57,8 @@ pub struct Settings {
     pub coalesce_rows: usize,
     /// How many small neighbours are merged at a time: each row is copied once per power of this.
     pub coalesce_fan_in: usize,
+    /// A row is accounted by at least this many bytes, however little was sent for it.
+    pub row_bytes_min: u64,
     /// What one hot chunk costs beside its rows (arrays, buffers, reference counts), as accounted.
     pub chunk_overhead_bytes: u64,
 
@@ -71,6 +73,8 @@ pub struct Settings {
     pub known_ids_max: usize,
     /// Senders times minutes of the ledger held in one generation; beyond, counts go to the sender `__overflow__`.
     pub ledger_rows_max: usize,
+    /// Drop counters of senders that are followed.
+    pub drop_series_max: usize,
     /// Senders counted apart in `/metrics`; those beyond are `__overflow__` there.
     pub ledger_senders_max: usize,
 
@@ -147,12 +151,14 @@ impl Settings {
             flush_retry: (Duration::from_secs(1), Duration::from_secs(30)),
             coalesce_rows: 256,
             coalesce_fan_in: 16,
+            row_bytes_min: 256,
             chunk_overhead_bytes: 16 * 1024,
             undecodable_records_max: 1_000,
             repeat_window: Duration::from_secs(15 * 60),
             repeat_entries_max: 500_000,
             known_ids_max: 500_000,
             ledger_rows_max: 50_000,
+            drop_series_max: 10_000,
             ledger_senders_max: 1_000,
             compaction: CompactionSettings::default(),
             retention: RetentionSettings::default(),

@@ -69,3 +69,35 @@ pub(crate) fn choose(parts: &[Arc<PartMeta>], used: u64, bound: u64) -> Option<V
 pub(crate) fn is_due(used: u64, bound: u64, shown_for: Duration, notice: Duration) -> bool {
     used >= bound && shown_for >= notice
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::part;
+    use model::UnixNanos;
+
+    #[test]
+    fn the_oldest_go_first_and_only_as_many_as_needed() {
+        let aged = |number: u8, age: i64| {
+            let mut part = part(&number.to_string(), number);
+            part.received_max = UnixNanos(part.received_max.0 - age);
+            part.time_max = part.received_max;
+            Arc::new(part)
+        };
+        let mut parts = vec![aged(1, 10), aged(2, 30), aged(3, 20)];
+        parts.push(Arc::new(PartMeta { table: TableId::Resources, ..(*aged(4, 1_000)).clone() }));
+        let ids = |used, bound| choose(&parts, used, bound).map(|c| c.iter().map(|p| p.id.0.0[0]).collect::<Vec<_>>());
+        assert_eq!(ids(8_900, 10_000), None);
+        assert_eq!(ids(9_000, 10_000), Some(vec![2]));
+        assert_eq!(ids(10_000, 10_000), Some(vec![2, 3]));
+        assert_eq!(ids(90_000, 10_000), Some(vec![2, 3, 1]), "resources stay whatever happens");
+    }
+
+    #[test]
+    fn a_plan_is_carried_out_at_the_bound_and_after_its_notice() {
+        let second = Duration::from_secs(1);
+        for (used, shown_for, due) in [(99, 60, false), (100, 59, false), (100, 60, true)] {
+            assert_eq!(is_due(used, 100, second * shown_for, second * 60), due, "{used} {shown_for}");
+        }
+    }
+}

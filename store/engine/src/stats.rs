@@ -37,6 +37,7 @@ pub(crate) struct Counters {
     pub(crate) known_ids_dropped: Counter,
     pub(crate) chunks_coalesced: Counter,
     pub(crate) ledger_overflows: Counter,
+    pub(crate) drop_series_ignored: Counter,
     pub(crate) flushes: Counter,
     pub(crate) flush_failures: Counter,
     pub(crate) flushed_rows: Counter,
@@ -128,43 +129,124 @@ pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
         counter("stormglass_engine_appended_requests_total", "Requests stored.", &c.appended_requests),
         counter("stormglass_engine_appended_bytes_total", "Bytes of stored requests, unpacked.", &c.appended_bytes),
         counter("stormglass_engine_appended_rows_total", "Rows stored, over all tables.", &c.appended_rows),
-        counter("stormglass_engine_append_groups_total", "Groups of requests made durable by one sync.", &c.append_groups),
-        counter("stormglass_engine_repeated_requests_total", "Repeats of stored requests, acknowledged and not stored again.", &c.repeated_requests),
-        counter("stormglass_engine_repeats_forgotten_total", "Body hashes forgotten before their window ended: too many.", &c.repeats_forgotten_early),
-        counter("stormglass_engine_known_rows_total", "Resource and series rows not written again on the same day.", &c.rows_known),
-        counter("stormglass_engine_known_ids_dropped_total", "Times the set of known resources and series was full and began anew.", &c.known_ids_dropped),
-        counter("stormglass_engine_coalesced_chunks_total", "Small hot chunks merged into larger ones.", &c.chunks_coalesced),
-        counter("stormglass_engine_ledger_overflows_total", "Ledger counts filed under __overflow__: too many senders.", &c.ledger_overflows),
+        counter(
+            "stormglass_engine_append_groups_total",
+            "Groups of requests made durable by one sync.",
+            &c.append_groups,
+        ),
+        counter(
+            "stormglass_engine_repeated_requests_total",
+            "Repeats of stored requests, acknowledged and not stored again.",
+            &c.repeated_requests,
+        ),
+        counter(
+            "stormglass_engine_repeats_forgotten_total",
+            "Body hashes forgotten before their window ended: too many.",
+            &c.repeats_forgotten_early,
+        ),
+        counter(
+            "stormglass_engine_known_rows_total",
+            "Resource and series rows not written again on the same day.",
+            &c.rows_known,
+        ),
+        counter(
+            "stormglass_engine_known_ids_dropped_total",
+            "Times the set of known resources and series was full and began anew.",
+            &c.known_ids_dropped,
+        ),
+        counter(
+            "stormglass_engine_coalesced_chunks_total",
+            "Small hot chunks merged into larger ones.",
+            &c.chunks_coalesced,
+        ),
+        counter(
+            "stormglass_engine_ledger_overflows_total",
+            "Ledger counts filed under __overflow__: too many senders.",
+            &c.ledger_overflows,
+        ),
+        counter(
+            "stormglass_engine_drop_series_ignored_total",
+            "Readings of senders' drop counters not followed: too many counters.",
+            &c.drop_series_ignored,
+        ),
         counter("stormglass_engine_flushes_total", "Checkpoints committed.", &c.flushes),
-        counter("stormglass_engine_flush_failures_total", "Attempts at a checkpoint that failed; each is repeated.", &c.flush_failures),
+        counter(
+            "stormglass_engine_flush_failures_total",
+            "Attempts at a checkpoint that failed; each is repeated.",
+            &c.flush_failures,
+        ),
         counter("stormglass_engine_flushed_rows_total", "Rows written to Parquet by checkpoints.", &c.flushed_rows),
         counter("stormglass_engine_flushed_parts_total", "Parts written by checkpoints.", &c.flushed_parts),
-        counter("stormglass_engine_partition_overflow_rows_total", "Rows filed under their date of receipt: too many dates in one checkpoint.", &c.flush_partition_overflow_rows),
+        counter(
+            "stormglass_engine_partition_overflow_rows_total",
+            "Rows filed under their date of receipt: too many dates in one checkpoint.",
+            &c.flush_partition_overflow_rows,
+        ),
         counter("stormglass_engine_compactions_total", "Merges of parts committed.", &c.compactions),
-        counter("stormglass_engine_compaction_failures_total", "Merges that failed; their inputs stay.", &c.compaction_failures),
+        counter(
+            "stormglass_engine_compaction_failures_total",
+            "Merges that failed; their inputs stay.",
+            &c.compaction_failures,
+        ),
         counter("stormglass_engine_compacted_rows_total", "Rows rewritten by merges.", &c.compacted_rows),
         counter("stormglass_engine_compacted_parts_total", "Parts replaced by merges.", &c.compacted_parts),
         counter("stormglass_engine_compacted_bytes_total", "Bytes written by merges.", &c.compacted_bytes),
         counter("stormglass_engine_replaced_removed_total", "Replaced files deleted.", &c.replaced_removed),
         counter("stormglass_engine_retention_parts_total", "Parts deleted because of their age.", &c.retention_parts),
-        counter("stormglass_engine_retention_holds_total", "Retention passes that deleted nothing because the clock is in doubt.", &c.retention_holds),
-        counter("stormglass_engine_space_parts_total", "Parts deleted to stay below the bound on disk use.", &c.space_parts),
+        counter(
+            "stormglass_engine_retention_holds_total",
+            "Retention passes that deleted nothing because the clock is in doubt.",
+            &c.retention_holds,
+        ),
+        counter(
+            "stormglass_engine_space_parts_total",
+            "Parts deleted to stay below the bound on disk use.",
+            &c.space_parts,
+        ),
         counter("stormglass_engine_replayed_records_total", "WAL records read again at start.", &c.replayed_records),
         counter("stormglass_engine_replayed_rows_total", "Rows made of them.", &c.replayed_rows),
-        counter("stormglass_engine_replayed_repeats_total", "WAL records that were in the log twice.", &c.replayed_repeats),
-        counter("stormglass_wal_corruption_total", "Damaged places in the WAL that replay stepped over.", &c.replay_corruptions),
-        counter("stormglass_engine_quarantined_records_total", "WAL records that no longer decode, put aside.", &c.replay_quarantined),
-        counter("stormglass_engine_orphans_removed_total", "Part files of unfinished work removed at start.", &c.orphans_removed),
+        counter(
+            "stormglass_engine_replayed_repeats_total",
+            "WAL records that were in the log twice.",
+            &c.replayed_repeats,
+        ),
+        counter(
+            "stormglass_wal_corruption_total",
+            "Damaged places in the WAL that replay stepped over.",
+            &c.replay_corruptions,
+        ),
+        counter(
+            "stormglass_engine_quarantined_records_total",
+            "WAL records that no longer decode, put aside.",
+            &c.replay_quarantined,
+        ),
+        counter(
+            "stormglass_engine_orphans_removed_total",
+            "Part files of unfinished work removed at start.",
+            &c.orphans_removed,
+        ),
         counter("stormglass_wal_written_bytes_total", "Bytes written to the WAL.", &c.wal.written_bytes),
         counter("stormglass_wal_fdatasync_total", "Syncs of WAL segments.", &c.wal.fdatasyncs),
-        counter("stormglass_wal_failed_syncs_total", "Syncs that failed; the segment was given up.", &c.wal.failed_syncs),
+        counter(
+            "stormglass_wal_failed_syncs_total",
+            "Syncs that failed; the segment was given up.",
+            &c.wal.failed_syncs,
+        ),
         counter("stormglass_wal_failed_writes_total", "Writes that failed.", &c.wal.failed_writes),
         gauge("stormglass_wal_segments_live", "WAL segments not yet released.", c.wal.segments_live.get()),
         gauge("stormglass_wal_segments_spare", "WAL segments kept ready.", c.wal.segments_spare.get()),
         gauge("stormglass_wal_spare_bytes", "Bytes of WAL segments kept ready.", c.wal.bytes_spare.get()),
         gauge("stormglass_wal_live_bytes", "Bytes of WAL not yet in Parquet.", now.wal_bytes),
-        gauge("stormglass_engine_inflight_bytes", "Request bytes between admission and acknowledgement.", now.inflight_bytes),
-        gauge("stormglass_engine_inflight_requests", "Requests between admission and acknowledgement.", now.inflight_requests),
+        gauge(
+            "stormglass_engine_inflight_bytes",
+            "Request bytes between admission and acknowledgement.",
+            now.inflight_bytes,
+        ),
+        gauge(
+            "stormglass_engine_inflight_requests",
+            "Requests between admission and acknowledgement.",
+            now.inflight_requests,
+        ),
         gauge("stormglass_engine_queue_requests", "Requests waiting for the WAL thread.", now.queue_requests),
         gauge("stormglass_engine_memtable_bytes", "Admitted bytes of rows in memory.", now.memtable_bytes),
         gauge("stormglass_engine_memtable_rows", "Rows in memory.", now.memtable_rows),
@@ -177,10 +259,17 @@ pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
         gauge("stormglass_engine_disk_used_bytes", "Bytes of parts and WAL.", now.disk_used),
         gauge("stormglass_engine_ready", "1 if nothing stands in the way of taking data in.", u64::from(now.ready)),
     ];
-    out.extend(now.disk_free.map(|free| gauge("stormglass_engine_disk_free_bytes", "Free bytes of the data directory's file system.", free)));
+    out.extend(now.disk_free.map(|free| {
+        gauge("stormglass_engine_disk_free_bytes", "Free bytes of the data directory's file system.", free)
+    }));
     out.extend(RefusalReason::ALL.map(|reason| Metric {
         labels: vec![("reason", reason.as_str().to_owned())],
-        ..metric(Kind::Counter, "stormglass_engine_refused_requests_total", "Requests not taken, by reason.", c.refused_for(reason))
+        ..metric(
+            Kind::Counter,
+            "stormglass_engine_refused_requests_total",
+            "Requests not taken, by reason.",
+            c.refused_for(reason),
+        )
     }));
     out
 }

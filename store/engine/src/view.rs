@@ -100,9 +100,16 @@ pub(crate) struct InMemory {
 }
 
 impl Picture {
-    pub(crate) fn new(settings: Arc<Settings>, parts: PartSet, wal_from: u64, ids: ChunkIds, promoted: Arc<PromotedSet>) -> Self {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        parts: PartSet,
+        wal_from: u64,
+        ids: ChunkIds,
+        promoted: Arc<PromotedSet>,
+    ) -> Self {
         let active = Generation::new(1, wal_from);
-        let state = State { active, sealed: None, parts, ledger: HashMap::new(), totals: Deltas::default(), missing: None };
+        let state =
+            State { active, sealed: None, parts, ledger: HashMap::new(), totals: Deltas::default(), missing: None };
         Self { state: Mutex::new(state), settings, ids, promoted }
     }
 

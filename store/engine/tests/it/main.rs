@@ -1,0 +1,13 @@
+//! The engine on a simulated disk under the WAL and a real directory under the parts, killed, starved
+//! and raced. A `House` is a data directory that outlives its engines.
+
+mod bounds;
+mod conservation;
+mod crash;
+mod faults;
+mod fsck;
+mod house;
+mod repeats;
+mod rows;
+mod store;
+mod upkeep;
