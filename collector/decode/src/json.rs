@@ -235,9 +235,9 @@ impl<'l, 't> Walk<'l, 't> {
     fn is_full(&mut self, resource: ResourceRef, path: impl FnOnce() -> String) -> bool {
         let full = self.builder.is_full();
         if full {
-            let most = self.builder.layout().settings().items_max;
+            let reason = self.builder.full_reason();
             self.builder.refuse(resource, 1);
-            self.refusals.add(1, || format!("{}: more than {most} items in one request", path()));
+            self.refusals.add(1, || format!("{}: {reason}", path()));
         }
         full
     }

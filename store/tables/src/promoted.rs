@@ -72,7 +72,8 @@ const STRING: &[&str] = &[
     "resilience.outcome",
     "business.operation.name",
 ];
-const STRING_BLOOM: &[&str] = &["messaging.message.id", "messaging.rocketmq.message.keys", "business.operation.id", "session.id"];
+const STRING_BLOOM: &[&str] =
+    &["messaging.message.id", "messaging.rocketmq.message.keys", "business.operation.id", "session.id"];
 const INT: &[&str] = &[
     "http.response.status_code",
     "http.response.body.size",
@@ -88,7 +89,11 @@ impl PromotedSet {
     pub fn default_with(business_keys: &[String]) -> Self {
         let mut set = Self { version: 1, keys: Vec::new() };
         set.extend(STRING.iter().map(|k| PromotedKey { key: (*k).into(), ty: PromotedType::String, bloom: false }));
-        set.extend(STRING_BLOOM.iter().map(|k| PromotedKey { key: (*k).into(), ty: PromotedType::String, bloom: true }));
+        set.extend(STRING_BLOOM.iter().map(|k| PromotedKey {
+            key: (*k).into(),
+            ty: PromotedType::String,
+            bloom: true,
+        }));
         set.extend(INT.iter().map(|k| PromotedKey { key: (*k).into(), ty: PromotedType::Int, bloom: false }));
         set.extend(business_keys.iter().map(|k| PromotedKey { key: k.clone(), ty: PromotedType::String, bloom: true }));
         set

@@ -26,8 +26,7 @@ pub enum TableId {
 }
 
 impl TableId {
-    pub const ALL: [TableId; 6] =
-        [Self::Spans, Self::Logs, Self::Metrics, Self::Resources, Self::Series, Self::Ledger];
+    pub const ALL: [TableId; 6] = [Self::Spans, Self::Logs, Self::Metrics, Self::Resources, Self::Series, Self::Ledger];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -89,10 +88,8 @@ pub fn timestamp() -> DataType {
 
 /// `MAP(text, text)` of the attributes that have no column of their own, in the order sent.
 pub fn attribute_map() -> DataType {
-    let entries = Fields::from(vec![
-        Field::new("key", DataType::Utf8View, false),
-        Field::new("value", DataType::Utf8View, true),
-    ]);
+    let entries =
+        Fields::from(vec![Field::new("key", DataType::Utf8View, false), Field::new("value", DataType::Utf8View, true)]);
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
 }
 
@@ -115,10 +112,7 @@ fn required_text(name: &str) -> Field {
 /// The three columns attributes need: the map, one [`model::AttrType`] tag byte per map entry (null
 /// when all are strings), and the old names the sender used for promoted columns.
 fn attribute_fields() -> Vec<Field> {
-    vec![
-        Field::new("attributes", attribute_map(), true),
-        Field::new("attribute_types", DataType::Binary, true),
-    ]
+    vec![Field::new("attributes", attribute_map(), true), Field::new("attribute_types", DataType::Binary, true)]
 }
 
 fn scope_fields() -> Vec<Field> {
@@ -235,11 +229,7 @@ fn logs(promoted: &PromotedSet) -> TableSpec {
     ];
     fields.extend(scope_fields());
     fields.extend(attribute_fields());
-    fields.extend([
-        text("legacy_keys"),
-        Field::new("dropped_attributes_count", DataType::Int64, true),
-        text("flags"),
-    ]);
+    fields.extend([text("legacy_keys"), Field::new("dropped_attributes_count", DataType::Int64, true), text("flags")]);
     fields.extend(promoted_fields(promoted));
     TableSpec {
         id: TableId::Logs,

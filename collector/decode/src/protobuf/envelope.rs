@@ -70,9 +70,15 @@ impl Output<'_> {
         self.refusals.add(1, reason);
     }
 
-    /// Why nothing more is taken from this request.
-    pub(super) fn full(&self) -> String {
-        format!("more than {} items in one request", self.builder.layout().settings().items_max)
+    /// Refuses the item at `path` if the request has had its share.
+    #[inline]
+    pub(super) fn refuse_if_full(&mut self, resource: ResourceRef, path: impl FnOnce() -> String) -> bool {
+        let full = self.builder.is_full();
+        if full {
+            self.builder.refuse(resource, 1);
+            self.refusals.add(1, || format!("{}: {}", path(), self.builder.full_reason()));
+        }
+        full
     }
 }
 

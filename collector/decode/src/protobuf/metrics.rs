@@ -36,9 +36,8 @@ impl<'b> Metrics<'b> {
             let message = field.bytes()?;
             let here = at;
             at += 1;
-            if out.builder.is_full() {
-                let full = out.full();
-                out.refuse(resource, || format!("{place}.{}.dataPoints[{here}]: {full}", data_name(metric.kind)));
+            let path = || format!("{place}.{}.dataPoints[{here}]", data_name(metric.kind));
+            if out.refuse_if_full(resource, path) {
                 continue;
             }
             let point = &mut self.point;
@@ -54,9 +53,7 @@ impl<'b> Metrics<'b> {
                     let metric = *registered.get_or_insert_with(|| out.builder.metric(resource, scope, metric));
                     out.builder.point(metric, point);
                 }
-                Err(fault) => {
-                    out.refuse(resource, || format!("{place}.{}.dataPoints[{here}]: {fault}", data_name(metric.kind)))
-                }
+                Err(fault) => out.refuse(resource, || format!("{}: {fault}", path())),
             }
         }
         Ok(())

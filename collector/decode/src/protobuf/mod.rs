@@ -21,7 +21,12 @@ use traces::Spans;
 
 /// Decodes an `ExportTraceServiceRequest` or its like. Text is taken for UTF-8 at first; the rare
 /// request in which some is not is read a second time, with care.
-pub(crate) fn decode(layout: &Layout, signal: Signal, body: &[u8], received: UnixNanos) -> Result<Decoded, DecodeError> {
+pub(crate) fn decode(
+    layout: &Layout,
+    signal: Signal,
+    body: &[u8],
+    received: UnixNanos,
+) -> Result<Decoded, DecodeError> {
     let attempt = |check| {
         let builder = RequestBuilder::with_check(layout, received, body.len(), check);
         read(Output { builder, refusals: Refusals::default() }, signal, body)

@@ -32,9 +32,7 @@ impl<'b> Items<'b> for Spans<'b> {
         place: Place,
         message: &'b [u8],
     ) -> Result<(), DecodeError> {
-        if out.builder.is_full() {
-            let full = out.full();
-            out.refuse(resource, || format!("{place}: {full}"));
+        if out.refuse_if_full(resource, || place.to_string()) {
             return Ok(());
         }
         self.span.clear();

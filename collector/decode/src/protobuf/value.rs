@@ -13,35 +13,30 @@ const DOUBLE: u32 = 4;
 const ARRAY: u32 = 5;
 const BYTES: u32 = 7;
 
-/// Reads a `KeyValue` into a list.
+/// Reads a `KeyValue` into a list. Most attributes are a key and a text or a small number, written
+/// the way every encoder writes them: those are told by their shape, anything else is read with care.
 #[inline]
 pub(super) fn attribute<'b>(message: &'b [u8], list: &mut Attributes<'b>, odd: &mut RowFlags) -> Result<(), Fault> {
-    if let Some((key, value)) = plain(message) {
-        list.push(key, value);
-        return Ok(());
+    if let Some((key, rest)) = short_field(message, 0x0a)
+        && let Some((value, [])) = short_field(rest, 0x12)
+    {
+        if let Some((text, [])) = short_field(value, 0x0a) {
+            list.push(key, Value::String(text));
+            return Ok(());
+        }
+        match *value {
+            [0x18, low] if low < 0x80 => {
+                list.push(key, Value::Int(i64::from(low)));
+                return Ok(());
+            }
+            [0x18, low, high] if low >= 0x80 && high < 0x80 => {
+                list.push(key, Value::Int(i64::from(low & 0x7f) | i64::from(high) << 7));
+                return Ok(());
+            }
+            _ => {}
+        }
     }
     any_attribute(message, list, odd)
-}
-
-/// A key and a string or number, written the way every encoder writes them: most attributes are
-/// just this. Anything else is for [`any_attribute`].
-#[inline(always)]
-fn plain(message: &[u8]) -> Option<(&[u8], Value<'_>)> {
-    let (key, rest) = short_field(message, 0x0a)?;
-    let (value, rest) = short_field(rest, 0x12)?;
-    if !rest.is_empty() {
-        return None;
-    }
-    if let Some((text, [])) = short_field(value, 0x0a) {
-        return Some((key, Value::String(text)));
-    }
-    match *value {
-        [0x18, low] if low < 0x80 => Some((key, Value::Int(i64::from(low)))),
-        [0x18, low, high] if low >= 0x80 && high < 0x80 => {
-            Some((key, Value::Int(i64::from(low & 0x7f) | i64::from(high) << 7)))
-        }
-        _ => None,
-    }
 }
 
 /// The content of a field with this tag and a length below 128, and what comes after it.
@@ -53,6 +48,7 @@ fn short_field(message: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     }
 }
 
+#[inline(never)]
 fn any_attribute<'b>(message: &'b [u8], list: &mut Attributes<'b>, odd: &mut RowFlags) -> Result<(), Fault> {
     let (key, value) = key_value(message).map_err(Fault::in_field("attributes"))?;
     let value = match value {

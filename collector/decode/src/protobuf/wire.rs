@@ -198,7 +198,8 @@ impl<'b> Fields<'b> {
     fn skip_group(&mut self, number: u32) -> Result<(), Broken> {
         let mut open = vec![number];
         while let Some(innermost) = open.last() {
-            let (number, wire_type) = if self.rest.is_empty() { return Err(Broken::GroupUnbalanced) } else { self.tag()? };
+            let (number, wire_type) =
+                if self.rest.is_empty() { return Err(Broken::GroupUnbalanced) } else { self.tag()? };
             match wire_type {
                 0 => drop(varint(&mut self.rest)?),
                 1 => drop(self.fixed::<8>()?),
@@ -300,7 +301,9 @@ mod tests {
         let (_, field) = Fields::of(&widest).next().unwrap().unwrap();
         assert_eq!(field.varint(), Ok(u64::MAX));
         assert_eq!(field.int32(), Ok(-1));
-        for (sent, value) in [(0, 0), (1, -1), (2, 1), (u64::from(u32::MAX), i32::MIN), (u64::from(u32::MAX - 1), i32::MAX)] {
+        for (sent, value) in
+            [(0, 0), (1, -1), (2, 1), (u64::from(u32::MAX), i32::MIN), (u64::from(u32::MAX - 1), i32::MAX)]
+        {
             assert_eq!(Field::Varint(sent).sint32(), Ok(value));
         }
     }

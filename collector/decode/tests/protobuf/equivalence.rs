@@ -2,9 +2,9 @@
 
 use crate::cell::{decode_message, resolved_rows};
 use crate::{generate, model};
+use ::model::Signal;
 use decode::Decoded;
 use model::Expected;
-use ::model::Signal;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use proptest::prelude::*;
 use prost::Message;

@@ -24,13 +24,38 @@ use proptest::sample::select;
 
 /// Promoted keys of each type, old names and their new ones, request ids, and keys without a meaning.
 const KEYS: &[&str] = &[
-    "http.request.method", "http.method", "http.response.status_code", "http.status_code", "server.port", "url.path",
-    "db.system", "db.system.name", "code.filepath", "code.file.path", "deployment.environment", "ratio", "cached",
-    "order.id", "request.id", "user_req_id", "app.request.id", "event.name", "plain", "", "a key", "schlüssel",
+    "http.request.method",
+    "http.method",
+    "http.response.status_code",
+    "http.status_code",
+    "server.port",
+    "url.path",
+    "db.system",
+    "db.system.name",
+    "code.filepath",
+    "code.file.path",
+    "deployment.environment",
+    "ratio",
+    "cached",
+    "order.id",
+    "request.id",
+    "user_req_id",
+    "app.request.id",
+    "event.name",
+    "plain",
+    "",
+    "a key",
+    "schlüssel",
 ];
 const RESOURCE_KEYS: &[&str] = &[
-    "service.name", "service.instance.id", "k8s.pod.name", "host.name", "deployment.environment",
-    "deployment.environment.name", "container.runtime", "other",
+    "service.name",
+    "service.instance.id",
+    "k8s.pod.name",
+    "host.name",
+    "deployment.environment",
+    "deployment.environment.name",
+    "container.runtime",
+    "other",
 ];
 
 fn text() -> impl Strategy<Value = String> {
@@ -114,8 +139,11 @@ fn resource() -> impl Strategy<Value = Option<Resource>> {
 }
 
 fn scope() -> impl Strategy<Value = Option<InstrumentationScope>> {
-    let scope = (text(), text(), attributes_of(KEYS, 3)).prop_map(|(name, version, attributes)| {
-        InstrumentationScope { name, version, attributes, dropped_attributes_count: 0 }
+    let scope = (text(), text(), attributes_of(KEYS, 3)).prop_map(|(name, version, attributes)| InstrumentationScope {
+        name,
+        version,
+        attributes,
+        dropped_attributes_count: 0,
     });
     option::weighted(0.9, scope)
 }
@@ -131,8 +159,13 @@ fn span() -> impl Strategy<Value = Span> {
         },
     );
     let link = (id::<16>(), id::<8>(), text(), attributes_of(KEYS, 3), count(), count()).prop_map(
-        |(trace_id, span_id, trace_state, attributes, dropped_attributes_count, flags)| {
-            Link { trace_id, span_id, trace_state, attributes, dropped_attributes_count, flags }
+        |(trace_id, span_id, trace_state, attributes, dropped_attributes_count, flags)| Link {
+            trace_id,
+            span_id,
+            trace_state,
+            attributes,
+            dropped_attributes_count,
+            flags,
         },
     );
     let status = option::of((text(), -1..4i32).prop_map(|(message, code)| Status { message, code }));
@@ -169,8 +202,11 @@ fn span() -> impl Strategy<Value = Span> {
 }
 
 pub(crate) fn traces() -> impl Strategy<Value = ExportTraceServiceRequest> {
-    let scope_spans = (scope(), vec(span(), 0..5), text())
-        .prop_map(|(scope, spans, schema_url)| ScopeSpans { scope, spans, schema_url });
+    let scope_spans = (scope(), vec(span(), 0..5), text()).prop_map(|(scope, spans, schema_url)| ScopeSpans {
+        scope,
+        spans,
+        schema_url,
+    });
     let resource_spans = (resource(), vec(scope_spans, 0..3), text())
         .prop_map(|(resource, scope_spans, schema_url)| ResourceSpans { resource, scope_spans, schema_url });
     vec(resource_spans, 0..3).prop_map(|resource_spans| ExportTraceServiceRequest { resource_spans })
@@ -196,8 +232,11 @@ fn record() -> impl Strategy<Value = LogRecord> {
 }
 
 pub(crate) fn logs() -> impl Strategy<Value = ExportLogsServiceRequest> {
-    let scope_logs = (scope(), vec(record(), 0..5), text())
-        .prop_map(|(scope, log_records, schema_url)| ScopeLogs { scope, log_records, schema_url });
+    let scope_logs = (scope(), vec(record(), 0..5), text()).prop_map(|(scope, log_records, schema_url)| ScopeLogs {
+        scope,
+        log_records,
+        schema_url,
+    });
     let resource_logs = (resource(), vec(scope_logs, 0..3), text())
         .prop_map(|(resource, scope_logs, schema_url)| ResourceLogs { resource, scope_logs, schema_url });
     vec(resource_logs, 0..3).prop_map(|resource_logs| ExportLogsServiceRequest { resource_logs })
@@ -270,7 +309,10 @@ fn histogram_points() -> impl Strategy<Value = Vec<HistogramDataPoint>> {
 
 fn exponential_points() -> impl Strategy<Value = Vec<ExponentialHistogramDataPoint>> {
     let buckets = || {
-        option::of((any::<i32>(), vec(any::<u64>(), 0..5)).prop_map(|(offset, bucket_counts)| Buckets { offset, bucket_counts }))
+        option::of(
+            (any::<i32>(), vec(any::<u64>(), 0..5))
+                .prop_map(|(offset, bucket_counts)| Buckets { offset, bucket_counts }),
+        )
     };
     let statistics = (any::<u64>(), option::of(double()), option::of(double()), option::of(double()));
     let zero = (any::<i32>(), any::<u64>(), double());
@@ -339,8 +381,11 @@ pub(crate) fn metrics() -> impl Strategy<Value = ExportMetricsServiceRequest> {
         unit,
         data: Some(data),
     });
-    let scope_metrics = (scope(), vec(metric, 0..4), text())
-        .prop_map(|(scope, metrics, schema_url)| ScopeMetrics { scope, metrics, schema_url });
+    let scope_metrics = (scope(), vec(metric, 0..4), text()).prop_map(|(scope, metrics, schema_url)| ScopeMetrics {
+        scope,
+        metrics,
+        schema_url,
+    });
     let resource_metrics = (resource(), vec(scope_metrics, 0..3), text())
         .prop_map(|(resource, scope_metrics, schema_url)| ResourceMetrics { resource, scope_metrics, schema_url });
     vec(resource_metrics, 0..3).prop_map(|resource_metrics| ExportMetricsServiceRequest { resource_metrics })

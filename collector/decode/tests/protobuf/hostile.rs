@@ -87,7 +87,8 @@ fn attributes_beyond_the_bound_are_counted_and_flagged() {
 #[test]
 fn items_beyond_the_bound_are_refused() {
     let items: Vec<_> = (0..5).map(|at| identified(&field(5, &[b'a' + at]))).collect();
-    let decoded = decode(&bounded(4, 3), Signal::Traces, Encoding::Protobuf, &request(&items).into(), RECEIVED).unwrap();
+    let decoded =
+        decode(&bounded(4, 3), Signal::Traces, Encoding::Protobuf, &request(&items).into(), RECEIVED).unwrap();
     assert_eq!((rows(&decoded, TableId::Spans).len(), decoded.rejected), (3, 2));
     assert_eq!(decoded.reasons[0], "resourceSpans[0].scopeSpans[0].spans[3]: more than 3 items in one request");
 }
@@ -113,4 +114,28 @@ fn a_key_and_a_value_of_a_megabyte_are_stored() {
     let decoded = decode_bytes(Signal::Traces, body).unwrap();
     let crate::cell::Cell::Map(entries) = &rows(&decoded, TableId::Spans)[0]["attributes"] else { panic!("no map") };
     assert!(entries[0].0 == key && entries[0].1 == value.as_str().into());
+}
+
+#[test]
+fn items_are_refused_once_a_request_has_brought_too_many_attributes() {
+    let attributes: Vec<u8> = (0..3).flat_map(|_| field(9, &attribute(b"k", &field(1, b"v")))).collect();
+    let items: Vec<_> = (0..5).map(|at| identified(&[field(5, &[b'a' + at]), attributes.clone()].concat())).collect();
+    let layout = Layout::new(BuildSettings { request_attributes_max: 8, ..settings() });
+    let decoded = decode(&layout, Signal::Traces, Encoding::Protobuf, &request(&items).into(), RECEIVED).unwrap();
+    assert_eq!((rows(&decoded, TableId::Spans).len(), decoded.rejected), (3, 2));
+    assert_eq!(decoded.reasons[1], "resourceSpans[0].scopeSpans[0].spans[4]: more than 8 attributes in one request");
+}
+
+#[test]
+fn events_and_links_beyond_the_bound_are_counted_and_flagged() {
+    let nested: Vec<u8> = (0..5).flat_map(|_| [field(11, &field(2, b"e")), field(13, &[])].concat()).collect();
+    let layout = Layout::new(BuildSettings { nested_max: 2, ..settings() });
+    let body = request(&[identified(&nested)]).into();
+    let decoded = decode(&layout, Signal::Traces, Encoding::Protobuf, &body, RECEIVED).unwrap();
+    let span = &rows(&decoded, TableId::Spans)[0];
+    for (list, count) in [("events", "dropped_events_count"), ("links", "dropped_links_count")] {
+        assert!(matches!(&span[list], crate::cell::Cell::List(kept) if kept.len() == 2), "{list}");
+        assert_eq!(span[count], crate::cell::Cell::Int(3));
+    }
+    assert_eq!(span["flags"], "nested_cut".into());
 }

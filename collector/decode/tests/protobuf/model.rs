@@ -206,9 +206,11 @@ fn attribute_cells(attributes: &[KeyValue], own: Entries) -> (Row, BTreeSet<Stri
             }
         } else if let Some(new) = new_name(key).filter(|new| !attributes.iter().any(|other| other.key == *new)) {
             let column = format!("attributes.{new}");
-            if cells.contains_key(&column) {
+            let taken = cells.contains_key(&column);
+            let cell = promoted(new, attribute.value.as_ref());
+            if taken {
                 put(key);
-            } else if let Some(cell) = promoted(new, attribute.value.as_ref()) {
+            } else if let Some(cell) = cell {
                 cells.insert(column, cell);
                 legacy.push(key);
             } else {
@@ -317,7 +319,11 @@ pub(crate) fn spans(request: &ExportTraceServiceRequest) -> Expected {
     (out, overflow)
 }
 
-fn span_row(span: &Span, ids: &mut BTreeSet<(Vec<u8>, Vec<u8>)>, resource: Option<&Resource>) -> (Row, BTreeSet<String>) {
+fn span_row(
+    span: &Span,
+    ids: &mut BTreeSet<(Vec<u8>, Vec<u8>)>,
+    resource: Option<&Resource>,
+) -> (Row, BTreeSet<String>) {
     let mut flags = Flags::default();
     let zero = |id: &[u8]| id.iter().all(|byte| *byte == 0);
     if zero(&span.trace_id) || zero(&span.span_id) {
@@ -327,7 +333,13 @@ fn span_row(span: &Span, ids: &mut BTreeSet<(Vec<u8>, Vec<u8>)>, resource: Optio
         flags.add_if("self_parent", span.span_id == span.parent_span_id);
     }
     let (start, end) = (stored(span.start_time_unix_nano), stored(span.end_time_unix_nano));
-    let time = if start != 0 { start } else if end != 0 { end } else { RECEIVED.0 };
+    let time = if start != 0 {
+        start
+    } else if end != 0 {
+        end
+    } else {
+        RECEIVED.0
+    };
     let duration = if start == 0 || end == 0 { 0 } else { end - start };
     flags.add_if("time_missing", start == 0 || end == 0);
     flags.add_if("ends_before_start", start != 0 && end != 0 && span.end_time_unix_nano < span.start_time_unix_nano);
@@ -355,33 +367,53 @@ fn span_row(span: &Span, ids: &mut BTreeSet<(Vec<u8>, Vec<u8>)>, resource: Optio
         ("duration_ns", Cell::Int(duration)),
         ("trace_id", padded::<16>(&span.trace_id)),
         ("span_id", padded::<8>(&span.span_id)),
-        ("parent_span_id", if zero(&span.parent_span_id) { Cell::Null } else { Cell::Bytes(span.parent_span_id.clone()) }),
+        (
+            "parent_span_id",
+            if zero(&span.parent_span_id) { Cell::Null } else { Cell::Bytes(span.parent_span_id.clone()) },
+        ),
         ("operation", span.name.as_str().into()),
-        ("kind", usize::try_from(span.kind).ok().and_then(|kind| kinds.get(kind)).copied().unwrap_or("internal").into()),
-        ("status", match status.code { 1 => "ok", 2 => "error", _ => "unset" }.into()),
+        (
+            "kind",
+            usize::try_from(span.kind).ok().and_then(|kind| kinds.get(kind)).copied().unwrap_or("internal").into(),
+        ),
+        (
+            "status",
+            match status.code {
+                1 => "ok",
+                2 => "error",
+                _ => "unset",
+            }
+            .into(),
+        ),
         ("status_message", text_or_null(&status.message)),
         ("trace_state", text_or_null(&span.trace_state)),
         ("trace_flags", count_or_null(span.flags)),
-        ("events", list(span.events.iter().map(|event| {
-            let mut cells = row(map_cells(as_sent(&event.attributes)));
-            cells.extend(row([
-                ("time", Cell::Int(stored(event.time_unix_nano))),
-                ("name", event.name.as_str().into()),
-                ("dropped_attributes_count", count_or_null(event.dropped_attributes_count)),
-            ]));
-            cells
-        }))),
-        ("links", list(span.links.iter().map(|link| {
-            let mut cells = row(map_cells(as_sent(&link.attributes)));
-            cells.extend(row([
-                ("trace_id", padded::<16>(&link.trace_id)),
-                ("span_id", padded::<8>(&link.span_id)),
-                ("trace_state", text_or_null(&link.trace_state)),
-                ("trace_flags", count_or_null(link.flags)),
-                ("dropped_attributes_count", count_or_null(link.dropped_attributes_count)),
-            ]));
-            cells
-        }))),
+        (
+            "events",
+            list(span.events.iter().map(|event| {
+                let mut cells = row(map_cells(as_sent(&event.attributes)));
+                cells.extend(row([
+                    ("time", Cell::Int(stored(event.time_unix_nano))),
+                    ("name", event.name.as_str().into()),
+                    ("dropped_attributes_count", count_or_null(event.dropped_attributes_count)),
+                ]));
+                cells
+            })),
+        ),
+        (
+            "links",
+            list(span.links.iter().map(|link| {
+                let mut cells = row(map_cells(as_sent(&link.attributes)));
+                cells.extend(row([
+                    ("trace_id", padded::<16>(&link.trace_id)),
+                    ("span_id", padded::<8>(&link.span_id)),
+                    ("trace_state", text_or_null(&link.trace_state)),
+                    ("trace_flags", count_or_null(link.flags)),
+                    ("dropped_attributes_count", count_or_null(link.dropped_attributes_count)),
+                ]));
+                cells
+            })),
+        ),
         ("dropped_attributes_count", count_or_null(span.dropped_attributes_count)),
         ("dropped_events_count", count_or_null(span.dropped_events_count)),
         ("dropped_links_count", count_or_null(span.dropped_links_count)),
@@ -416,10 +448,19 @@ pub(crate) fn logs(request: &ExportLogsServiceRequest) -> Expected {
 fn log_row(record: &LogRecord, resource: Option<&Resource>) -> (Row, BTreeSet<String>) {
     let mut flags = Flags::default();
     let (sent, observed) = (stored(record.time_unix_nano), stored(record.observed_time_unix_nano));
-    let time = if sent != 0 { sent } else if observed != 0 { observed } else { RECEIVED.0 };
+    let time = if sent != 0 {
+        sent
+    } else if observed != 0 {
+        observed
+    } else {
+        RECEIVED.0
+    };
     flags.add_if("time_missing", sent == 0);
     let cut = |time: u64| time > i64::MAX as u64;
-    flags.add_if("time_implausible", cut(record.time_unix_nano) || cut(record.observed_time_unix_nano) || implausible(time));
+    flags.add_if(
+        "time_implausible",
+        cut(record.time_unix_nano) || cut(record.observed_time_unix_nano) || implausible(time),
+    );
     let zero = |id: &[u8]| !id.is_empty() && id.iter().all(|byte| *byte == 0);
     flags.add_if("zero_id", zero(&record.trace_id) || zero(&record.span_id));
     let resource_attributes = resource.map(|resource| resource.attributes.as_slice()).unwrap_or_default();
@@ -643,9 +684,7 @@ fn exemplar_row(exemplar: &Exemplar) -> Row {
     let mut cells = row(map_cells(as_sent(&exemplar.filtered_attributes)));
     cells.extend(match exemplar.value {
         Some(exemplar::Value::AsDouble(value)) => row([("value", value.into())]),
-        Some(exemplar::Value::AsInt(value)) => {
-            row([("value", (value as f64).into()), ("int_value", Cell::Int(value))])
-        }
+        Some(exemplar::Value::AsInt(value)) => row([("value", (value as f64).into()), ("int_value", Cell::Int(value))]),
         None => Row::new(),
     });
     cells.extend(row([

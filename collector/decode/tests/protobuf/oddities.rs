@@ -41,7 +41,9 @@ fn plain_span(id: u8) -> Span {
 fn traces(resource: Vec<KeyValue>, spans: Vec<Span>) -> ExportTraceServiceRequest {
     let resource = Some(Resource { attributes: resource, ..Resource::default() });
     let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
-    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }] }
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }],
+    }
 }
 
 fn spans(spans: Vec<Span>) -> Vec<Row> {
@@ -62,7 +64,8 @@ fn flags(row: &Row) -> &str {
 
 #[test]
 fn odd_times_and_ids_are_kept_and_said() {
-    let cases: [(&str, &str, Box<dyn Fn(&mut Span)>); 10] = [
+    type Change = Box<dyn Fn(&mut Span)>;
+    let cases: [(&str, &str, Change); 10] = [
         ("", "an ordinary span", Box::new(|_| {})),
         ("zero_id", "no trace id", Box::new(|span| span.trace_id.clear())),
         ("zero_id", "a span id of zeros", Box::new(|span| span.span_id = vec![0; 8])),
@@ -70,11 +73,19 @@ fn odd_times_and_ids_are_kept_and_said() {
         ("ends_before_start", "time runs backwards", Box::new(|span| span.end_time_unix_nano = NOW - 1)),
         ("time_missing", "no end", Box::new(|span| span.end_time_unix_nano = 0)),
         ("time_missing", "no start", Box::new(|span| span.start_time_unix_nano = 0)),
-        ("time_implausible", "two days ahead", Box::new(|span| {
-            span.start_time_unix_nano += 2 * 86_400_000_000_000;
-            span.end_time_unix_nano = span.start_time_unix_nano;
-        })),
-        ("time_implausible,ends_before_start", "started in 2554", Box::new(|span| span.start_time_unix_nano = u64::MAX)),
+        (
+            "time_implausible",
+            "two days ahead",
+            Box::new(|span| {
+                span.start_time_unix_nano += 2 * 86_400_000_000_000;
+                span.end_time_unix_nano = span.start_time_unix_nano;
+            }),
+        ),
+        (
+            "time_implausible,ends_before_start",
+            "started in 2554",
+            Box::new(|span| span.start_time_unix_nano = u64::MAX),
+        ),
         ("", "a year late is as good as new", Box::new(|span| span.start_time_unix_nano -= 365 * 86_400_000_000_000)),
     ];
     for (expected, what, change) in cases {
@@ -120,7 +131,10 @@ fn the_request_id_is_taken_from_the_first_key_in_order_and_stored_once() {
         kv("user_req_id", string("third")),
         kv("http.request.header.x-request-id", string("second")),
     ]);
-    assert_eq!((&row["request_id"], &row["request_id_key"]), (&"second".into(), &"http.request.header.x-request-id".into()));
+    assert_eq!(
+        (&row["request_id"], &row["request_id_key"]),
+        (&"second".into(), &"http.request.header.x-request-id".into())
+    );
     let rest = [("app.request.id".to_owned(), "configured".into()), ("user_req_id".to_owned(), "third".into())];
     assert_eq!(row["attributes"], Cell::Map(rest.to_vec()));
 
@@ -128,7 +142,10 @@ fn the_request_id_is_taken_from_the_first_key_in_order_and_stored_once() {
     let row = with_attributes(vec![kv("request.id", string("")), kv("user_req_id", Value::IntValue(7))]);
     assert_eq!((&row["request_id"], row.get("request_id_key")), (&"7".into(), None));
     let rest = [("request.id".to_owned(), "".into()), ("user_req_id".to_owned(), "7".into())];
-    assert_eq!((&row["attributes"], &row["attribute_types"]), (&Cell::Map(rest.to_vec()), &Cell::Bytes(b"si".to_vec())));
+    assert_eq!(
+        (&row["attributes"], &row["attribute_types"]),
+        (&Cell::Map(rest.to_vec()), &Cell::Bytes(b"si".to_vec()))
+    );
 }
 
 #[test]
@@ -211,7 +228,11 @@ fn values_of_every_type_have_their_canonical_text() {
         ),
         (
             Value::KvlistValue(KeyValueList {
-                values: vec![kv("z", Value::BytesValue(vec![1])), kv("a", list(vec![Value::BoolValue(true)])), kv("z", string("\u{1}"))],
+                values: vec![
+                    kv("z", Value::BytesValue(vec![1])),
+                    kv("a", list(vec![Value::BoolValue(true)])),
+                    kv("z", string("\u{1}")),
+                ],
             }),
             b'm',
             r#"{"z":"AQ==","a":[true],"z":"\u0001"}"#,
@@ -222,7 +243,8 @@ fn values_of_every_type_have_their_canonical_text() {
         let types = if tag == b's' { None } else { Some(Cell::Bytes(vec![tag])) };
         assert_eq!(row.get("attribute_types"), types.as_ref(), "{value:?}");
         // A record's body of the same value has the same text.
-        let record = LogRecord { time_unix_nano: NOW, body: Some(AnyValue { value: Some(value) }), ..LogRecord::default() };
+        let record =
+            LogRecord { time_unix_nano: NOW, body: Some(AnyValue { value: Some(value) }), ..LogRecord::default() };
         let row = &logs(vec![record])[0];
         let body_type = if tag == b's' { None } else { Some(Cell::Text(char::from(tag).into())) };
         assert_eq!((&row["body"], row.get("body_type")), (&text.into(), body_type.as_ref()));
@@ -231,7 +253,8 @@ fn values_of_every_type_have_their_canonical_text() {
 
 fn logs(log_records: Vec<LogRecord>) -> Vec<Row> {
     let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
-    let request = ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] };
+    let request =
+        ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] };
     rows(&decode_message(Signal::Logs, &request), TableId::Logs)
 }
 
@@ -243,7 +266,9 @@ fn a_record_without_time_takes_the_observed_or_the_receive_time() {
         (0, NOW - 2, NOW - 2, "time_missing"),
         (0, 0, NOW, "time_missing"),
     ] {
-        let row = &logs(vec![LogRecord { time_unix_nano: time, observed_time_unix_nano: observed, ..LogRecord::default() }])[0];
+        let row =
+            &logs(vec![LogRecord { time_unix_nano: time, observed_time_unix_nano: observed, ..LogRecord::default() }])
+                [0];
         assert_eq!((&row["time"], flags(row)), (&Cell::Int(stored as i64), said));
         assert_eq!(row.get("observed_time"), (observed != 0).then_some(&Cell::Int(observed as i64)));
     }
@@ -307,7 +332,9 @@ fn sum(name: &str, temporality: i32, points: Vec<(i64, Vec<KeyValue>)>) -> Expor
     let data = Sum { data_points: data_points.collect(), aggregation_temporality: temporality, is_monotonic: true };
     let metric = Metric { name: name.into(), data: Some(metric::Data::Sum(data)), ..Metric::default() };
     let scope_metrics = vec![ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() }];
-    ExportMetricsServiceRequest { resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }] }
+    ExportMetricsServiceRequest {
+        resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }],
+    }
 }
 
 #[test]
@@ -319,7 +346,10 @@ fn drop_counters_of_senders_reach_the_ledger() {
     let readings: Vec<u64> = sender.drop_counters.iter().map(|counter| counter.cumulative).collect();
     assert_eq!((readings, sender.dropped_by_sender), (vec![5, 7], 0));
     let ids: Vec<Cell> = sender.drop_counters.iter().map(|counter| Cell::Bytes(counter.series.0.to_vec())).collect();
-    assert_eq!(ids, rows(&decoded, TableId::Metrics)[..2].iter().map(|row| row["series_id"].clone()).collect::<Vec<_>>());
+    assert_eq!(
+        ids,
+        rows(&decoded, TableId::Metrics)[..2].iter().map(|row| row["series_id"].clone()).collect::<Vec<_>>()
+    );
 
     for (name, attributes, lost) in [
         ("otelcol_receiver_refused_log_records", vec![], 3),
@@ -340,7 +370,10 @@ fn drop_counters_of_senders_reach_the_ledger() {
 fn a_series_has_one_row_and_points_of_it_share_its_id() {
     let labels = |value: &str| vec![kv("host", string(value)), kv("cpu", Value::IntValue(1))];
     let swapped = vec![kv("cpu", Value::IntValue(1)), kv("host", string("a"))];
-    let decoded = decode_message(Signal::Metrics, &sum("m", 2, vec![(1, labels("a")), (2, labels("b")), (3, labels("a")), (4, swapped)]));
+    let decoded = decode_message(
+        Signal::Metrics,
+        &sum("m", 2, vec![(1, labels("a")), (2, labels("b")), (3, labels("a")), (4, swapped)]),
+    );
     let ids: Vec<_> = rows(&decoded, TableId::Metrics).into_iter().map(|row| row["series_id"].clone()).collect();
     assert_eq!((ids.len(), rows(&decoded, TableId::Series).len()), (4, 2));
     assert!(ids[0] == ids[2] && ids[0] == ids[3] && ids[0] != ids[1]);

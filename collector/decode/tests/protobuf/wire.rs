@@ -103,14 +103,20 @@ fn of_a_field_sent_twice_the_last_counts_and_messages_merge() {
     // A value that is a text and then an integer is an integer.
     let value = [field(1, b"text"), number(3, 7)].concat();
     let row = span(&field(9, &attribute(b"k", &value)));
-    assert_eq!((attributes(&row), &row["attribute_types"]), (vec![("k".into(), "7".into())], &Cell::Bytes(b"i".to_vec())));
+    assert_eq!(
+        (attributes(&row), &row["attribute_types"]),
+        (vec![("k".into(), "7".into())], &Cell::Bytes(b"i".to_vec()))
+    );
     // Two halves of a resource.
     let halves = |key: &[u8], value: &[u8]| field(1, &field(1, &attribute(key, &field(1, value))));
     let items = field(2, &field(2, &identified(&[])));
     let resource = [halves(b"service.name", b"s"), items, halves(b"host.name", b"h")].concat();
     let decoded = decode_bytes(Signal::Traces, field(1, &resource)).unwrap();
     assert_eq!(attributes(&rows(&decoded, TableId::Resources)[0]).len(), 2);
-    assert_eq!((decoded.batches.senders[0].service.as_str(), decoded.batches.senders[0].instance.as_deref()), ("s", Some("h")));
+    assert_eq!(
+        (decoded.batches.senders[0].service.as_str(), decoded.batches.senders[0].instance.as_deref()),
+        ("s", Some("h"))
+    );
 }
 
 #[test]
@@ -129,7 +135,9 @@ fn resource_scope_and_schema_may_come_after_the_items() {
     .concat();
     let decoded = decode_bytes(Signal::Traces, field(1, &resource)).unwrap();
     let span = &rows(&decoded, TableId::Spans)[0];
-    for (column, text) in [("service", "late"), ("scope", "scope name"), ("scope_version", "1.0"), ("scope_schema_url", "scope schema")] {
+    for (column, text) in
+        [("service", "late"), ("scope", "scope name"), ("scope_version", "1.0"), ("scope_schema_url", "scope schema")]
+    {
         assert_eq!(span[column], text.into(), "{column}");
     }
     assert_eq!(rows(&decoded, TableId::Resources)[0]["schema_url"], "resource schema".into());
@@ -139,7 +147,9 @@ fn resource_scope_and_schema_may_come_after_the_items() {
 fn key_and_value_may_come_in_any_order_and_be_absent() {
     let swapped = field(9, &[field(2, &field(1, b"v")), field(1, b"k")].concat());
     assert_eq!(attributes(&span(&swapped)), [("k".into(), "v".into())]);
-    let row = span(&[field(9, &field(1, b"only key")), field(9, &field(2, &field(1, b"only value"))), field(9, &[])].concat());
+    let row = span(
+        &[field(9, &field(1, b"only key")), field(9, &field(2, &field(1, b"only value"))), field(9, &[])].concat(),
+    );
     let entries = [("only key".into(), Cell::Null), ("".into(), "only value".into()), ("".into(), Cell::Null)];
     assert_eq!(attributes(&row), entries);
     assert_eq!((&row["attribute_types"], &row["flags"]), (&Cell::Bytes(b"0s0".to_vec()), &"duplicate_key".into()));
@@ -148,7 +158,8 @@ fn key_and_value_may_come_in_any_order_and_be_absent() {
 #[test]
 fn lists_of_numbers_are_read_packed_and_not() {
     let point = |counts: Vec<u8>| {
-        let metric = [field(1, b"m"), field(9, &field(1, &[fixed64(3, 1_795_132_800_000_000_000), counts].concat()))].concat();
+        let metric =
+            [field(1, b"m"), field(9, &field(1, &[fixed64(3, 1_795_132_800_000_000_000), counts].concat()))].concat();
         let decoded = decode_bytes(Signal::Metrics, request(&[metric])).unwrap();
         rows(&decoded, TableId::Metrics).remove(0)["bucket_counts"].clone()
     };
@@ -206,7 +217,8 @@ fn points_and_records_are_refused_by_name_too() {
     let exemplar = field(5, &field(4, &[1; 7]));
     let metric = [field(1, b"m"), field(7, &[field(1, &fixed64(6, 1)), field(1, &exemplar)].concat())].concat();
     let decoded = decode_bytes(Signal::Metrics, request(&[metric])).unwrap();
-    let why = "resourceMetrics[0].scopeMetrics[0].metrics[0].sum.dataPoints[1]: span id of an exemplar is 7 bytes, must be 8";
+    let why =
+        "resourceMetrics[0].scopeMetrics[0].metrics[0].sum.dataPoints[1]: span id of an exemplar is 7 bytes, must be 8";
     assert_eq!(decoded.reasons, [why]);
     assert_eq!((decoded.rejected, rows(&decoded, TableId::Metrics).len()), (1, 1));
 }
@@ -233,7 +245,8 @@ fn a_broken_frame_refuses_the_whole_request_and_says_where() {
         (field(1, &field(2, &[field(1, &[0x0a, 9]), good].concat())), "resourceSpans[0].scopeSpans[0]"),
         (b"{\"resourceSpans\":[]}".to_vec(), "request"),
     ] {
-        let DecodeError::Malformed { at: where_, what } = decode_bytes(Signal::Traces, body.clone()).unwrap_err() else {
+        let DecodeError::Malformed { at: where_, what } = decode_bytes(Signal::Traces, body.clone()).unwrap_err()
+        else {
             panic!("{body:02x?}")
         };
         assert_eq!(where_, at, "{body:02x?}: {what}");
@@ -245,7 +258,8 @@ fn a_broken_frame_refuses_the_whole_request_and_says_where() {
 
 #[test]
 fn nothing_is_a_good_request_and_leaves_no_rows() {
-    let empty_scope = field(1, &[field(1, &field(1, &attribute(b"service.name", &field(1, b"s")))), field(2, &[])].concat());
+    let empty_scope =
+        field(1, &[field(1, &field(1, &attribute(b"service.name", &field(1, b"s")))), field(2, &[])].concat());
     for signal in Signal::ALL {
         for body in [Vec::new(), field(1, &[]), empty_scope.clone()] {
             let decoded = decode_bytes(signal, body).unwrap();
@@ -291,7 +305,8 @@ fn text_that_is_not_utf8_is_repaired_and_flagged_where_it_is() {
     let row = span(&[field(5, b"\xc3"), field(9, &attribute(b"k", &field(1, b"\xa4")))].concat());
     assert_eq!((&row["operation"], attributes(&row)), (&"\u{fffd}".into(), vec![("k".into(), "\u{fffd}".into())]));
     // A resource says it on its rows.
-    let resource = [field(1, &field(1, &attribute(b"host.name", &field(1, bad)))), field(2, &field(2, &identified(&[])))].concat();
+    let resource =
+        [field(1, &field(1, &attribute(b"host.name", &field(1, bad)))), field(2, &field(2, &identified(&[])))].concat();
     let decoded = decode_bytes(Signal::Traces, field(1, &resource)).unwrap();
     assert_eq!(rows(&decoded, TableId::Spans)[0]["flags"], "invalid_utf8".into());
     assert_eq!(decoded.batches.senders[0].instance.as_deref(), Some("caf\u{fffd} \u{fffd}"));

@@ -149,7 +149,14 @@ impl AttributeColumns {
 
     /// Puts a value of the right type into its column and gives its text; `None` where it does not belong there.
     #[inline]
-    fn promote(&mut self, cx: &mut Context<'_>, row: usize, (at, _): Column, last: Text, value: &Value<'_>) -> Option<Text> {
+    fn promote(
+        &mut self,
+        cx: &mut Context<'_>,
+        row: usize,
+        (at, _): Column,
+        last: Text,
+        value: &Value<'_>,
+    ) -> Option<Text> {
         match (&mut self.promoted[usize::from(at)], value) {
             (Promoted::String(column), Value::String(raw)) => {
                 let text = cx.pool.intern_after(last, raw);

@@ -22,6 +22,9 @@ pub struct BuildSettings {
     /// Items taken from one request, events, links and exemplars counted as items; those beyond are
     /// refused. Default 1,048,576.
     pub items_max: usize,
+    /// Attributes taken from one request before further items are refused: an attribute of two bytes
+    /// takes forty in memory. Default 6,291,456.
+    pub request_attributes_max: usize,
     /// Identities of resources and series remembered between requests (about 100 bytes each);
     /// forgetting one costs a hash, nothing else. Default 262,144.
     pub identities_max: usize,
@@ -31,6 +34,7 @@ impl BuildSettings {
     pub const ATTRIBUTES_MAX: usize = 1_024;
     pub const NESTED_MAX: usize = 16_384;
     pub const ITEMS_MAX: usize = 1_048_576;
+    pub const REQUEST_ATTRIBUTES_MAX: usize = 6_291_456;
     pub const IDENTITIES_MAX: usize = 262_144;
     /// Read before those that the operator lists.
     pub const REQUEST_ID_KEYS: [&'static str; 3] = ["request.id", "http.request.header.x-request-id", "user_req_id"];
@@ -49,6 +53,7 @@ impl BuildSettings {
             attributes_max: Self::ATTRIBUTES_MAX,
             nested_max: Self::NESTED_MAX,
             items_max: Self::ITEMS_MAX,
+            request_attributes_max: Self::REQUEST_ATTRIBUTES_MAX,
             identities_max: Self::IDENTITIES_MAX,
         }
     }

@@ -64,7 +64,13 @@ impl LogRows {
         }
     }
 
-    pub(super) fn put(&mut self, cx: &mut Context<'_>, resource: &Resource, scope: &Scope, record: &LogInput<'_>) -> RowFlags {
+    pub(super) fn put(
+        &mut self,
+        cx: &mut Context<'_>,
+        resource: &Resource,
+        scope: &Scope,
+        record: &LogInput<'_>,
+    ) -> RowFlags {
         let row = self.rows;
         self.rows += 1;
         let mut flags = record.flags;

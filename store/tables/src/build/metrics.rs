@@ -1,9 +1,7 @@
 //! Rows of `metrics` under construction: one per data point, whatever its kind.
 
 use super::attributes::put_all;
-use super::column::{
-    IdColumn, ListColumn, NumberColumn, Offsets, TextColumn, required_ids, required_numbers,
-};
+use super::column::{IdColumn, ListColumn, NumberColumn, Offsets, TextColumn, required_ids, required_numbers};
 use super::context::{Context, TimeSpan, stored_time};
 use super::input::{ExemplarInput, Number, PointInput};
 use super::map::MapColumn;

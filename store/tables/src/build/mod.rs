@@ -7,22 +7,22 @@
 mod input;
 mod text;
 
+mod context;
+mod identity;
+mod keys;
 mod layout;
 mod pool;
-mod keys;
-mod identity;
-mod context;
 
+mod attributes;
 mod column;
 mod map;
-mod attributes;
 
-mod resources;
-mod spans;
-mod logs;
-mod series;
-mod metrics;
 mod drop_counter;
+mod logs;
+mod metrics;
+mod resources;
+mod series;
+mod spans;
 
 mod request;
 

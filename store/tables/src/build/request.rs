@@ -48,6 +48,7 @@ pub struct RequestBuilder<'l> {
     points: Option<Box<MetricRows>>,
     series: SeriesRows,
     items: usize,
+    attributes: usize,
     repaired: u64,
     too_deep: u64,
     attributes_cut: u64,
@@ -74,6 +75,7 @@ impl<'l> RequestBuilder<'l> {
             points: None,
             series: SeriesRows::default(),
             items: 0,
+            attributes: 0,
             repaired: 0,
             too_deep: 0,
             attributes_cut: 0,
@@ -93,6 +95,7 @@ impl<'l> RequestBuilder<'l> {
     /// Registers a resource; the same content gives the same reference. Call it for resources that
     /// have items only: each gives a row of `resources` and an entry for the ledger.
     pub fn resource(&mut self, resource: &ResourceInput<'_>) -> ResourceRef {
+        self.attributes += resource.attributes.items().len();
         ResourceRef(self.resources.put(&mut self.cx, resource))
     }
 
@@ -104,9 +107,21 @@ impl<'l> RequestBuilder<'l> {
         ScopeRef(self.scopes.len() as u32 - 1)
     }
 
-    /// Whether [`super::BuildSettings::items_max`] is reached: the caller refuses what comes now.
+    /// Whether a bound of the request is reached ([`super::BuildSettings`]): the caller refuses what
+    /// comes now, for [`RequestBuilder::full_reason`].
     pub fn is_full(&self) -> bool {
-        self.items >= self.cx.layout.settings().items_max
+        let settings = self.cx.layout.settings();
+        self.items >= settings.items_max || self.attributes >= settings.request_attributes_max
+    }
+
+    /// The bound that [`RequestBuilder::is_full`] speaks of, for the sender.
+    pub fn full_reason(&self) -> String {
+        let settings = self.cx.layout.settings();
+        if self.items >= settings.items_max {
+            format!("more than {} items in one request", settings.items_max)
+        } else {
+            format!("more than {} attributes in one request", settings.request_attributes_max)
+        }
     }
 
     pub fn span(&mut self, resource: ResourceRef, scope: ScopeRef, span: &SpanInput<'_>) {
@@ -115,6 +130,9 @@ impl<'l> RequestBuilder<'l> {
         let resource = self.resources.get(resource.0);
         resource.sender.accepted += 1;
         let flags = rows.put(cx, resource, &self.scopes[scope.0 as usize], span);
+        self.attributes += span.attributes.items().len();
+        self.attributes += span.events.iter().map(|event| event.attributes.items().len()).sum::<usize>();
+        self.attributes += span.links.iter().map(|link| link.attributes.items().len()).sum::<usize>();
         self.note(flags, 1 + span.events.len() + span.links.len());
     }
 
@@ -124,6 +142,7 @@ impl<'l> RequestBuilder<'l> {
         let resource = self.resources.get(resource.0);
         resource.sender.accepted += 1;
         let flags = rows.put(cx, resource, &self.scopes[scope.0 as usize], record);
+        self.attributes += record.attributes.items().len();
         self.note(flags, 1);
     }
 
@@ -153,6 +172,8 @@ impl<'l> RequestBuilder<'l> {
         let names = (metric.name, resource.service);
         let rows = self.points.get_or_insert_default();
         let flags = rows.put(&mut self.cx, names, series, point, odd);
+        self.attributes += point.attributes.items().len();
+        self.attributes += point.exemplars.iter().map(|exemplar| exemplar.attributes.items().len()).sum::<usize>();
         self.note(flags, 1 + point.exemplars.len());
     }
 

@@ -1,9 +1,7 @@
 //! Rows of `spans` under construction.
 
 use super::attributes::{AttributeColumns, put_all};
-use super::column::{
-    IdColumn, NumberColumn, Offsets, TextColumn, element_field, list, required_ids, required_numbers,
-};
+use super::column::{IdColumn, NumberColumn, Offsets, TextColumn, element_field, list, required_ids, required_numbers};
 use super::context::{Context, TimeSpan, dropped, stored_time};
 use super::input::{EventInput, LinkInput, SpanInput};
 use super::map::MapColumn;
@@ -92,7 +90,13 @@ impl SpanRows {
         }
     }
 
-    pub(super) fn put(&mut self, cx: &mut Context<'_>, resource: &Resource, scope: &Scope, span: &SpanInput<'_>) -> RowFlags {
+    pub(super) fn put(
+        &mut self,
+        cx: &mut Context<'_>,
+        resource: &Resource,
+        scope: &Scope,
+        span: &SpanInput<'_>,
+    ) -> RowFlags {
         let row = self.rows;
         self.rows += 1;
         let mut flags = span.flags;
@@ -178,7 +182,8 @@ impl SpanRows {
         self.operation.set(row, self.last_operation);
         let kind = usize::try_from(span.kind - 1).ok().and_then(|at| self.kinds.get(at)).unwrap_or(&self.kinds[0]);
         self.kind.set(row, *kind);
-        let status = usize::try_from(span.status).ok().and_then(|at| self.statuses.get(at)).unwrap_or(&self.statuses[0]);
+        let status =
+            usize::try_from(span.status).ok().and_then(|at| self.statuses.get(at)).unwrap_or(&self.statuses[0]);
         self.status.set(row, *status);
         if !span.status_message.is_empty() {
             self.status_message.set(row, cx.pool.intern(span.status_message));
