@@ -153,10 +153,21 @@ impl Receiver {
 
     async fn unpacked(&self, compression: Compression, body: &Bytes) -> Result<Bytes, Refused> {
         let (max, window_log_max) = (self.settings.message_bytes_max, self.settings.zstd_window_log_max);
-        let body = body.clone();
-        // What a packed body becomes is not known before: a sixteenth of the bound is already large.
-        let large = compression != Compression::None && body.len() > self.settings.inline_bytes_max / 16;
-        self.run(large, move || unpack(compression, &body, max, window_log_max)).await?.map_err(|error| match error {
+        let here = self.settings.inline_bytes_max.min(max);
+        // What a packed body becomes is not known before: it is tried here as far as a small one goes.
+        let tried = match compression {
+            Compression::None => Some(unpack(compression, body, max, window_log_max)),
+            _ if body.len() > here / 16 => None,
+            _ => match unpack(compression, body, here, window_log_max) {
+                Err(UnpackError::TooLarge { .. }) if here < max => None,
+                tried => Some(tried),
+            },
+        };
+        let unpacked = match (tried, body.clone()) {
+            (Some(unpacked), _) => unpacked,
+            (None, body) => self.run(true, move || unpack(compression, &body, max, window_log_max)).await?,
+        };
+        unpacked.map_err(|error| match error {
             UnpackError::TooLarge { .. } => Refused::TooLarge(error.to_string()),
             UnpackError::Damaged { .. } => Refused::Malformed { at: "body".into(), what: error.to_string() },
         })

@@ -4,11 +4,11 @@
 //! lets any page send, but never with credentials.
 
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
-use http::StatusCode;
 use std::time::Duration;
 
 /// The allow-list, and what a preflight is told.

@@ -3,8 +3,8 @@
 use crate::{Answer, Refused};
 use engine::{Kind, Metric};
 use model::Signal;
-use tables::SenderCount;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tables::SenderCount;
 
 /// How a request came in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,8 +25,18 @@ const FATES: [&str; 4] = ["received", "stored", "refused", "repeated"];
 
 /// Every word that `Refused::reason` can give.
 const REASONS: [&str; 12] = [
-    "unauthenticated", "forbidden", "not_found", "method", "unsupported_type", "unsupported_encoding", "too_large",
-    "malformed", "too_slow", "aborted", "busy", "internal",
+    "unauthenticated",
+    "forbidden",
+    "not_found",
+    "method",
+    "unsupported_type",
+    "unsupported_encoding",
+    "too_large",
+    "malformed",
+    "too_slow",
+    "aborted",
+    "busy",
+    "internal",
 ];
 
 #[derive(Debug, Default)]

@@ -36,10 +36,13 @@ const FRAME_HEAD: usize = 5;
 
 /// The three methods; another path is UNIMPLEMENTED.
 pub fn grpc_router(receiver: Receiver) -> Router {
-    GRPC_PATHS.into_iter().fold(Router::new(), |router, (path, signal)| {
-        let handler = move |State(receiver): State<Receiver>, request: Request| take(receiver, signal, request);
-        router.route(path, any(handler))
-    }).with_state(receiver)
+    GRPC_PATHS
+        .into_iter()
+        .fold(Router::new(), |router, (path, signal)| {
+            let handler = move |State(receiver): State<Receiver>, request: Request| take(receiver, signal, request);
+            router.route(path, any(handler))
+        })
+        .with_state(receiver)
 }
 
 /// Whether a request speaks gRPC.
@@ -97,7 +100,9 @@ fn message(body: &Bytes, encoding: Compression) -> Result<(Bytes, Compression), 
     let length = declared_length(body).ok_or_else(|| malformed("no message"))?;
     let compression = match (body[0], encoding) {
         (0, _) => Compression::None,
-        (1, Compression::None) => return Err(malformed("the message is marked compressed, and grpc-encoding is not set")),
+        (1, Compression::None) => {
+            return Err(malformed("the message is marked compressed, and grpc-encoding is not set"));
+        }
         (1, encoding) => encoding,
         _ => return Err(malformed("the compression flag is neither 0 nor 1")),
     };

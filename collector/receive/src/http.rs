@@ -27,10 +27,13 @@ const JSON: &str = "application/json";
 
 /// The three paths, every method: what is not POST or OPTIONS is answered 405.
 pub fn http_router(receiver: Receiver) -> Router {
-    HTTP_PATHS.into_iter().fold(Router::new(), |router, (path, signal)| {
-        let handler = move |State(receiver): State<Receiver>, request: Request| take(receiver, signal, request);
-        router.route(path, any(handler))
-    }).with_state(receiver)
+    HTTP_PATHS
+        .into_iter()
+        .fold(Router::new(), |router, (path, signal)| {
+            let handler = move |State(receiver): State<Receiver>, request: Request| take(receiver, signal, request);
+            router.route(path, any(handler))
+        })
+        .with_state(receiver)
 }
 
 async fn take(receiver: Receiver, signal: Signal, request: Request) -> Response {

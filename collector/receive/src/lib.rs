@@ -22,8 +22,8 @@ mod wire;
 
 pub use accept::Receiver;
 pub use answer::{Answer, Refused};
-pub use counts::Counts;
 pub use cors::Cors;
+pub use counts::Counts;
 pub use grpc::{GRPC_PATHS, grpc_router};
 pub use http::{HTTP_PATHS, http_router};
 pub use sender::Sender;

@@ -18,7 +18,7 @@ pub struct Settings {
     /// How long a body may be slower than the minimum rate. Default 10 s.
     pub body_grace: Duration,
     /// How much of a body that is too large is read and thrown away, so that a client that only
-    /// reads after writing sees the refusal. Default 1 MiB.
+    /// reads after writing sees the refusal. Default 64 MiB.
     pub drain_bytes_max: usize,
     /// Bodies up to this size are unpacked and decoded where they are received; larger ones on a
     /// blocking thread, so that other senders are not kept waiting. Default 1 MiB.
@@ -38,7 +38,7 @@ impl Default for Settings {
             body_pause_max: Duration::from_secs(10),
             body_bytes_per_second_min: 4 << 10,
             body_grace: Duration::from_secs(10),
-            drain_bytes_max: 1 << 20,
+            drain_bytes_max: 64 << 20,
             inline_bytes_max: 1 << 20,
             large_bodies_max: 2,
             cors: Cors::default(),

@@ -177,7 +177,8 @@ fn framed(compressed: bool, message: &[u8]) -> Vec<u8> {
 }
 
 fn grpc_call(encoding: &str, frame: Vec<u8>) -> Request<Body> {
-    let mut request = Request::post(GRPC_PATHS[0].0).header("content-type", "application/grpc").header("te", "trailers");
+    let mut request =
+        Request::post(GRPC_PATHS[0].0).header("content-type", "application/grpc").header("te", "trailers");
     if !encoding.is_empty() {
         request = request.header("grpc-encoding", encoding);
     }
@@ -202,7 +203,11 @@ async fn a_stored_request_is_answered_in_its_own_encoding_with_nothing_to_say() 
         (JSON, "", b"{}".to_vec(), JSON, b"{}"),
     ] {
         let got = doors.http(post(content_type, encoding, body)).await;
-        assert_eq!((got.status, got.header("content-type"), &got.body[..]), (StatusCode::OK, answer_type, answer), "{content_type} {encoding}");
+        assert_eq!(
+            (got.status, got.header("content-type"), &got.body[..]),
+            (StatusCode::OK, answer_type, answer),
+            "{content_type} {encoding}"
+        );
     }
     assert_eq!(doors.spans(), 6);
 }
@@ -287,7 +292,8 @@ async fn too_large_is_413_before_and_after_decompression_and_for_chunked_bodies(
     let doors = Doors::open(settings, |_| {}).await;
     let padded = |bytes: usize| request(vec![Span { name: "x".repeat(bytes), ..span(1) }]);
     let pieces = |body: Vec<u8>| {
-        let pieces: Vec<_> = body.chunks(100).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<_> =
+            body.chunks(100).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
         Body::from_stream(futures::stream::iter(pieces))
     };
     for (what, request, status) in [
@@ -420,4 +426,20 @@ async fn a_body_larger_than_the_inline_bound_is_decoded_elsewhere_with_the_same_
     assert!(body.len() > 64);
     assert_eq!(doors.http(post(PROTOBUF, "gzip", gzip(&body))).await.status, StatusCode::OK);
     assert_eq!(doors.spans(), 39);
+}
+
+#[tokio::test]
+async fn a_panic_below_ends_one_request_only_and_is_counted() {
+    let doors = Doors::default().await;
+    let broken =
+        Body::from_stream(futures::stream::poll_fn(|_| -> std::task::Poll<Option<Result<Bytes, std::io::Error>>> {
+            panic!("a fault of ours, for this test")
+        }));
+    let got = doors.http(post(PROTOBUF, "", broken)).await;
+    assert_eq!((got.status.as_u16(), Status::decode(&got.body[..]).unwrap().code), (500, 13));
+    let panics =
+        doors.receiver.counts().metrics().iter().find(|m| m.name == "stormglass_receive_panics_total").unwrap().value;
+    assert_eq!(panics, 1.0);
+    assert_eq!(doors.http(post(PROTOBUF, "", request(vec![span(1)]))).await.status, StatusCode::OK);
+    assert_eq!(doors.spans(), 1);
 }

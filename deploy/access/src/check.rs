@@ -176,7 +176,12 @@ mod tests {
         }
     }
 
-    fn check(rows: Vec<TokenRow>, needs: Need, authorization: Option<&str>, workspace: Option<&str>) -> Result<Caller, Refusal> {
+    fn check(
+        rows: Vec<TokenRow>,
+        needs: Need,
+        authorization: Option<&str>,
+        workspace: Option<&str>,
+    ) -> Result<Caller, Refusal> {
         let presented = Presented { authorization, workspace, ..Presented::default() };
         Known::new(rows).check(needs, &presented, NOW).map(|(caller, _)| caller)
     }
@@ -200,7 +205,14 @@ mod tests {
             ("the same workspace named", &good, traces, Some(&bearer), Some("team"), ok.clone()),
             ("not yet expired", &lasting, traces, Some(&bearer), None, ok.clone()),
             ("another workspace named", &good, traces, Some(&bearer), Some("default"), Err(Refusal::OtherWorkspace)),
-            ("another signal", &good, Need::Ingest(Signal::Logs), Some(&bearer), None, Err(Refusal::Lacks("ingest:logs".into()))),
+            (
+                "another signal",
+                &good,
+                Need::Ingest(Signal::Logs),
+                Some(&bearer),
+                None,
+                Err(Refusal::Lacks("ingest:logs".into())),
+            ),
             ("a higher role", &good, Need::Role(Role::Admin), Some(&bearer), None, Err(Refusal::Lacks("admin".into()))),
             ("nothing presented", &good, traces, None, None, Err(Refusal::NoToken)),
             ("another scheme", &good, traces, Some("Basic abc"), None, Err(Refusal::NoToken)),

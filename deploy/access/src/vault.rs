@@ -163,9 +163,12 @@ impl Access {
 
     /// Revokes the valid token of this prefix (or name); false when there is none.
     pub async fn revoke(&self, prefix_or_name: &str) -> Result<bool, AccessError> {
-        let found = self.tokens.list().await?.into_iter().find(|row| {
-            row.revoked.is_none() && (row.prefix == prefix_or_name || row.name == prefix_or_name)
-        });
+        let found = self
+            .tokens
+            .list()
+            .await?
+            .into_iter()
+            .find(|row| row.revoked.is_none() && (row.prefix == prefix_or_name || row.name == prefix_or_name));
         let Some(row) = found else { return Ok(false) };
         let revoked = self.tokens.revoke(row.id, self.clock.now()).await?;
         self.refresh().await?;
@@ -181,7 +184,8 @@ mod tests {
     use model::ManualClock;
 
     async fn access(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Arc<Access> {
-        let store = Metastore::open(&dir.path().join("metastore.sqlite"), metastore::Settings::default()).await.unwrap();
+        let store =
+            Metastore::open(&dir.path().join("metastore.sqlite"), metastore::Settings::default()).await.unwrap();
         Access::open(store.tokens(), Settings::default(), Arc::clone(clock) as _).await.unwrap()
     }
 
@@ -222,7 +226,8 @@ mod tests {
         let command_line = access(&dir, &clock).await;
         command_line.create(issue(&[Grant::Role(Role::Viewer)])).await.unwrap();
         let server = access(&dir, &clock).await;
-        let (_, text) = command_line.create(Issue { name: "late".into(), ..issue(&[Grant::Role(Role::Admin)]) }).await.unwrap();
+        let (_, text) =
+            command_line.create(Issue { name: "late".into(), ..issue(&[Grant::Role(Role::Admin)]) }).await.unwrap();
         let bearer = format!("Bearer {}", text.reveal());
         let presented = Presented { authorization: Some(&bearer), ..Presented::default() };
         assert_eq!(server.check(Need::Role(Role::Admin), &presented).await, Err(Refusal::BadToken));

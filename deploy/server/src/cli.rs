@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// Business-first, AI-native observability: takes OpenTelemetry in, keeps it, answers in SQL.
 #[derive(Parser, Debug)]
 #[command(name = "stormglass", version, max_term_width = 100)]
-#[command(after_help = "Example:\n  stormglass serve\n  stormglass sql \"SELECT service, count(*) FROM spans GROUP BY service\"")]
+#[command(
+    after_help = "Example:\n  stormglass serve\n  stormglass sql \"SELECT service, count(*) FROM spans GROUP BY service\""
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -21,7 +23,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  stormglass demo --for 60s --speed 2")]
     Demo(Demo),
     /// Asks a running server in SQL.
-    #[command(after_help = "Example:\n  stormglass sql \"SELECT * FROM spans LIMIT 10\" --format csv --output spans.csv")]
+    #[command(
+        after_help = "Example:\n  stormglass sql \"SELECT * FROM spans LIMIT 10\" --format csv --output spans.csv"
+    )]
     Sql(Sql),
     /// Sends files of OTLP to a running server: protobuf, JSON or JSON lines, plain, .gz or .zst.
     #[command(after_help = "Example:\n  stormglass import traces.pb.gz logs/ --shift-to-now")]
@@ -36,7 +40,10 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  stormglass fsck --data-dir ./stormglass-data --deep")]
     Fsck(Fsck),
     /// Says whether a configuration file is right, and what would be.
-    #[command(name = "check-config", after_help = "Example:\n  stormglass check-config stormglass.toml\n  stormglass check-config --list")]
+    #[command(
+        name = "check-config",
+        after_help = "Example:\n  stormglass check-config stormglass.toml\n  stormglass check-config --list"
+    )]
     CheckConfig(CheckConfig),
     /// Makes, lists and revokes access tokens.
     #[command(after_help = "Example:\n  stormglass token create --name shop --scope ingest --expires 90d")]
@@ -273,7 +280,11 @@ mod tests {
         fn check(command: &clap::Command) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let leaf = command.get_subcommands().next().is_none();
-            assert!(!leaf || command.is_hide_set() || help.contains("Example:\n  stormglass "), "{}", command.get_name());
+            assert!(
+                !leaf || command.is_hide_set() || help.contains("Example:\n  stormglass "),
+                "{}",
+                command.get_name()
+            );
             command.get_subcommands().filter(|c| c.get_name() != "help").for_each(check);
         }
         let command = Cli::command();

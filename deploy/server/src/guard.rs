@@ -4,12 +4,16 @@
 use access::{Access, Caller, Gate, Refusal};
 use api::{Asker, Problem};
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
 use http::request::Parts;
 use http::{Extensions, HeaderValue, StatusCode, header};
 use receive::{Refused, Sender};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Guards a router of OTLP paths.
 pub(crate) fn otlp(router: Router, access: &Arc<Access>) -> Router {
@@ -17,10 +21,24 @@ pub(crate) fn otlp(router: Router, access: &Arc<Access>) -> Router {
     router.fallback(|| async {}).layer(from_fn_with_state(gate, access::guard))
 }
 
-/// Guards the router of the HTTP API, which also takes OTLP/HTTP.
-pub(crate) fn http(router: Router, access: &Arc<Access>) -> Router {
+/// Guards the router of the HTTP API, which also takes OTLP/HTTP, and counts panics in it.
+pub(crate) fn http(router: Router, access: &Arc<Access>, panics: &Arc<AtomicU64>) -> Router {
     let gate = Gate { access: Arc::clone(access), refuse: refuse_http, admit };
-    router.fallback(|| async {}).layer(from_fn_with_state(gate, access::guard))
+    let contained = from_fn_with_state(Arc::clone(panics), contain);
+    router.fallback(|| async {}).layer(contained).layer(from_fn_with_state(gate, access::guard))
+}
+
+/// A panic in a handler ends its call only.
+async fn contain(State(panics): State<Arc<AtomicU64>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_panic) => {
+            panics.fetch_add(1, Relaxed);
+            tracing::error!(path, "a call ended in a panic");
+            Problem::internal("this call met a fault of ours; others are not affected").into_response()
+        }
+    }
 }
 
 fn admit(caller: &Caller, extensions: &mut Extensions) {
@@ -51,7 +69,11 @@ fn refuse_http(request: &Parts, refusal: &Refusal) -> Response {
             StatusCode::NOT_FOUND,
             "not-found",
             "There is nothing here",
-            format!("{} {} is no call of this server: GET /api/v1/openapi.json lists them", request.method, request.uri.path()),
+            format!(
+                "{} {} is no call of this server: GET /api/v1/openapi.json lists them",
+                request.method,
+                request.uri.path()
+            ),
         ),
         Refusal::Method(_) => Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "The method does not fit", detail),
         Refusal::NoToken | Refusal::BadToken | Refusal::Expired => {
@@ -68,4 +90,103 @@ fn refuse_http(request: &Parts, refusal: &Refusal) -> Response {
         response.headers_mut().insert(header::ALLOW, allowed);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use access::{Grant, Issue, Need, ROUTES};
+    use axum::body::Body;
+    use axum::routing::any;
+    use http::{Method, Request};
+    use model::{ManualClock, UnixNanos, Workspace};
+    use std::collections::BTreeSet;
+    use tower::ServiceExt;
+
+    /// What the routers mount, as they say themselves.
+    fn mounted() -> BTreeSet<(String, String)> {
+        let otlp = receive::HTTP_PATHS.iter().flat_map(|(path, _)| [("POST", *path), ("OPTIONS", *path)]);
+        let grpc = receive::GRPC_PATHS.iter().map(|(path, _)| ("POST", *path));
+        let api = api::OPERATIONS.iter().map(|operation| (operation.method, operation.path));
+        otlp.chain(grpc).chain(api).map(|(method, path)| (method.to_owned(), path.to_owned())).collect()
+    }
+
+    #[test]
+    fn every_mounted_route_has_its_row_and_every_row_its_route() {
+        let rows: BTreeSet<_> = ROUTES.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
+        assert_eq!(mounted(), rows);
+    }
+
+    #[test]
+    fn every_path_takes_the_scope_of_its_own_signal() {
+        for (path, signal) in receive::HTTP_PATHS.into_iter().chain(receive::GRPC_PATHS) {
+            let route = access::find("POST", path).unwrap();
+            assert_eq!(route.needs, Need::Ingest(signal), "{path}");
+        }
+    }
+
+    /// All routes with handlers that always say 200, behind the gate.
+    fn guarded(access: &Arc<Access>) -> Router {
+        let panics = Arc::default();
+        let router = ROUTES.iter().map(|route| route.path).collect::<BTreeSet<_>>().into_iter();
+        http(router.fold(Router::new(), |router, path| router.route(path, any(|| async { "in" }))), access, &panics)
+    }
+
+    async fn status(router: &Router, method: &str, path: &str, token: Option<&str>) -> u16 {
+        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status().as_u16()
+    }
+
+    async fn access(dir: &tempfile::TempDir) -> Arc<Access> {
+        let path = dir.path().join("metastore.sqlite");
+        let store = metastore::Metastore::open(&path, metastore::Settings::default()).await.unwrap();
+        let clock = Arc::new(ManualClock::at(UnixNanos(UnixNanos::DAY)));
+        Access::open(store.tokens(), access::Settings::default(), clock).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_ends_its_call_only_and_is_counted() {
+        async fn faulty() -> &'static str {
+            panic!("a fault of ours, for this test")
+        }
+        let (dir, panics) = (tempfile::tempdir().unwrap(), Arc::new(AtomicU64::new(0)));
+        let routes = Router::new().route("/healthz", any(|| async { "alive" })).route("/readyz", any(faulty));
+        let router = http(routes, &access(&dir).await, &panics);
+        assert_eq!(status(&router, "GET", "/readyz", None).await, 500);
+        assert_eq!(status(&router, "GET", "/healthz", None).await, 200);
+        assert_eq!(panics.load(Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn every_route_times_every_grant_is_decided_by_the_table_through_the_real_gate() {
+        let dir = tempfile::tempdir().unwrap();
+        let access = access(&dir).await;
+        let router = guarded(&access);
+        for route in ROUTES {
+            assert_eq!(status(&router, route.method, route.path, None).await, 200, "open without any token: {route:?}");
+        }
+        let mut tokens = Vec::new();
+        for grant in Grant::ALL {
+            let issue =
+                Issue { name: grant.to_string(), grants: vec![grant], workspace: Workspace::default(), expires: None };
+            tokens.push((grant, access.create(issue).await.unwrap().1.reveal()));
+        }
+        for route in ROUTES {
+            for (grant, token) in &tokens {
+                let expected = if route.needs.met_by(&[*grant]) { 200 } else { 403 };
+                assert_eq!(
+                    status(&router, route.method, route.path, Some(token)).await,
+                    expected,
+                    "{route:?} for {grant}"
+                );
+            }
+            let nobody = if route.needs == Need::Nothing { 200 } else { 401 };
+            assert_eq!(status(&router, route.method, route.path, None).await, nobody, "{route:?} for nobody");
+            assert_eq!(status(&router, "DELETE", route.path, Some(&tokens[3].1)).await, 405, "{route:?}");
+        }
+        assert_eq!(status(&router, "GET", "/api/v1/unheard-of", Some(&tokens[3].1)).await, 404);
+    }
 }

@@ -15,7 +15,7 @@ use receive::Receiver;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tables::PromotedSet;
 use tables::build::{BuildSettings, Layout};
 use tokio::net::TcpListener;
@@ -79,16 +79,17 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     let client = Arc::new(QueryClient::new(query_settings(&settings), views));
     let going_down = Arc::new(AtomicBool::new(false));
     let shared = Shared::new(settings.net.clone());
+    let panics = Arc::new(AtomicU64::new(0));
     let api = Api {
         client: Arc::clone(&client),
         engine: Arc::clone(&engine),
         health: health(&settings, &engine, &going_down),
-        metrics: figures(&engine, &receiver, &client, &shared),
+        metrics: figures(&engine, &receiver, &client, &shared, &panics),
     };
 
     let grpc = guard::otlp(receive::grpc_router(receiver.clone()), &access);
     let otlp = guard::otlp(receive::http_router(receiver.clone()), &access);
-    let http = guard::http(api::router(api).merge(receive::http_router(receiver)), &access);
+    let http = guard::http(api::router(api).merge(receive::http_router(receiver)), &access, &panics);
     let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
     let (ingest, answers) = (Ports::default(), Ports::default());
     let addresses = listeners.addresses()?;
@@ -117,7 +118,8 @@ impl Listeners {
                 return Err(anyhow!(Refused(refusal)));
             }
             let bound = TcpListener::bind(address).await;
-            bound.with_context(|| format!("listen.{name}: {address} cannot be opened; choose another address or port 0"))
+            bound
+                .with_context(|| format!("listen.{name}: {address} cannot be opened; choose another address or port 0"))
         };
         Ok(Self {
             otlp_grpc: bind("otlp_grpc", listen.otlp_grpc).await?,
@@ -153,7 +155,8 @@ impl Addresses {
 fn private(data_dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let owner_only = std::fs::Permissions::from_mode(0o700);
-    std::fs::set_permissions(data_dir, owner_only).with_context(|| format!("{}: its mode cannot be set", data_dir.display()))
+    std::fs::set_permissions(data_dir, owner_only)
+        .with_context(|| format!("{}: its mode cannot be set", data_dir.display()))
 }
 
 /// How replay reads a body again: as it was read when it came.
@@ -223,8 +226,9 @@ fn query_settings(settings: &Settings) -> client::Settings {
 }
 
 fn health(settings: &Settings, engine: &Arc<Engine>, going_down: &Arc<AtomicBool>) -> Health {
-    let (engine, going_down) = (Arc::clone(engine), Arc::clone(going_down));
+    let (engine, watched, going_down) = (Arc::clone(engine), Arc::clone(engine), Arc::clone(going_down));
     Health {
+        warnings: Arc::new(move || watched.warnings()),
         version: env!("CARGO_PKG_VERSION"),
         durability: match settings.engine.durability {
             engine::Durability::Fsync => "fsync",
@@ -245,13 +249,17 @@ fn figures(
     receiver: &Receiver,
     client: &Arc<QueryClient>,
     net: &Arc<Shared>,
+    panics: &Arc<AtomicU64>,
 ) -> Arc<dyn Fn() -> Vec<Metric> + Send + Sync> {
-    let (engine, counts, client, net) = (Arc::clone(engine), Arc::clone(receiver.counts()), Arc::clone(client), Arc::clone(net));
+    let (engine, counts, client) = (Arc::clone(engine), Arc::clone(receiver.counts()), Arc::clone(client));
+    let (net, panics) = (Arc::clone(net), Arc::clone(panics));
     Arc::new(move || {
         let mut figures = counts.metrics();
         figures.extend(engine.stats());
         figures.extend(query_figures(&client.stats()));
         figures.extend(net_figures(&net));
+        let contained = "Calls of the HTTP API ended by a fault of ours, each contained.";
+        figures.push(counter("stormglass_api_panics_total", contained, panics.load(Relaxed)));
         figures.extend(process_figures());
         figures
     })
@@ -261,11 +269,23 @@ fn query_figures(stats: &client::ClientStats) -> Vec<Metric> {
     vec![
         counter("stormglass_query_queries_total", "Queries asked.", stats.queries),
         counter("stormglass_query_failed_total", "Queries that gave no result.", stats.failed),
-        counter("stormglass_query_refused_busy_total", "Queries refused because all places were taken.", stats.refused_busy),
+        counter(
+            "stormglass_query_refused_busy_total",
+            "Queries refused because all places were taken.",
+            stats.refused_busy,
+        ),
         counter("stormglass_query_repeated_total", "Queries asked once more after their worker ended.", stats.repeated),
         counter("stormglass_query_workers_started_total", "Query workers started.", stats.workers_started),
-        counter("stormglass_query_workers_killed_late_total", "Workers killed because a query did not yield.", stats.workers_killed_late),
-        counter("stormglass_query_workers_killed_memory_total", "Workers killed because of their memory.", stats.workers_killed_memory),
+        counter(
+            "stormglass_query_workers_killed_late_total",
+            "Workers killed because a query did not yield.",
+            stats.workers_killed_late,
+        ),
+        counter(
+            "stormglass_query_workers_killed_memory_total",
+            "Workers killed because of their memory.",
+            stats.workers_killed_memory,
+        ),
         counter("stormglass_query_workers_died_total", "Workers that ended by themselves.", stats.workers_died),
         counter("stormglass_query_workers_idled_total", "Workers stopped because nobody asked.", stats.workers_idled),
         gauge("stormglass_query_running", "Queries running now.", stats.running as f64),
@@ -277,8 +297,16 @@ fn query_figures(stats: &client::ClientStats) -> Vec<Metric> {
 fn net_figures(net: &Shared) -> Vec<Metric> {
     vec![
         counter("stormglass_net_connections_total", "Connections accepted.", net.accepted.load(Relaxed)),
-        counter("stormglass_net_turned_away_total", "Connections closed at once: too many.", net.turned_away.load(Relaxed)),
-        counter("stormglass_net_given_up_total", "Connections closed because they owed a request.", net.given_up.load(Relaxed)),
+        counter(
+            "stormglass_net_turned_away_total",
+            "Connections closed at once: too many.",
+            net.turned_away.load(Relaxed),
+        ),
+        counter(
+            "stormglass_net_given_up_total",
+            "Connections closed because they owed a request.",
+            net.given_up.load(Relaxed),
+        ),
         gauge("stormglass_net_open_connections", "Connections open now.", net.open() as f64),
     ]
 }

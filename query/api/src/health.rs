@@ -17,7 +17,8 @@ pub(crate) async fn alive(State(api): State<Api>) -> Response {
 pub(crate) async fn ready(State(api): State<Api>) -> Response {
     let reasons = (api.health.not_ready)();
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))).into_response()
+    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons, "warnings": (api.health.warnings)() })))
+        .into_response()
 }
 
 pub(crate) async fn metrics(State(api): State<Api>) -> Result<Response, Problem> {

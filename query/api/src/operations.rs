@@ -145,7 +145,13 @@ pub const OPERATIONS: &[Operation] = &[
         summary: "Whether data can be taken in; 503 with reasons when not.",
         parameters: &[],
         request: None,
-        answer: || object(&[("ready", json!({ "type": "boolean" })), ("reasons", list_of(text()))]),
+        answer: || {
+            object(&[
+                ("ready", json!({ "type": "boolean" })),
+                ("reasons", list_of(text())),
+                ("warnings", list_of(text())),
+            ])
+        },
         answer_type: JSON,
     },
     Operation {
@@ -177,7 +183,8 @@ fn list_of(items: Value) -> Value {
 }
 
 fn object(fields: &[(&str, Value)]) -> Value {
-    let properties: Map<String, Value> = fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    let properties: Map<String, Value> =
+        fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     json!({ "type": "object", "required": required, "properties": properties })
 }

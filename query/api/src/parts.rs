@@ -6,8 +6,8 @@ use crate::{Api, Asker, Problem, nearest};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use http::Uri;
 use client::QueryRequest;
+use http::Uri;
 use serde_json::{Map, Value, json};
 use tables::{PartMeta, TableId};
 
@@ -42,7 +42,16 @@ pub(crate) async fn ledger(
     uri: Uri,
 ) -> Result<Response, Problem> {
     const NAMES: [&str; 11] = [
-        "sender", "service", "instance", "token", "signal", "received", "stored", "queryable", "refused", "repeated",
+        "sender",
+        "service",
+        "instance",
+        "token",
+        "signal",
+        "received",
+        "stored",
+        "queryable",
+        "refused",
+        "repeated",
         "dropped_by_sender",
     ];
     Params::read(&uri, &[])?;

@@ -32,8 +32,7 @@ impl Problem {
     }
 
     pub fn unavailable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not possible at the moment", detail)
-            .retry_after(1)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not possible at the moment", detail).retry_after(1)
     }
 
     pub fn retry_after(mut self, seconds: u64) -> Self {
@@ -64,12 +63,9 @@ impl From<QueryError> for Problem {
                     .retry_after(1)
             }
             QueryError::Unavailable { .. } => Self::unavailable(detail),
-            QueryError::WorkerDied { .. } => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "query-worker-died",
-                "The query ended its worker",
-                detail,
-            ),
+            QueryError::WorkerDied { .. } => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "query-worker-died", "The query ended its worker", detail)
+            }
             QueryError::Internal { .. } => Self::internal(detail),
         }
     }

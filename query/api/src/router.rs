@@ -23,6 +23,8 @@ pub struct Health {
     pub durability: &'static str,
     /// Why the server is not ready; none when it is.
     pub not_ready: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// What an operator should know all the same.
+    pub warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
 /// What handlers work with. Cheap to clone.

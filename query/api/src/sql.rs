@@ -167,7 +167,8 @@ mod tests {
     fn a_question_with_an_unknown_field_is_refused_by_name() {
         let error = serde_json::from_str::<Question>(r#"{"sql": "SELECT 1", "limits": 5}"#).unwrap_err().to_string();
         assert!(error.contains("limits") && error.contains("timeout_ms"), "{error}");
-        let error = serde_json::from_str::<Question>(r#"{"sql": "SELECT 1", "format": "xml"}"#).unwrap_err().to_string();
+        let error =
+            serde_json::from_str::<Question>(r#"{"sql": "SELECT 1", "format": "xml"}"#).unwrap_err().to_string();
         assert!(error.contains("xml") && error.contains("parquet"), "{error}");
         let question: Question = serde_json::from_str(r#"{"sql": "SELECT 1"}"#).unwrap();
         assert_eq!((question.format, question.limit, question.timeout_ms), (Format::Json, None, None));

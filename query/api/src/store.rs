@@ -2,9 +2,9 @@
 
 use crate::params::Params;
 use crate::{Api, Asker, Problem};
-use axum::{Extension, Json};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::Uri;
 use serde_json::json;
 

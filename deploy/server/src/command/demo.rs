@@ -35,7 +35,9 @@ pub(super) fn run(args: Demo) -> Outcome {
     }
     let settings = settings(&args.local, None)?;
     if settings.tls.is_some() {
-        return Err(Failure::Usage(vec!["the company of the demo speaks plain text to loopback: leave tls.cert and tls.key away".into()]));
+        return Err(Failure::Usage(vec![
+            "the company of the demo speaks plain text to loopback: leave tls.cert and tls.key away".into(),
+        ]));
     }
     let (speed, seed, token) = (args.speed, args.seed, args.token);
     let (verdict, told) = std::sync::mpsc::sync_channel(1);
@@ -73,8 +75,8 @@ async fn live(
     let url = format!("http://{}", addresses.http);
     let server = Server::new(&Remote { url: url.clone(), token })?;
     greet(&url);
-    let mut watch = Watch { server, counters: company.counters(), stored_before: 0, at: Instant::now() };
-    watch.stored_before = watch.stored().await.unwrap_or(0);
+    let mut watch = Watch { server, counters: company.counters(), before: Found::default(), at: Instant::now() };
+    watch.before = watch.found().await?;
     let trading = company.run(async move {
         match lasts {
             Some(lasts) => tokio::time::sleep(lasts).await,
@@ -96,7 +98,9 @@ async fn live(
 }
 
 fn greet(url: &str) {
-    say(&format!("\nA retail company is trading; its telemetry is at {url}/api/v1/openapi.json\nTry, in another terminal:\n"));
+    say(&format!(
+        "\nA retail company is trading, and its telemetry is at {url} (API: {url}/api/v1/openapi.json).\nTry, in another terminal:\n"
+    ));
     for query in [
         "SELECT service, count(*) AS spans, p99(duration_ns) / 1e6 AS p99_ms FROM spans GROUP BY service ORDER BY spans DESC",
         "SELECT time, service, operation, status_message FROM spans WHERE status = 'error' ORDER BY time DESC LIMIT 10",
@@ -111,41 +115,61 @@ fn greet(url: &str) {
 struct Watch {
     server: Server,
     counters: Arc<Counters>,
-    /// Items that were there before the company opened.
-    stored_before: u64,
+    /// What was there before the company opened.
+    before: Found,
     at: Instant,
 }
 
+/// Items over all three signals, as the server tells them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Found {
+    /// By its ledger.
+    received: u64,
+    stored: u64,
+    /// By counting rows.
+    queryable: u64,
+}
+
 impl Watch {
-    /// Items that SQL finds, over all three signals.
-    async fn stored(&self) -> anyhow::Result<u64> {
-        let sql = "SELECT (SELECT count(*) FROM spans) + (SELECT count(*) FROM logs) + (SELECT count(*) FROM metrics)";
+    async fn found(&self) -> anyhow::Result<Found> {
+        let sql = "SELECT (SELECT CAST(coalesce(sum(received), 0) AS BIGINT) FROM ledger), \
+                   (SELECT CAST(coalesce(sum(stored), 0) AS BIGINT) FROM ledger), \
+                   (SELECT count(*) FROM spans) + (SELECT count(*) FROM logs) + (SELECT count(*) FROM metrics)";
         let rows = self.server.rows(sql).await?;
-        rows.first().and_then(|row| row.first()?.as_u64()).context("the count is no number")
+        let number = |at: usize| rows.first().and_then(|row| row.get(at)?.as_u64()).context("a count is no number");
+        let found = Found { received: number(0)?, stored: number(1)?, queryable: number(2)? };
+        Ok(Found {
+            received: found.received.saturating_sub(self.before.received),
+            stored: found.stored.saturating_sub(self.before.stored),
+            queryable: found.queryable.saturating_sub(self.before.queryable),
+        })
     }
 
     /// Bytes under `parquet/` per span that is in them.
     async fn bytes_per_span(&self) -> Option<f64> {
         let parts = self.server.answer(self.server.get("/api/v1/parts?table=spans")).await.ok()?;
         let parts: serde_json::Value = parts.json().await.ok()?;
-        let sum = |field: &str| parts["items"].as_array().map(|items| items.iter().filter_map(|p| p[field].as_u64()).sum::<u64>());
+        let sum = |field: &str| {
+            parts["items"].as_array().map(|items| items.iter().filter_map(|p| p[field].as_u64()).sum::<u64>())
+        };
         let (bytes, rows) = (sum("bytes")?, sum("rows")?);
         (rows > 0).then(|| bytes as f64 / rows as f64)
     }
 
-    /// One line: acknowledged, queryable, pace, size.
+    /// One line: the way of the telemetry, its pace, its size.
     async fn show(&self, last: Totals, every: Duration) -> Totals {
         let acked = self.counters.totals();
-        let queryable = match self.stored().await {
-            Ok(stored) => stored.saturating_sub(self.stored_before).to_string(),
-            Err(error) => format!("? ({error})"),
+        let found = match self.found().await {
+            Ok(Found { received, stored, queryable }) => {
+                format!("received {received} = stored {stored} = queryable {queryable}")
+            }
+            Err(error) => format!("received ? ({error:#})"),
         };
         let pace = acked.acked_spans.saturating_sub(last.acked_spans) as f64 / every.as_secs_f64();
         let size = self.bytes_per_span().await.map_or_else(|| "in memory".into(), |bytes| format!("{bytes:.1} B/span"));
         say(&format!(
-            "{:>5} s   acknowledged {}   queryable {queryable}   refused {}   {pace:.0} spans/s   {size}",
+            "{:>5} s   {found}   refused {}   {pace:.0} spans/s   {size}",
             self.at.elapsed().as_secs(),
-            acked.acked(),
             acked.refused + acked.dropped,
         ));
         acked
@@ -154,17 +178,19 @@ impl Watch {
     /// All that was acknowledged must be found, no more and no less.
     async fn settle(&self) -> anyhow::Result<()> {
         let acked = self.counters.totals().acked();
+        let all = Found { received: acked, stored: acked, queryable: acked };
         let until = Instant::now() + SETTLE_MAX;
-        let mut found = 0;
+        let mut found = Found::default();
         while Instant::now() < until {
-            found = self.stored().await?.saturating_sub(self.stored_before);
-            if found == acked {
-                say(&format!("acknowledged {acked} = stored = queryable {found}"));
+            found = self.found().await?;
+            if found == all {
+                say(&format!("sent and acknowledged {acked} = received = stored = queryable"));
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         complain("the counts differ: other senders may have sent to this server too");
-        anyhow::bail!("acknowledged {acked}, queryable {found}")
+        let Found { received, stored, queryable } = found;
+        anyhow::bail!("acknowledged {acked}, received {received}, stored {stored}, queryable {queryable}")
     }
 }

@@ -32,7 +32,10 @@ fn shown(report: &FsckReport, deep: bool) -> String {
         let _ = writeln!(out, "{text}");
     };
     if let Some(rebuilt) = &report.rebuilt {
-        line(format!("catalog made anew: {} parts, {} rows, WAL from record {}", rebuilt.parts, rebuilt.rows, rebuilt.checkpoint));
+        line(format!(
+            "catalog made anew: {} parts, {} rows, WAL from record {}",
+            rebuilt.parts, rebuilt.rows, rebuilt.checkpoint
+        ));
         for (path, why) in &rebuilt.discarded {
             line(format!("moved away: {path}: {why}"));
         }
@@ -55,7 +58,8 @@ fn shown(report: &FsckReport, deep: bool) -> String {
         line(format!("unknown: {path}: the catalog does not list it; the server removes it at start"));
     }
     if report.is_clean() {
-        let how = if deep { "every value was read" } else { "footers and sizes were compared; --deep reads every value" };
+        let how =
+            if deep { "every value was read" } else { "footers and sizes were compared; --deep reads every value" };
         line(format!("clean: {how}"));
     }
     out
@@ -76,7 +80,9 @@ mod tests {
             ..clean
         };
         let text = shown(&bad, true);
-        for part in ["MISSING: default/spans/a", "DAMAGED: default/spans/b: bad footer", "DAMAGED: write-ahead log: segment 3"] {
+        for part in
+            ["MISSING: default/spans/a", "DAMAGED: default/spans/b: bad footer", "DAMAGED: write-ahead log: segment 3"]
+        {
             assert!(text.contains(part), "{text}");
         }
         assert!(!text.contains("clean"));

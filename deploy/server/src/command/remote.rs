@@ -97,7 +97,11 @@ mod tests {
         for (status, body, told) in [
             (StatusCode::BAD_REQUEST, r#"{"detail": "no such table"}"#, "no such table"),
             (StatusCode::SERVICE_UNAVAILABLE, r#"{"code": 14, "message": "disk is full"}"#, "disk is full"),
-            (StatusCode::UNAUTHORIZED, r#"{"detail": "a token is needed"}"#, "a token is needed (--token, or STORMGLASS_TOKEN)"),
+            (
+                StatusCode::UNAUTHORIZED,
+                r#"{"detail": "a token is needed"}"#,
+                "a token is needed (--token, or STORMGLASS_TOKEN)",
+            ),
             (StatusCode::BAD_GATEWAY, "", "502 Bad Gateway"),
             (StatusCode::BAD_GATEWAY, "<html>", "<html>"),
         ] {

@@ -10,7 +10,8 @@ pub(super) fn run(args: Serve) -> Outcome {
             "--role: this version does all the work in one process per machine; leave --role away, or say all".into(),
         ]));
     }
-    let plaintext = args.insecure_plaintext.then_some(("access.insecure_plaintext", "--insecure-plaintext", Input::Bool(true)));
+    let plaintext =
+        args.insecure_plaintext.then_some(("access.insecure_plaintext", "--insecure-plaintext", Input::Bool(true)));
     let settings = settings(&args.local, plaintext)?;
     app::serve(settings, args.local.config, None)
 }

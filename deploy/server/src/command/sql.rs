@@ -81,16 +81,24 @@ fn table(answer: &Value) -> Result<String> {
         bail!("the answer has no columns and rows");
     };
     let names: Vec<String> = columns.iter().map(|column| cell(&column["name"])).collect();
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.as_array().into_iter().flatten().map(cell).collect()).collect();
-    let right: Vec<bool> = columns.iter().map(|column| is_number(column["type"].as_str().unwrap_or_default())).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.as_array().into_iter().flatten().map(cell).collect()).collect();
+    let right: Vec<bool> =
+        columns.iter().map(|column| is_number(column["type"].as_str().unwrap_or_default())).collect();
     let width = |at: usize| {
-        rows.iter().filter_map(|row| row.get(at)).chain([&names[at]]).map(|text| text.chars().count()).max().unwrap_or(0)
+        rows.iter()
+            .filter_map(|row| row.get(at))
+            .chain([&names[at]])
+            .map(|text| text.chars().count())
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..names.len()).map(width).collect();
     let line = |cells: &[String]| {
-        let cells = cells.iter().zip(&widths).zip(&right).map(|((text, width), right)| {
-            if *right { format!("{text:>width$}") } else { format!("{text:width$}") }
-        });
+        let cells =
+            cells.iter().zip(&widths).zip(&right).map(|((text, width), right)| {
+                if *right { format!("{text:>width$}") } else { format!("{text:width$}") }
+            });
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();

@@ -90,7 +90,10 @@ async fn revoke(args: TokenRevoke) -> Outcome {
         say(&format!("revoked {}", args.token));
         Ok(())
     } else {
-        Err(Failure::Failed(anyhow::anyhow!("there is no valid token {:?}; `stormglass token list` shows them", args.token)))
+        Err(Failure::Failed(anyhow::anyhow!(
+            "there is no valid token {:?}; `stormglass token list` shows them",
+            args.token
+        )))
     }
 }
 
@@ -115,7 +118,10 @@ mod tests {
             revoked: None,
         };
         let line = described(&row, now);
-        assert!(line.contains("expired") && line.contains("2023-11-14T22:13:20Z") && line.contains("ingest:traces,viewer"), "{line}");
+        assert!(
+            line.contains("expired") && line.contains("2023-11-14T22:13:20Z") && line.contains("ingest:traces,viewer"),
+            "{line}"
+        );
         assert!(!line.contains("abab"));
         assert!(described(&TokenRow { expires: None, ..row.clone() }, now).contains("valid"));
         assert!(described(&TokenRow { revoked: Some(now), ..row }, now).contains("revoked"));

@@ -36,7 +36,10 @@ pub(super) async fn run(args: Verify) -> Outcome {
         match verify_once(&server, cycle).await {
             Ok(found_after) => {
                 passed += 1;
-                say(&format!("cycle {cycle}: {SPANS} spans written and read back, found after {} ms", found_after.as_millis()));
+                say(&format!(
+                    "cycle {cycle}: {SPANS} spans written and read back, found after {} ms",
+                    found_after.as_millis()
+                ));
             }
             Err(error) => {
                 failed += 1;
@@ -96,7 +99,9 @@ fn request(spans: Vec<Span>) -> ExportTraceServiceRequest {
     let attributes = vec![attribute("service.name", Any::StringValue(SERVICE.into()))];
     let resource = Some(Resource { attributes, ..Resource::default() });
     let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
-    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }] }
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }],
+    }
 }
 
 async fn send(server: &Server, request: ExportTraceServiceRequest) -> Result<()> {

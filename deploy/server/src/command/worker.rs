@@ -1,7 +1,7 @@
 //! `stormglass worker`: a query worker; only servers start it.
 
-use crate::cli::Worker;
 use crate::Outcome;
+use crate::cli::Worker;
 
 pub(super) fn run(args: Worker) -> Outcome {
     Ok(sql::run_worker(sql::WorkerSettings { socket: args.socket }).map_err(anyhow::Error::from)?)

@@ -1,7 +1,7 @@
 //! The accept loop of one port, and the life of one connection.
 
-use super::idle::{Activity, InFlight, Verdict, Watched};
 use super::Settings;
+use super::idle::{Activity, InFlight, Verdict, Watched};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -96,7 +96,8 @@ pub(crate) async fn serve(
             continue;
         };
         shared.accepted.fetch_add(1, Relaxed);
-        let connection = connect(stream, router.clone(), tls.clone(), Arc::clone(&shared), ports.closing.clone(), place);
+        let connection =
+            connect(stream, router.clone(), tls.clone(), Arc::clone(&shared), ports.closing.clone(), place);
         ports.connections.spawn(connection);
     }
 }
@@ -113,15 +114,13 @@ async fn connect(
     let _ = stream.set_nodelay(true);
     match tls {
         None => converse(stream, router, &shared, closing).await,
-        Some(acceptor) => {
-            match tokio::time::timeout(shared.settings.header_timeout, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => converse(stream, router, &shared, closing).await,
-                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                Err(_elapsed) => {
-                    shared.given_up.fetch_add(1, Relaxed);
-                }
+        Some(acceptor) => match tokio::time::timeout(shared.settings.header_timeout, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => converse(stream, router, &shared, closing).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_elapsed) => {
+                shared.given_up.fetch_add(1, Relaxed);
             }
-        }
+        },
     }
 }
 

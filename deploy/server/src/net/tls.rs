@@ -58,9 +58,8 @@ impl ResolvesServerCert for Certificate {
 
 fn certified(files: &TlsFiles) -> Result<Arc<CertifiedKey>, TlsError> {
     let wrong = |file: &Path, problem: String| TlsError::File { file: file.display().to_string(), problem };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&files.cert)
-        .map_err(|error| wrong(&files.cert, error.to_string()))?
-        .collect();
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(&files.cert).map_err(|error| wrong(&files.cert, error.to_string()))?.collect();
     let chain = chain.map_err(|error| wrong(&files.cert, error.to_string()))?;
     if chain.is_empty() {
         return Err(wrong(&files.cert, "there is no certificate in it (PEM is expected)".into()));

@@ -33,12 +33,7 @@ pub(super) fn given(file: &str, text: &str) -> Result<Vec<Given>, SettingsError>
     Ok(given)
 }
 
-fn section_of(
-    section: &str,
-    table: &DeTable<'_>,
-    place: &impl Fn(Range<usize>) -> String,
-    given: &mut Vec<Given>,
-) {
+fn section_of(section: &str, table: &DeTable<'_>, place: &impl Fn(Range<usize>) -> String, given: &mut Vec<Given>) {
     for (key, value) in table {
         let name = format!("{section}.{}", key.get_ref());
         given.push(Given { name, place: place(key.span()), input: input(value.get_ref()) });
@@ -97,7 +92,8 @@ mod tests {
     fn settings_are_found_with_line_and_column() {
         let text = "data_dir = \"d\"\n\n[listen]\nhttp = \"127.0.0.1:0\"\n\n[operations]\n  request_id_keys = [\"a\", \"é\"]\n";
         let found: Vec<_> = given("s.toml", text).unwrap().into_iter().map(|g| (g.name, g.place)).collect();
-        let expected = [("data_dir", "s.toml:1:1"), ("listen.http", "s.toml:4:1"), ("operations.request_id_keys", "s.toml:7:3")];
+        let expected =
+            [("data_dir", "s.toml:1:1"), ("listen.http", "s.toml:4:1"), ("operations.request_id_keys", "s.toml:7:3")];
         assert_eq!(found, expected.map(|(name, place)| (name.to_owned(), place.to_owned())));
     }
 
@@ -116,8 +112,10 @@ mod tests {
             ("STORMGLASS_LISTEN__HTPP", "x"),
             ("HOME", "/root"),
         ];
-        let found: Vec<_> =
-            from_environment(variables.map(|(k, v)| (k.to_owned(), v.to_owned()))).into_iter().map(|g| g.name).collect();
+        let found: Vec<_> = from_environment(variables.map(|(k, v)| (k.to_owned(), v.to_owned())))
+            .into_iter()
+            .map(|g| g.name)
+            .collect();
         assert_eq!(found, ["data_dir", "listen.htpp", "listen.http"]);
     }
 }

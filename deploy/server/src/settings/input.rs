@@ -92,7 +92,8 @@ impl Input {
             Input::Text(text) => duration(text),
             _ => None,
         };
-        duration.map_or_else(|| self.wrong("a duration: write it as \"200ms\", \"30s\", \"15m\", \"12h\" or \"30d\""), Ok)
+        duration
+            .map_or_else(|| self.wrong("a duration: write it as \"200ms\", \"30s\", \"15m\", \"12h\" or \"30d\""), Ok)
     }
 
     /// A duration, or none for `"forever"`.
@@ -173,10 +174,14 @@ mod tests {
 
     #[test]
     fn sizes_and_durations_are_read_with_their_units() {
-        for (input, expected) in [("64MiB", 64 << 20), ("2GB", 2_000_000_000), ("1.5KiB", 1536), ("1_000", 1000), ("7 B", 7)] {
+        for (input, expected) in
+            [("64MiB", 64 << 20), ("2GB", 2_000_000_000), ("1.5KiB", 1536), ("1_000", 1000), ("7 B", 7)]
+        {
             assert_eq!(text(input).bytes(), Ok(expected), "{input}");
         }
-        for (input, millis) in [("200ms", 200), ("30s", 30_000), ("15m", 900_000), ("1.5h", 5_400_000), ("2d", 172_800_000)] {
+        for (input, millis) in
+            [("200ms", 200), ("30s", 30_000), ("15m", 900_000), ("1.5h", 5_400_000), ("2d", 172_800_000)]
+        {
             assert_eq!(text(input).duration(), Ok(Duration::from_millis(millis)), "{input}");
         }
         assert_eq!(text("forever").age(), Ok(None));

@@ -214,7 +214,10 @@ fn apply(settings: &mut Settings, given: &Given) -> Result<(), String> {
         Some(key) => (key.set)(settings, &given.input).map_err(|problem| format!("{}: {problem}", given.name)),
         None => Err(match api::nearest(&given.name, KEYS.iter().map(|key| key.name)) {
             Some(near) => format!("{:?} is not a setting: did you mean {near:?}?", given.name),
-            None => format!("{:?} is not a setting; `stormglass check-config --help` tells where all are listed", given.name),
+            None => format!(
+                "{:?} is not a setting; `stormglass check-config --help` tells where all are listed",
+                given.name
+            ),
         }),
     }
 }
@@ -227,9 +230,6 @@ fn contradictions(settings: &Settings) -> Vec<SettingsError> {
         && (tls.cert.as_os_str().is_empty() || tls.key.as_os_str().is_empty())
     {
         say("tls", "tls.cert and tls.key belong together: set both".into());
-    }
-    if settings.receive.message_bytes_max as u64 > settings.engine.inflight_bytes_max {
-        say("ingest", "inflight_bytes_max is smaller than message_bytes_max: the largest message would never fit".into());
     }
     if settings.query.timeout_default > settings.query.timeout_max {
         say("query", "timeout_default is longer than timeout_max".into());
@@ -295,7 +295,7 @@ mod tests {
     fn values_that_contradict_each_other_are_refused() {
         assert!(errors("[tls]\ncert = \"c.pem\"\n")[0].contains("belong together"));
         assert!(errors("[query]\ntimeout_default = \"10m\"\n")[0].contains("longer than timeout_max"));
-        assert!(errors("[ingest]\ninflight_bytes_max = \"1MiB\"\n")[0].contains("would never fit"));
+        assert!(errors("[object_store]\nendpoint = \"http://127.0.0.1:9000\"\n")[0].contains("set url to s3://BUCKET"));
     }
 
     #[test]
@@ -315,7 +315,8 @@ mod tests {
 
     #[test]
     fn debug_text_of_settings_shows_no_secret() {
-        let environment = [("STORMGLASS_OBJECT_STORE__SECRET_KEY", "canary-7361"), ("STORMGLASS_OBJECT_STORE__URL", "s3://b")];
+        let environment =
+            [("STORMGLASS_OBJECT_STORE__SECRET_KEY", "canary-7361"), ("STORMGLASS_OBJECT_STORE__URL", "s3://b")];
         let settings = sources("", &environment, vec![]).settings().unwrap();
         assert_eq!(settings.object_store.secret_key.as_deref(), Some("canary-7361"));
         assert!(!format!("{settings:?}").contains("canary"));

@@ -3,13 +3,11 @@
 //! Times are RFC 3339 with nanoseconds, fixed-size binaries (ids) lower-case hex, other bytes base64,
 //! maps objects (of a key sent twice the first value), numbers that JSON lacks text (`"NaN"`).
 
-use arrow::array::{
-    Array, AsArray, GenericListArray, MapArray, OffsetSizeTrait, PrimitiveArray, StructArray,
-};
+use arrow::array::{Array, AsArray, GenericListArray, MapArray, OffsetSizeTrait, PrimitiveArray, StructArray};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type, Int32Type as Key,
+    ArrowPrimitiveType, DataType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int32Type as Key, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -26,7 +24,8 @@ pub(crate) fn timestamp_text(nanos: i64) -> String {
 fn timestamp_parts(seconds: i64, nanos: i64) -> String {
     let of_day = seconds.rem_euclid(86_400);
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    let day = i32::try_from(seconds.div_euclid(86_400)).unwrap_or(if seconds < 0 { i32::MIN / 2 } else { i32::MAX / 2 });
+    let day =
+        i32::try_from(seconds.div_euclid(86_400)).unwrap_or(if seconds < 0 { i32::MIN / 2 } else { i32::MAX / 2 });
     format!("{}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z", model::time::date_text(day))
 }
 
@@ -170,7 +169,11 @@ fn map(out: &mut Vec<u8>, array: &MapArray, row: usize) -> Result<(), ArrowError
             out.push(b',');
         }
         // A JSON key is text, whatever the map's keys are.
-        if key.starts_with(b"\"") { out.extend_from_slice(&key) } else { text(out, &String::from_utf8_lossy(&key)) }
+        if key.starts_with(b"\"") {
+            out.extend_from_slice(&key)
+        } else {
+            text(out, &String::from_utf8_lossy(&key))
+        }
         out.push(b':');
         write_json(out, values, at)?;
         written.push(key);
@@ -184,7 +187,7 @@ mod tests {
     use super::*;
     use arrow::array::{
         ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, Float32Array, Float64Array, Int64Array, ListArray,
-        MapBuilder, NullArray, StringViewArray, StringBuilder, StructArray, TimestampMicrosecondArray,
+        MapBuilder, NullArray, StringBuilder, StringViewArray, StructArray, TimestampMicrosecondArray,
         TimestampNanosecondArray, UInt64Array,
     };
     use arrow::datatypes::Field;
@@ -215,15 +218,26 @@ mod tests {
             (Arc::new(NullArray::new(1)), "null"),
             (Arc::new(Int64Array::from(vec![Some(i64::MIN), None])), "-9223372036854775808 null"),
             (Arc::new(UInt64Array::from(vec![u64::MAX])), "18446744073709551615"),
-            (Arc::new(Float64Array::from(vec![0.1, -0.0, 1.0, f64::NAN, f64::NEG_INFINITY])), r#"0.1 -0.0 1.0 "NaN" "-Infinity""#),
+            (
+                Arc::new(Float64Array::from(vec![0.1, -0.0, 1.0, f64::NAN, f64::NEG_INFINITY])),
+                r#"0.1 -0.0 1.0 "NaN" "-Infinity""#,
+            ),
             (Arc::new(Float32Array::from(vec![0.1])), "0.1"),
             (Arc::new(StringViewArray::from(vec!["a\"b\n\u{1F9CB}"])), "\"a\\\"b\\n\u{1F9CB}\""),
-            (Arc::new(FixedSizeBinaryArray::from(vec![&[0xab, 0x01]])), "\"ab01\""),
+            (Arc::new(FixedSizeBinaryArray::try_from_iter([[0xab, 0x01]].into_iter()).unwrap()), "\"ab01\""),
             (Arc::new(BinaryArray::from(vec![&b"hi"[..]])), "\"aGk=\""),
-            (Arc::new(TimestampNanosecondArray::from(vec![1_700_000_000_123_456_789, -1])),
-             "\"2023-11-14T22:13:20.123456789Z\" \"1969-12-31T23:59:59.999999999Z\""),
+            (
+                Arc::new(TimestampNanosecondArray::from(vec![1_700_000_000_123_456_789, -1])),
+                "\"2023-11-14T22:13:20.123456789Z\" \"1969-12-31T23:59:59.999999999Z\"",
+            ),
             (Arc::new(TimestampMicrosecondArray::from(vec![1_000_001])), "\"1970-01-01T00:00:01.000001000Z\""),
-            (Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(vec![Some(vec![Some(1), None]), Some(vec![])])), "[1,null] []"),
+            (
+                Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(vec![
+                    Some(vec![Some(1), None]),
+                    Some(vec![]),
+                ])),
+                "[1,null] []",
+            ),
             (Arc::new(pair), r#"{"n":7,"b":true}"#),
             (Arc::new(attributes.finish()), r#"{"a":"1","b":null}"#),
         ];

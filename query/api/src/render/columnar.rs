@@ -106,8 +106,7 @@ mod tests {
     fn batches() -> (SchemaRef, Vec<RecordBatch>) {
         let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
         let column = |from: i64| Arc::new(Int64Array::from_iter_values(from..from + 40_000));
-        let batches =
-            (0..4).map(|i| RecordBatch::try_new(schema.clone(), vec![column(i * 40_000)]).unwrap()).collect();
+        let batches = (0..4).map(|i| RecordBatch::try_new(schema.clone(), vec![column(i * 40_000)]).unwrap()).collect();
         (schema, batches)
     }
 
@@ -118,7 +117,8 @@ mod tests {
             render.batch(batch).unwrap();
             out.append(&mut render.take());
         }
-        let end = QueryEnd { complete: false, incomplete_reason: Some("cut".into()), statistics: Statistics::default() };
+        let end =
+            QueryEnd { complete: false, incomplete_reason: Some("cut".into()), statistics: Statistics::default() };
         render.end(160_000, &Ending::Known(end)).unwrap();
         out.append(&mut render.take());
         out.into()

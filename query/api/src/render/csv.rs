@@ -24,7 +24,9 @@ impl CsvRows {
         }
         out.extend_from_slice(b"\r\n");
         let is_text = |data_type: &DataType| match data_type {
-            DataType::Dictionary(_, value) => matches!(**value, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
+            DataType::Dictionary(_, value) => {
+                matches!(**value, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+            }
             other => matches!(other, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
         };
         Self { out, text: schema.fields().iter().map(|f| is_text(f.data_type())).collect() }

@@ -64,12 +64,25 @@ pub(super) fn entries(mut bytes: &[u8]) -> Option<Vec<usize>> {
 
 /// Fields that the items of each signal have: number and wire type.
 const SPAN: &[(u64, u8)] = &[
-    (1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 0), (7, 1), (8, 1), (9, 2), (10, 0), (11, 2), (12, 0), (13, 2), (14, 0),
-    (15, 2), (16, 5),
+    (1, 2),
+    (2, 2),
+    (3, 2),
+    (4, 2),
+    (5, 2),
+    (6, 0),
+    (7, 1),
+    (8, 1),
+    (9, 2),
+    (10, 0),
+    (11, 2),
+    (12, 0),
+    (13, 2),
+    (14, 0),
+    (15, 2),
+    (16, 5),
 ];
 const METRIC: &[(u64, u8)] = &[(1, 2), (2, 2), (3, 2), (5, 2), (7, 2), (9, 2), (10, 2), (11, 2), (12, 2)];
-const LOG: &[(u64, u8)] =
-    &[(1, 1), (2, 0), (3, 2), (5, 2), (6, 2), (7, 0), (8, 5), (9, 2), (10, 2), (11, 1), (12, 2)];
+const LOG: &[(u64, u8)] = &[(1, 1), (2, 0), (3, 2), (5, 2), (6, 2), (7, 0), (8, 5), (9, 2), (10, 2), (11, 1), (12, 2)];
 /// Items looked at before deciding.
 const LOOK_AT: usize = 16;
 
@@ -104,7 +117,8 @@ pub(super) fn protobuf_signal(request: &[u8]) -> Option<Signal> {
 /// Which signal an export request in JSON carries.
 pub(super) fn json_signal(request: &[u8]) -> Option<Signal> {
     let object: HashMap<String, IgnoredAny> = serde_json::from_slice(request).ok()?;
-    let names = [("resourceSpans", Signal::Traces), ("resourceMetrics", Signal::Metrics), ("resourceLogs", Signal::Logs)];
+    let names =
+        [("resourceSpans", Signal::Traces), ("resourceMetrics", Signal::Metrics), ("resourceLogs", Signal::Logs)];
     names.into_iter().find(|(name, _)| object.contains_key(*name)).map(|(_, signal)| signal)
 }
 
@@ -158,14 +172,21 @@ mod tests {
     use prost::Message;
 
     fn traces() -> Vec<u8> {
-        let span = Span { trace_id: vec![1; 16], span_id: vec![2; 8], name: "x".into(), start_time_unix_nano: 5, ..Span::default() };
+        let span = Span {
+            trace_id: vec![1; 16],
+            span_id: vec![2; 8],
+            name: "x".into(),
+            start_time_unix_nano: 5,
+            ..Span::default()
+        };
         let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
         let resource = ResourceSpans { scope_spans, ..ResourceSpans::default() };
         ExportTraceServiceRequest { resource_spans: vec![resource.clone(), resource] }.encode_to_vec()
     }
 
     fn metrics() -> Vec<u8> {
-        let metric = Metric { name: "sixteen.bytes.ab".into(), data: Some(Data::Gauge(Gauge::default())), ..Metric::default() };
+        let metric =
+            Metric { name: "sixteen.bytes.ab".into(), data: Some(Data::Gauge(Gauge::default())), ..Metric::default() };
         let scope_metrics = vec![ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() }];
         let resource_metrics = vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }];
         ExportMetricsServiceRequest { resource_metrics }.encode_to_vec()

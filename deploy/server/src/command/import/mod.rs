@@ -118,7 +118,8 @@ fn offset_to_now(sources: &[Source]) -> Result<i64> {
 }
 
 fn bar(bytes: u64) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} {msg}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(bytes), target).with_style(style)

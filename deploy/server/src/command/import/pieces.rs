@@ -26,7 +26,9 @@ pub(super) struct Piece {
 
 /// A file that holds something else.
 #[derive(Debug, thiserror::Error)]
-#[error("this is not OTLP: protobuf export requests (plain or in frames) or OTLP/JSON are expected, plain, .gz or .zst")]
+#[error(
+    "this is not OTLP: protobuf export requests (plain or in frames) or OTLP/JSON are expected, plain, .gz or .zst"
+)]
 pub(super) struct NotOtlp;
 
 /// The pieces of one file, read as they are asked for.
@@ -234,9 +236,12 @@ mod tests {
             frames.extend_from_slice(&1_u32.to_le_bytes());
             frames.extend_from_slice(&plain);
         }
-        for (bytes, count) in
-            [(plain.clone(), 1), (gzip.finish().unwrap(), 1), (zstd::encode_all(&plain[..], 1).unwrap(), 1), (frames.clone(), 3)]
-        {
+        for (bytes, count) in [
+            (plain.clone(), 1),
+            (gzip.finish().unwrap(), 1),
+            (zstd::encode_all(&plain[..], 1).unwrap(), 1),
+            (frames.clone(), 3),
+        ] {
             let pieces = pieces_of(&bytes).unwrap();
             assert_eq!(pieces, vec![Piece { signal: Signal::Logs, json: false, body: plain.clone().into() }; count]);
         }
@@ -259,7 +264,10 @@ mod tests {
     #[test]
     fn json_lines_come_one_by_one_and_another_file_is_not_otlp() {
         let pieces = pieces_of(b"{\"resourceSpans\":[]}\n{\"resourceLogs\":[]}\n").unwrap();
-        assert_eq!(pieces.iter().map(|piece| (piece.signal, piece.json)).collect::<Vec<_>>(), [(Signal::Traces, true), (Signal::Logs, true)]);
+        assert_eq!(
+            pieces.iter().map(|piece| (piece.signal, piece.json)).collect::<Vec<_>>(),
+            [(Signal::Traces, true), (Signal::Logs, true)]
+        );
         for other in [&b"{\"labels\": 1}"[..], b"", b"\x89PNG\r\n\x1a\n0000000", b"name,value\nlonger line\n"] {
             assert!(pieces_of(other).unwrap_err().is::<NotOtlp>(), "{other:?}");
         }

@@ -125,7 +125,8 @@ fn printable(bytes: &[u8]) -> String {
 /// Rejected items and why. The three answers are alike on the wire.
 fn partial(json: bool, signal: Signal, answer: Bytes) -> Result<(u64, String)> {
     if json {
-        let answer: serde_json::Value = serde_json::from_slice(&answer).context("the acknowledgement cannot be read")?;
+        let answer: serde_json::Value =
+            serde_json::from_slice(&answer).context("the acknowledgement cannot be read")?;
         let name = match signal {
             Signal::Traces => "rejectedSpans",
             Signal::Metrics => "rejectedDataPoints",

@@ -104,7 +104,8 @@ fn json(value: &mut Value, see: &mut dyn FnMut(&mut u64)) {
         Value::Array(items) => items.iter_mut().for_each(|item| json(item, see)),
         Value::Object(fields) => {
             for (name, field) in fields {
-                if !matches!(&**name, "timeUnixNano" | "startTimeUnixNano" | "endTimeUnixNano" | "observedTimeUnixNano") {
+                if !matches!(&**name, "timeUnixNano" | "startTimeUnixNano" | "endTimeUnixNano" | "observedTimeUnixNano")
+                {
                     json(field, see);
                     continue;
                 }
@@ -128,10 +129,17 @@ mod tests {
     #[test]
     fn every_time_of_a_span_moves_and_an_absent_one_stays_absent() {
         let event = Event { time_unix_nano: 1_500, ..Event::default() };
-        let span = |start, end| Span { start_time_unix_nano: start, end_time_unix_nano: end, events: vec![event.clone()], ..Span::default() };
+        let span = |start, end| Span {
+            start_time_unix_nano: start,
+            end_time_unix_nano: end,
+            events: vec![event.clone()],
+            ..Span::default()
+        };
         let request = |spans| {
             let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
-            ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] }
+            ExportTraceServiceRequest {
+                resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }],
+            }
         };
         let body = request(vec![span(1_000, 2_000), span(0, 3_000)]).encode_to_vec().into();
         let piece = Piece { signal: Signal::Traces, json: false, body };
@@ -149,12 +157,16 @@ mod tests {
         let data_points = vec![NumberDataPoint { time_unix_nano: 10, exemplars, ..NumberDataPoint::default() }];
         let metric = Metric { data: Some(Data::Gauge(Gauge { data_points })), ..Metric::default() };
         let scope_metrics = vec![ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() }];
-        let request = ExportMetricsServiceRequest { resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }] };
+        let request = ExportMetricsServiceRequest {
+            resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }],
+        };
         let piece = Piece { signal: Signal::Metrics, json: false, body: request.encode_to_vec().into() };
         let moved = shifted(piece, 100).unwrap();
         assert_eq!(newest(&moved).unwrap(), 110);
         let moved = ExportMetricsServiceRequest::decode(moved.body).unwrap();
-        let Some(Data::Gauge(gauge)) = &moved.resource_metrics[0].scope_metrics[0].metrics[0].data else { panic!("a gauge") };
+        let Some(Data::Gauge(gauge)) = &moved.resource_metrics[0].scope_metrics[0].metrics[0].data else {
+            panic!("a gauge")
+        };
         assert_eq!(gauge.data_points[0].exemplars[0].time_unix_nano, 107);
     }
 
