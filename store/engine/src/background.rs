@@ -8,6 +8,8 @@ use std::time::Duration;
 /// How often each loop looks.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 const MAINTAIN_EVERY: Duration = Duration::from_secs(1);
+/// How long a shutdown waits for a file that is being merged.
+const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
 /// Maintenance yields the processor to everything else.
 const NICE: i32 = 10;
 
@@ -61,7 +63,11 @@ fn maintain(engine: Weak<Engine>) {
         .on_thread_start(lower_priority)
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(maintain_loop(engine)),
+        Ok(runtime) => {
+            runtime.block_on(maintain_loop(engine));
+            // A merge that was cut short may still be at a file: not waited for long.
+            runtime.shutdown_timeout(SHUTDOWN_WAIT);
+        }
         Err(error) => tracing::error!(%error, "parts are neither merged nor expired: no runtime"),
     }
 }
@@ -87,7 +93,10 @@ async fn maintain_loop(engine: Weak<Engine>) {
         };
         if outcome.is_err() {
             // Counted and shown by the tick; a failing store is not asked every second.
-            tokio::time::sleep(10 * MAINTAIN_EVERY).await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(10 * MAINTAIN_EVERY) => {}
+            }
         }
     }
 }

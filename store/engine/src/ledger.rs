@@ -355,8 +355,8 @@ mod tests {
         let plain = sender("cart", 1, 0);
         let with_instance = SenderCount { instance: Some("cart-1".into()), ..plain.clone() };
         deltas.count(&from(&a, 0), &[plain.clone(), with_instance], Fate::Stored, 10);
-        deltas.count(&from(&a, MINUTE), &[plain.clone()], Fate::Stored, 10);
-        deltas.count(&Source { token: Some(&token), ..from(&a, 0) }, &[plain.clone()], Fate::Stored, 10);
+        deltas.count(&from(&a, MINUTE), std::slice::from_ref(&plain), Fate::Stored, 10);
+        deltas.count(&Source { token: Some(&token), ..from(&a, 0) }, std::slice::from_ref(&plain), Fate::Stored, 10);
         deltas.count(&from(&b, 0), &[plain], Fate::Stored, 10);
         assert_eq!(deltas.rows(&a).len(), 4);
         assert_eq!(deltas.rows(&b).len(), 1);

@@ -233,8 +233,7 @@ impl Engine {
             // A body from the future (the clock was set back) counts as of now.
             let age = Duration::from_nanos(u64::try_from(now.0.saturating_sub(received.0)).unwrap_or(0));
             if age <= self.settings.repeat_window {
-                // Ages are kept as times before now, which may lie before this clock began: then from its beginning.
-                self.repeats.remember(key, monotonic.saturating_sub(age));
+                self.repeats.remember(key, monotonic, age);
             }
         }
     }

@@ -42,7 +42,8 @@ enum Entry {
 #[derive(Debug, Default)]
 struct Known {
     entries: HashMap<ContentHash, Entry>,
-    /// Stored entries in the order of their times (monotonic).
+    /// Stored entries in the order of their times: monotonic, counted from one window before the clock
+    /// began, so that what an earlier process stored has a place too.
     stored: VecDeque<(Duration, ContentHash)>,
 }
 
@@ -95,7 +96,7 @@ impl Repeats {
 
     fn look(self: &Arc<Self>, key: ContentHash, now: Duration) -> Looked {
         let mut known = self.known.lock();
-        self.expire(&mut known, now);
+        self.expire(&mut known, now + self.window);
         match known.entries.get(&key) {
             Some(Entry::Stored) => Looked::Seen,
             Some(Entry::InFlight(outcome)) => Looked::InFlight(outcome.clone()),
@@ -107,16 +108,14 @@ impl Repeats {
         }
     }
 
-    /// Remembers a body that was stored before this process came up, or by replay. False if it is
-    /// remembered already.
-    pub(crate) fn remember(&self, key: ContentHash, at: Duration) -> bool {
+    /// Remembers a body that was stored so long before `now`, by an earlier process. Oldest first.
+    pub(crate) fn remember(&self, key: ContentHash, now: Duration, age: Duration) {
+        let at = (now + self.window).saturating_sub(age);
         let mut known = self.known.lock();
-        let new = known.entries.insert(key, Entry::Stored).is_none();
-        if new {
+        if known.entries.insert(key, Entry::Stored).is_none() {
             known.stored.push_back((at, key));
             self.bound(&mut known);
         }
-        new
     }
 
     fn expire(&self, known: &mut Known, now: Duration) {
@@ -160,7 +159,7 @@ impl Ticket {
     pub(crate) fn stored(self, now: Duration) {
         let mut known = self.repeats.known.lock();
         known.entries.insert(self.key, Entry::Stored);
-        known.stored.push_back((now, self.key));
+        known.stored.push_back((now + self.repeats.window, self.key));
         self.repeats.bound(&mut known);
         drop(known);
         self.tell.send_replace(Outcome::Stored);
@@ -208,6 +207,14 @@ mod tests {
         new(&repeats, KEY, Duration::from_secs(901));
     }
 
+    #[test]
+    fn what_an_earlier_process_stored_keeps_its_age_though_the_clock_begins_anew() {
+        let repeats = repeats(10);
+        repeats.remember(KEY, Duration::from_secs(1), Duration::from_secs(800));
+        assert!(matches!(repeats.of(KEY, Duration::from_secs(101)).now_or_never(), Some(Repeat::Seen)));
+        new(&repeats, KEY, Duration::from_secs(102));
+    }
+
     #[tokio::test]
     async fn a_repeat_in_flight_waits_and_gets_the_same_answer() {
         let repeats = repeats(10);
@@ -240,9 +247,9 @@ mod tests {
     fn beyond_the_bound_the_oldest_are_forgotten_and_counted() {
         let repeats = repeats(2);
         for i in 0..5u8 {
-            assert!(repeats.remember(ContentHash([i; 16]), Duration::ZERO));
+            repeats.remember(ContentHash([i; 16]), Duration::ZERO, Duration::ZERO);
         }
-        assert!(!repeats.remember(ContentHash([4; 16]), Duration::ZERO));
+        repeats.remember(ContentHash([4; 16]), Duration::ZERO, Duration::ZERO);
         assert_eq!((repeats.entries(), repeats.counters.repeats_forgotten_early.get()), (2, 3));
         new(&repeats, ContentHash([0; 16]), Duration::ZERO);
     }

@@ -53,7 +53,6 @@ impl House {
         settings.retention.age.clear();
         change(&mut settings);
         let clock = Arc::new(ManualClock::at(NOON));
-        // Engines keep ages as times before now: the clock has been going for a day.
         clock.advance(Duration::from_secs(86_400));
         Self {
             dir,
