@@ -2,17 +2,20 @@
 
 use crate::SortedRows;
 use crate::checksum::CheckedPages;
+use crate::chunk::{self, Rows};
 use crate::properties::writer_properties;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
-use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use crate::words::{self, Words};
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnPath, SchemaDescPtr};
 use std::io::Write;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +29,7 @@ const SLICE_ROWS: usize = 8_192;
 /// rows come ([`Encoder::push`]).
 pub(crate) struct Encoder<W: Write + Send> {
     file: SerializedFileWriter<W>,
-    schema: SchemaRef,
+    shape: Shape,
     /// The row group under way.
     group: Option<Group>,
     group_rows_max: usize,
@@ -34,11 +37,25 @@ pub(crate) struct Encoder<W: Write + Send> {
     threads: usize,
 }
 
-/// The writers of one row group, one per Parquet column, and the pages they have finished.
+/// What the columns are and how they are written.
+#[derive(Clone)]
+struct Shape {
+    schema: SchemaRef,
+    parquet: SchemaDescPtr,
+    properties: WriterPropertiesPtr,
+}
+
+/// One row group, field by field.
 struct Group {
-    pages: CheckedPages,
-    columns: Vec<ArrowColumnWriter>,
+    fields: Vec<Mutex<FieldWriter>>,
     rows: usize,
+}
+
+/// What writes a field: text and fixed bytes are numbered and written by ourselves ([`crate::chunk`]),
+/// everything else is left to the general writers, one per leaf.
+enum FieldWriter {
+    Words(Words),
+    General { columns: Vec<ArrowColumnWriter>, pages: CheckedPages, first: usize },
 }
 
 /// A finished column chunk.
@@ -49,33 +66,37 @@ impl<W: Write + Send> Encoder<W> {
         let properties = Arc::new(writer_properties(spec, level, group_rows_max)?);
         let parquet = ArrowSchemaConverter::new().convert(&spec.schema)?;
         let file = SerializedFileWriter::new(out, parquet.root_schema_ptr(), properties)?;
-        Ok(Self { file, schema: spec.schema.clone(), group: None, group_rows_max, groups: 0, threads })
+        let shape =
+            Shape { schema: spec.schema.clone(), parquet: Arc::new(parquet), properties: file.properties().clone() };
+        Ok(Self { file, shape, group: None, group_rows_max, groups: 0, threads })
     }
 
     /// Writes all rows; the threads share the columns between them.
     pub(crate) fn write_all(&mut self, rows: &SortedRows) -> Result<()> {
-        let mut groups = Vec::new();
-        for from in (0..rows.num_rows()).step_by(self.group_rows_max) {
-            let Group { pages, columns, .. } = self.begin_group(groups.len())?;
-            let range = from..rows.num_rows().min(from + self.group_rows_max);
-            groups.push((range, pages, columns.into_iter()));
+        let ends = (0..rows.num_rows()).step_by(self.group_rows_max);
+        let ranges: Vec<Range<usize>> =
+            ends.map(|from| from..rows.num_rows().min(from + self.group_rows_max)).collect();
+        let mut writers: Vec<Vec<FieldWriter>> = self.shape.schema.fields().iter().map(|_| Vec::new()).collect();
+        for number in 0..ranges.len() {
+            let fields = self.begin_group(number)?.fields.into_iter();
+            writers.iter_mut().zip(fields).for_each(|(all, field)| {
+                all.push(field.into_inner().unwrap_or_else(PoisonError::into_inner));
+            });
         }
-        let ranges: Vec<Range<usize>> = groups.iter().map(|(range, _, _)| range.clone()).collect();
-        let mut jobs = Vec::new();
-        for (i, field) in self.schema.fields().iter().enumerate() {
-            let leaves = leaf_count(field.data_type());
-            let writers = groups.iter_mut().map(|(_, _, columns)| columns.by_ref().take(leaves).collect()).collect();
-            jobs.push(Mutex::new(FieldJob { column: i, field: field.clone(), writers, done: Vec::new() }));
-        }
-        share(self.threads, &jobs, |job| {
-            let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
-            job.run(rows, &ranges)
+        let jobs: Vec<Mutex<FieldJob>> =
+            writers.into_iter().map(|writers| Mutex::new(FieldJob { writers, done: Vec::new() })).collect();
+        let numbers: Vec<usize> = (0..jobs.len()).collect();
+        let shape = &self.shape;
+        share(self.threads, &numbers, |field| {
+            let mut job = jobs[*field].lock().unwrap_or_else(PoisonError::into_inner);
+            job.run(shape, *field, rows, &ranges)
         })?;
-        let mut done: Vec<FieldJob> =
-            jobs.into_iter().map(|job| job.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
-        for (g, (range, pages, _)) in groups.into_iter().enumerate() {
-            let closed = done.iter_mut().flat_map(|job| std::mem::take(&mut job.done[g]));
-            let chunks = closed.enumerate().map(|(i, chunk)| pages.chunk(i, chunk)).collect::<Result<_>>()?;
+        let mut done: Vec<_> = jobs
+            .into_iter()
+            .map(|job| job.into_inner().unwrap_or_else(PoisonError::into_inner).done.into_iter())
+            .collect();
+        for range in ranges {
+            let chunks = done.iter_mut().flat_map(|groups| groups.next().into_iter().flatten()).collect();
             self.write_group(chunks, range.len())?;
         }
         Ok(())
@@ -91,10 +112,10 @@ impl<W: Write + Send> Encoder<W> {
                 None => self.begin_group(self.groups)?,
             };
             let take = (batch.num_rows() - from).min(self.group_rows_max - group.rows);
-            let group = self.group.insert(group);
-            group.push(&self.schema, &batch.slice(from, take), self.threads)?;
+            let full = group.rows + take == self.group_rows_max;
+            self.group.insert(group).push(&self.shape.schema, &batch.slice(from, take), self.threads)?;
             from += take;
-            if group.rows == self.group_rows_max {
+            if full {
                 self.end_group()?;
                 if self.is_full(bytes_max) {
                     break;
@@ -118,15 +139,40 @@ impl<W: Write + Send> Encoder<W> {
 
     fn begin_group(&self, number: usize) -> Result<Group> {
         let pages = CheckedPages::default();
-        let factory = ArrowRowGroupWriterFactory::new(&self.file, self.schema.clone())
+        let factory = ArrowRowGroupWriterFactory::new(&self.file, self.shape.schema.clone())
             .with_page_store_factory(Arc::new(pages.clone()));
-        Ok(Group { pages, columns: factory.create_column_writers(number)?, rows: 0 })
+        let mut columns = factory.create_column_writers(number)?.into_iter();
+        let mut first = 0;
+        let mut field = |field: &FieldRef| {
+            let leaves = leaf_count(field.data_type());
+            let columns: Vec<ArrowColumnWriter> = columns.by_ref().take(leaves).collect();
+            first += leaves;
+            match words::takes(field.data_type()) {
+                true => FieldWriter::Words(self.shape.words(field)),
+                false => FieldWriter::General { columns, pages: pages.clone(), first: first - leaves },
+            }
+        };
+        Ok(Group { fields: self.shape.schema.fields().iter().map(|f| Mutex::new(field(f))).collect(), rows: 0 })
     }
 
     fn end_group(&mut self) -> Result<()> {
-        let Some(Group { pages, columns, rows }) = self.group.take() else { return Ok(()) };
-        let chunks = columns.into_iter().enumerate().map(|(i, column)| pages.chunk(i, column.close()?));
-        self.write_group(chunks.collect::<Result<_>>()?, rows)
+        let Some(Group { fields, rows }) = self.group.take() else { return Ok(()) };
+        let fields: Vec<_> = fields.into_iter().map(|field| Mutex::new((field, Vec::new()))).collect();
+        let numbers: Vec<usize> = (0..fields.len()).collect();
+        let shape = &self.shape;
+        share(self.threads, &numbers, |number| {
+            let mut field = fields[*number].lock().unwrap_or_else(PoisonError::into_inner);
+            let (writer, chunks) = &mut *field;
+            let writer = std::mem::replace(
+                writer.get_mut().unwrap_or_else(PoisonError::into_inner),
+                FieldWriter::Words(Words::default()),
+            );
+            *chunks = shape.close(*number, writer)?;
+            Ok(())
+        })?;
+        let chunks = fields.into_iter().flat_map(|f| f.into_inner().unwrap_or_else(PoisonError::into_inner).1);
+        let chunks = chunks.collect();
+        self.write_group(chunks, rows)
     }
 
     fn write_group(&mut self, chunks: Vec<Chunk>, rows: usize) -> Result<()> {
@@ -143,72 +189,94 @@ impl<W: Write + Send> Encoder<W> {
     }
 }
 
+impl Shape {
+    fn words(&self, field: &Field) -> Words {
+        Words::new(!self.properties.dictionary_enabled(&ColumnPath::from(field.name().as_str())))
+    }
+
+    /// The chunks of a field whose rows came in order.
+    fn close(&self, field: usize, writer: FieldWriter) -> Result<Vec<Chunk>> {
+        match writer {
+            FieldWriter::General { columns, pages, first } => {
+                let chunk = |(i, column): (usize, ArrowColumnWriter)| pages.chunk(first + i, column.close()?);
+                columns.into_iter().enumerate().map(chunk).collect()
+            }
+            FieldWriter::Words(words) => {
+                let rows = words.numbers().map_or_else(|| Rows::Nulls(words.rows()), Rows::Numbers);
+                Ok(vec![self.close_words(field, &words, &rows)?])
+            }
+        }
+    }
+
+    fn close_words(&self, field: usize, words: &Words, rows: &Rows<'_>) -> Result<Chunk> {
+        let leaf = self.schema.fields().iter().take(field).map(|f| leaf_count(f.data_type())).sum();
+        chunk::encode(words, rows, &self.parquet.column(leaf), &self.properties)
+    }
+}
+
 impl Group {
     fn push(&mut self, schema: &SchemaRef, batch: &RecordBatch, threads: usize) -> Result<()> {
-        let mut jobs = Vec::new();
-        let mut writers = self.columns.iter_mut();
-        for (field, column) in schema.fields().iter().zip(batch.columns()) {
-            let writers: Vec<_> = writers.by_ref().take(leaf_count(field.data_type())).collect();
-            jobs.push(Mutex::new((field, column, writers)));
-        }
         self.rows += batch.num_rows();
-        share(threads, &jobs, |job| {
-            let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
-            let (field, column, writers) = &mut *job;
-            write_leaves(field, column, writers.iter_mut().map(|writer| &mut **writer))
+        let numbers: Vec<usize> = (0..self.fields.len()).collect();
+        share(threads, &numbers, |number| {
+            let mut writer = self.fields[*number].lock().unwrap_or_else(PoisonError::into_inner);
+            match &mut *writer {
+                FieldWriter::Words(words) => words.push(batch.column(*number)),
+                FieldWriter::General { columns, .. } => {
+                    write_leaves(&schema.fields()[*number], batch.column(*number), columns)?;
+                }
+            }
+            Ok(())
         })
     }
 }
 
 /// One field of all rows, for all row groups.
 struct FieldJob {
-    column: usize,
-    field: FieldRef,
-    /// By row group, the writers of the field's leaves.
-    writers: Vec<Vec<ArrowColumnWriter>>,
-    /// By row group, what they made.
-    done: Vec<Vec<ArrowColumnChunk>>,
+    /// By row group.
+    writers: Vec<FieldWriter>,
+    done: Vec<Vec<Chunk>>,
 }
 
 impl FieldJob {
-    fn run(&mut self, rows: &SortedRows, ranges: &[Range<usize>]) -> Result<()> {
-        let column = rows.column(self.column)?;
-        let nulls = new_null_array(self.field.data_type(), if column.is_none() { SLICE_ROWS } else { 0 });
-        for (range, mut writers) in ranges.iter().zip(std::mem::take(&mut self.writers)) {
+    fn run(&mut self, shape: &Shape, field: usize, rows: &SortedRows, ranges: &[Range<usize>]) -> Result<()> {
+        let writers = std::mem::take(&mut self.writers);
+        if words::takes(shape.schema.field(field).data_type()) {
+            return self.run_words(shape, field, rows, ranges);
+        }
+        let field_ref = &shape.schema.fields()[field];
+        let column = rows.column(field)?;
+        let nulls = new_null_array(field_ref.data_type(), if column.is_none() { SLICE_ROWS } else { 0 });
+        for (range, mut writer) in ranges.iter().zip(writers) {
             for from in range.clone().step_by(SLICE_ROWS) {
                 let rows = SLICE_ROWS.min(range.end - from);
                 let slice = column.as_ref().map_or_else(|| nulls.slice(0, rows), |column| column.slice(from, rows));
-                touch(&slice);
-                write_leaves(&self.field, &slice, writers.iter_mut())?;
+                if let FieldWriter::General { columns, .. } = &mut writer {
+                    write_leaves(field_ref, &slice, columns)?;
+                }
             }
-            self.done.push(writers.into_iter().map(ArrowColumnWriter::close).collect::<Result<_>>()?);
+            self.done.push(shape.close(field, writer)?);
+        }
+        Ok(())
+    }
+
+    /// Values are numbered batch by batch as they lie, and only the numbers are put in order.
+    fn run_words(&mut self, shape: &Shape, field: usize, rows: &SortedRows, ranges: &[Range<usize>]) -> Result<()> {
+        let mut words = shape.words(shape.schema.field(field));
+        rows.arrays(field).for_each(|array| words.push(array));
+        for range in ranges {
+            let ordered: Option<Vec<u32>> = words
+                .numbers()
+                .map(|numbers| rows.positions(range.clone()).iter().map(|at| numbers[*at as usize]).collect());
+            let chosen = ordered.as_deref().map_or(Rows::Nulls(range.len()), Rows::Numbers);
+            self.done.push(vec![shape.close_words(field, &words, &chosen)?]);
         }
         Ok(())
     }
 }
 
-/// Reads a byte of every long text. After sorting, neighbours lie in memory far from each other; asked for
-/// one after the other while they are encoded, each would be waited for, asked for at once they come
-/// together.
-fn touch(array: &ArrayRef) {
-    let Some(texts) = array.as_string_view_opt() else { return };
-    let buffers = texts.data_buffers();
-    // A view is its length (32 bits) and either up to 12 bytes of text, or a prefix of it (32), then the
-    // number of a buffer (32) and the place in it (32).
-    let first_byte = |view: &u128| {
-        let (length, buffer, offset) = (*view as u32, (*view >> 64) as u32, (*view >> 96) as u32);
-        let byte = |buffer: &Buffer| buffer.get(offset as usize).copied();
-        if length > 12 { buffers.get(buffer as usize).and_then(byte).unwrap_or_default() } else { 0 }
-    };
-    std::hint::black_box(texts.views().iter().map(first_byte).fold(0, u8::wrapping_add));
-}
-
 /// Encodes the leaves of an array, each by its writer.
-fn write_leaves<'w>(
-    field: &FieldRef,
-    array: &ArrayRef,
-    writers: impl Iterator<Item = &'w mut ArrowColumnWriter>,
-) -> Result<()> {
+fn write_leaves(field: &FieldRef, array: &ArrayRef, writers: &mut [ArrowColumnWriter]) -> Result<()> {
     let leaves = compute_leaves(field, array)?;
     leaves.iter().zip(writers).try_for_each(|(leaf, writer)| writer.write(leaf))
 }

@@ -6,10 +6,12 @@
 
 mod bucket;
 mod checksum;
+mod chunk;
 mod draft;
 mod encode;
 mod error;
 mod gather;
+mod hybrid;
 mod local;
 mod merge;
 mod part;
@@ -24,6 +26,7 @@ mod sort;
 mod store;
 #[cfg(test)]
 mod testing;
+mod words;
 mod write;
 
 pub use error::PartError;

@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array
 use arrow::compute::{concat, take};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use std::ops::Range;
 
 /// Rows in the order of their table, to be written as a part. Made by [`crate::sorted`] and
 /// [`crate::sorted_by_day`]; holds the batches it was made from.
@@ -40,6 +41,16 @@ impl SortedRows {
 
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// A column as it lies in the batches.
+    pub(crate) fn arrays(&self, column: usize) -> impl Iterator<Item = &ArrayRef> {
+        self.batches.iter().map(move |batch| batch.column(column))
+    }
+
+    /// Where the rows of a range lie, counted over all batches.
+    pub(crate) fn positions(&self, range: Range<usize>) -> &[u32] {
+        &self.order.values()[range]
     }
 
     /// A column in order; `None` when it is null throughout, as most promoted columns of most parts are.
