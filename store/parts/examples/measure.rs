@@ -1,9 +1,10 @@
 //! What a flush and a compaction cost, by hand: CPU seconds per million spans of sorting, encoding and
 //! merging, and bytes per span by column.
 //!
-//!     cargo run --release -p parts --example measure -- FILE [FLUSH_ROWS]
+//!     cargo run --release -p parts --example measure -- FILE [FLUSH_ROWS [DIR]]
 //!
 //! FILE is a workload of OTLP requests, each after its length and its number of spans (u32, little-endian).
+//! With DIR the files stay there, for other programs to read.
 //! CPU time is that of the one thread that works; the columns are encoded by it alone.
 
 use arrow::array::RecordBatch;
@@ -14,6 +15,7 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use parts::{Location, Merge, NewPart, PartStore, Settings, new_part_id, sorted};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tables::build::{BuildSettings, Layout};
 use tables::{Lineage, Origin, PartMeta, PromotedSet, TableId, TableSpec};
@@ -26,14 +28,15 @@ const FLUSH_ROWS: usize = 196_608;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().ok_or("usage: measure FILE [FLUSH_ROWS]")?;
+    let file = arguments.next().ok_or("usage: measure FILE [FLUSH_ROWS [DIR]]")?;
     let flush_rows = arguments.next().map_or(Ok(FLUSH_ROWS), |rows| rows.parse())?;
     let business = ["app.order.id", "user.id", "store.id", "tenant.id"].map(String::from);
     let promoted = PromotedSet::default_with(&business);
     let layout = Layout::new(BuildSettings::new(promoted.clone(), &["app.request.id".into()]));
     let spec = Arc::new(TableSpec::new(TableId::Spans, &promoted));
-    let dir = tempfile::tempdir()?;
-    let location = Location::Local { parquet: dir.path().join("parquet"), replaced: dir.path().join("replaced") };
+    let temporary = tempfile::tempdir()?;
+    let dir = arguments.next().map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    let location = Location::Local { parquet: dir.join("parquet"), replaced: dir.join("replaced") };
     let store = PartStore::open(Settings { encode_threads: 1, ..Settings::at(location) })?;
     let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build()?;
 
@@ -65,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let what = if level == 0 { "gather and encode, 0" } else { "with blooms, 1" };
         println!("{what:<22} {:>13.3} CPU-s/M, {:.2} B/span", per_million(all - sort), bytes_per_row(&parts));
         if level == 1 {
-            by_column(&store, &parts, dir.path())?;
+            by_column(&store, &parts)?;
         }
     }
     let mut inputs = Vec::new();
@@ -77,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let cost = per_million(cpu_of_process()? - start);
     println!("merge                  {cost:>13.3} CPU-s/M, {:.2} B/span in {}", bytes_per_row(&outputs), outputs.len());
     println!("peak resident memory   {:>10} MB", peak_rss()?);
-    by_column(&store, &outputs, dir.path())
+    by_column(&store, &outputs)
 }
 
 fn read(file: &str, layout: &Layout) -> Result<Vec<RecordBatch>, Box<dyn Error>> {
@@ -121,7 +124,7 @@ fn bytes_per_row(parts: &[PartMeta]) -> f64 {
 }
 
 /// Bytes per row of each column, largest first, its bloom filter apart.
-fn by_column(store: &PartStore, parts: &[PartMeta], _dir: &std::path::Path) -> Result<(), Box<dyn Error>> {
+fn by_column(store: &PartStore, parts: &[PartMeta]) -> Result<(), Box<dyn Error>> {
     let root = store.local_root().ok_or("not local")?;
     let mut columns: BTreeMap<String, (i64, i64, String)> = BTreeMap::new();
     let rows: u64 = parts.iter().map(|part| part.rows).sum();
