@@ -14,19 +14,22 @@ impl Injection {
     /// for each thread by itself); or why that is not possible here.
     pub(crate) fn into(pid: u32, calls: &str, how: &str) -> Result<Self, String> {
         let mut strace = Command::new("strace")
-            .args(["-f", "-q", "-o", "/dev/null", "-p", &pid.to_string()])
+            .args(["-f", "-o", "/dev/null", "-p", &pid.to_string()])
             .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{how}")])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|e| format!("strace: {e}"))?;
+        let mut stderr = BufReader::new(strace.stderr.take().expect("piped"));
         let mut said = String::new();
-        for line in BufReader::new(strace.stderr.take().expect("piped")).lines().map_while(Result::ok) {
-            if line.contains("attached") && !line.contains("ttach:") {
+        // It says so when all threads are under its hand, and complains and ends when it cannot.
+        while stderr.read_line(&mut said).is_ok_and(|bytes| bytes > 0) {
+            if said.contains(" attached") {
+                // It goes on to name each new thread, and would stop at a full pipe.
+                std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
                 return Ok(Self { strace });
             }
-            said.push_str(&line);
         }
         let _ = strace.wait();
         Err(format!("strace cannot attach: {said}"))
