@@ -11,7 +11,7 @@ use crate::{QueryEnd, QueryError};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::reader::{StreamDecoder, StreamReader};
 use model::Workspace;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -204,15 +204,15 @@ impl Connection {
     fn rows(&self, frame: &Frame) -> Result<(), String> {
         let mut entries = self.entries.lock();
         let Some(entry) = entries.get_mut(&frame.query) else { return Ok(()) };
+        if !std::mem::replace(&mut entry.schema_sent, true) {
+            // The decoder would tell the columns only when the first rows come, if they come.
+            let schema = StreamReader::try_new(&frame.payload[..], None)
+                .map_err(|e| format!("its columns do not decode: {e}"))?;
+            let _ = entry.events.try_send(Event::Schema(schema.schema()));
+        }
         let mut buffer = Buffer::from(frame.payload.clone());
         while !buffer.is_empty() {
             let batch = entry.decoder.decode(&mut buffer).map_err(|e| format!("its rows do not decode: {e}"))?;
-            if !entry.schema_sent
-                && let Some(schema) = entry.decoder.schema()
-            {
-                entry.schema_sent = true;
-                let _ = entry.events.try_send(Event::Schema(schema));
-            }
             if let Some(batch) = batch {
                 // A closed channel is an asker who left; its ticket has sent the cancel already.
                 if let Err(mpsc::error::TrySendError::Full(_)) = entry.events.try_send(Event::Batch(batch)) {

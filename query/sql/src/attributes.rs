@@ -8,7 +8,8 @@ use arrow::array::{
     UInt32Builder,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::take;
+use arrow::compute::kernels::zip::zip;
+use arrow::compute::{is_not_null, take};
 use arrow::datatypes::{DataType, Fields};
 use datafusion::common::{Result, exec_datafusion_err};
 use model::AttrType;
@@ -30,6 +31,19 @@ pub fn value(map: &MapArray, key: &str) -> Result<ArrayRef> {
 /// Compares the length, which a view carries, before the bytes.
 fn is(keys: &StringViewArray, at: usize, key: &str) -> bool {
     keys.views()[at] as u32 == key.len() as u32 && keys.value(at) == key
+}
+
+/// In each row, the first of these texts that is there.
+pub fn first_of(texts: &[ArrayRef]) -> Result<ArrayRef> {
+    let Some((first, rest)) = texts.split_first() else { return Err(exec_datafusion_err!("nothing to choose from")) };
+    let mut chosen = first.clone();
+    for text in rest {
+        if chosen.null_count() == 0 {
+            break;
+        }
+        chosen = zip(&is_not_null(&chosen)?, &chosen, text)?;
+    }
+    Ok(chosen)
 }
 
 /// Whether a comma-separated list names `key`.

@@ -104,7 +104,10 @@ impl Derivation<'_> {
         if places.is_empty() || self.plain_column(key).is_none() {
             places.push(map_value(key));
         }
-        if places.len() == 1 { places.swap_remove(0) } else { datafusion::functions::core::expr_fn::coalesce(places) }
+        if places.len() == 1 {
+            return places.swap_remove(0);
+        }
+        Derived::call("first_of", DataType::Utf8View, places, attributes::first_of)
     }
 
     fn merged(&self, what: Merged) -> Expr {
@@ -164,11 +167,14 @@ pub fn as_text(promoted: &PromotedKey) -> Expr {
 }
 
 fn map_value(key: &str) -> Expr {
+    value_of(file("attributes"), key)
+}
+
+/// The value of `key` in a map of texts.
+pub fn value_of(map: Expr, key: &str) -> Expr {
     let key = key.to_owned();
     let name = format!("map_value:{key}");
-    Derived::call(name, DataType::Utf8View, vec![file("attributes")], move |args| {
-        attributes::value(args[0].as_map(), &key)
-    })
+    Derived::call(name, DataType::Utf8View, vec![map], move |args| attributes::value(args[0].as_map(), &key))
 }
 
 fn names_key(key: &str) -> Expr {

@@ -3,6 +3,7 @@
 use client::QueryError;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
+use tables::TableId;
 
 /// A statement's failure inside the worker.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +47,8 @@ fn of_engine(error: &DataFusionError) -> QueryError {
         DataFusionError::SQL(parse, _) if is_recursion(parse) => {
             QueryError::too_large("the statement nests parentheses, subqueries or operators too deeply")
         }
-        DataFusionError::SQL(..)
-        | DataFusionError::Plan(_)
+        DataFusionError::SQL(parse, _) => QueryError::invalid(syntax(parse)),
+        DataFusionError::Plan(_)
         | DataFusionError::NotImplemented(_)
         | DataFusionError::Configuration(_)
         | DataFusionError::Diagnostic(..)
@@ -61,6 +62,13 @@ fn of_engine(error: &DataFusionError) -> QueryError {
             QueryError::unavailable(format!("a data file cannot be read: {detail}"))
         }
         _ => QueryError::internal(detail),
+    }
+}
+
+fn syntax(error: &ParserError) -> String {
+    match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => format!("syntax error: {text}"),
+        ParserError::RecursionLimitExceeded => "the statement nests too deeply".into(),
     }
 }
 
@@ -85,9 +93,16 @@ fn plain(text: &str) -> String {
             text = text.strip_prefix(heading).unwrap_or(text);
         }
         if text.len() == before.len() {
-            return text.to_owned();
+            return unknown_table(text).unwrap_or_else(|| text.replace('\n', " "));
         }
     }
+}
+
+fn unknown_table(text: &str) -> Option<String> {
+    let name = text.strip_prefix("table '")?.strip_suffix("' not found")?;
+    let name = name.strip_prefix("stormglass.public.").or(name.strip_prefix("stormglass."))?;
+    let tables = TableId::ALL.map(TableId::as_str).join(", ");
+    Some(format!("there is no table \"{name}\"; there are {tables}"))
 }
 
 /// `no column "foo"; did you mean "bar"?` with the nearest names there are.
@@ -106,7 +121,8 @@ fn unknown_field(error: &datafusion::common::SchemaError) -> Option<String> {
     let hint = if near.is_empty() {
         "see DESCRIBE for the columns there are".to_owned()
     } else {
-        format!("the nearest are {}; attributes are read as attributes['{}']", near.join(", "), field.name)
+        let key = field.relation.as_ref().map(|r| format!("{r}.")).unwrap_or_default() + &field.name;
+        format!("the nearest are {}; attributes are read as attributes['{key}']", near.join(", "))
     };
     Some(format!("there is no column \"{}\"{of}; {hint}", field.name))
 }
@@ -123,17 +139,4 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distance_counts_edits() {
-        for (a, b, d) in [("service", "service", 0), ("servce", "service", 1), ("", "abc", 3), ("kitten", "sitting", 3)]
-        {
-            assert_eq!(distance(a, b), d, "{a} {b}");
-        }
-    }
 }

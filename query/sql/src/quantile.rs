@@ -216,29 +216,3 @@ where
         self.0.merge_batch(states, &vec![0; states[0].len()], 1)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranks_are_the_smallest_that_cover_the_share() {
-        for (percent, n, at) in
-            [(50, 1, 0), (50, 2, 0), (50, 3, 1), (99, 100, 98), (99, 101, 99), (95, 20, 18), (99, 1, 0)]
-        {
-            assert_eq!(rank(percent, n), at, "p{percent} of {n}");
-        }
-    }
-
-    #[test]
-    fn partial_states_merge_to_the_same_quantile() {
-        let (mut a, mut b) = (Groups::<Int64Type>::new(50), Groups::<Int64Type>::new(50));
-        let column = |v: Vec<Option<i64>>| -> Vec<ArrayRef> { vec![Arc::new(arrow::array::Int64Array::from(v))] };
-        a.update_batch(&column(vec![Some(5), None, Some(1)]), &[0, 0, 1], None, 3).unwrap();
-        b.update_batch(&column(vec![Some(3), Some(4)]), &[0, 0], None, 1).unwrap();
-        let state = b.state(EmitTo::All).unwrap();
-        a.merge_batch(&state, &[0], 3).unwrap();
-        let quantiles = a.evaluate(EmitTo::All).unwrap();
-        assert_eq!(quantiles.as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [Some(4), Some(1), None]);
-    }
-}

@@ -26,6 +26,7 @@ use futures::StreamExt;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tables::TableId;
+use tokio_util::task::TaskTracker;
 
 /// Stack of the threads that parse and plan. Only what is used becomes memory.
 const PLANNER_STACK_BYTES: usize = 256 << 20;
@@ -68,15 +69,20 @@ impl Workshop {
         })
     }
 
-    /// Plans a statement and starts it.
-    pub async fn start(self: &Arc<Self>, order: Order, views: &dyn ViewSource) -> Result<Running, SqlError> {
+    /// Plans a statement and starts it. `planners` counts the threads that plan: they cannot be stopped.
+    pub async fn start(
+        self: &Arc<Self>,
+        order: Order,
+        views: &dyn ViewSource,
+        planners: &TaskTracker,
+    ) -> Result<Running, SqlError> {
         let (this, text) = (self.clone(), order.clone());
-        let planned = on_big_stack(move || this.plan(&text)).await??;
+        let planned = on_big_stack(planners, move || this.plan(&text)).await??;
         let Planned { state, plan, needs, scope } = planned;
         let (complete, incomplete_reason) = self.prepare(&order, &needs, &scope, views).await?;
         let state = tuned(state, &needs);
         let handle = tokio::runtime::Handle::current();
-        let (plan, context) = on_big_stack(move || {
+        let (plan, context) = on_big_stack(planners, move || {
             let physical = handle.block_on(state.query_planner().create_physical_plan(&plan, &state))?;
             Ok::<_, SqlError>((physical, state.task_ctx()))
         })
@@ -212,19 +218,27 @@ fn file_columns(shape: &Shape, source: &Source, name: &str) -> Vec<String> {
 }
 
 fn tuned(mut state: SessionState, wanted: &Wanted) -> SessionState {
-    if wanted.needs.look_up {
+    if wanted.needs.look_up || wanted.needs.newest_first {
         state.config_mut().options_mut().execution.target_partitions = 1;
     }
     state
 }
 
 /// Runs `work` where deep recursion has room.
-async fn on_big_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SqlError> {
+async fn on_big_stack<T: Send + 'static>(
+    planners: &TaskTracker,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, SqlError> {
     let (done, result) = tokio::sync::oneshot::channel();
+    let token = planners.token();
     std::thread::Builder::new()
         .name("planner".into())
         .stack_size(PLANNER_STACK_BYTES)
-        .spawn(move || drop(done.send(work())))
+        .spawn(move || {
+            // Whoever asked may be gone; the token says when the thread is.
+            drop(done.send(work()));
+            drop(token);
+        })
         .map_err(|e| SqlError::Internal(format!("no thread to plan on: {e}")))?;
     result.await.map_err(|_| SqlError::Internal("the planner panicked".into()))
 }

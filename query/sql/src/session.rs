@@ -4,16 +4,20 @@ use crate::keys::Keys;
 use crate::provider::StoreTable;
 use crate::scope::QueryScope;
 use crate::shape::Shape;
-use crate::{keys, quantile};
+use crate::{derive, keys, quantile};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::information_schema::InformationSchemaProvider;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
-use datafusion::common::{Column, DFSchema, DataFusionError, Result};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::datasource::MemTable;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder, SessionStateDefaults};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
-use datafusion::logical_expr::{Expr, GetFieldAccess};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, try_cast};
 use datafusion::prelude::SessionConfig;
+use datafusion::sql::sqlparser::ast::BinaryOperator;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tables::{PromotedSet, TableId};
@@ -77,25 +81,57 @@ pub fn with_tables(base: &SessionState, promoted: &PromotedSet, keys: &Keys, sco
 struct KeyAccess;
 
 impl ExprPlanner for KeyAccess {
+    /// `attributes['k'] >= 500` compares numbers: the text is read as one where it is one.
+    fn plan_binary_op(&self, expr: RawBinaryExpr, _: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+        if !matches!(expr.op, Eq | NotEq | Gt | GtEq | Lt | LtEq) {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let RawBinaryExpr { op, left, right } = expr;
+        let (left, right) = match (number_type(&left, &right), number_type(&right, &left)) {
+            (Some(ty), _) => (try_cast(left, ty), right),
+            (_, Some(ty)) => (left, try_cast(right, ty)),
+            _ => (left, right),
+        };
+        Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+
     fn plan_field_access(
         &self,
         access: RawFieldAccessExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawFieldAccessExpr>> {
-        let (Expr::Column(map), GetFieldAccess::NamedStructField { name }) = (&access.expr, &access.field_access)
-        else {
+        let GetFieldAccess::NamedStructField { name } = &access.field_access else {
             return Ok(PlannerResult::Original(access));
         };
-        if !matches!(map.name.as_str(), keys::ATTRIBUTES | keys::RESOURCE) {
-            return Ok(PlannerResult::Original(access));
-        }
         let Some(key) = name.try_as_str().flatten() else { return Ok(PlannerResult::Original(access)) };
-        let column = Column::new(map.relation.clone(), keys::column(&map.name, key));
-        Ok(if schema.has_column(&column) {
-            PlannerResult::Planned(Expr::Column(column))
-        } else {
-            PlannerResult::Original(access)
-        })
+        if let Expr::Column(map) = &access.expr {
+            let column = Column::new(map.relation.clone(), keys::column(&map.name, key));
+            if schema.has_column(&column) {
+                return Ok(PlannerResult::Planned(Expr::Column(column)));
+            }
+        }
+        // A map that came through a subquery, or lies inside an event.
+        if access.expr.get_type(schema)? == tables::spec::attribute_map() {
+            let shown = format!("{}['{key}']", access.expr.schema_name());
+            return Ok(PlannerResult::Planned(derive::value_of(access.expr, key).alias(shown)));
+        }
+        Ok(PlannerResult::Original(access))
+    }
+}
+
+/// The type to read an attribute as that is compared with a literal number.
+fn number_type(attribute: &Expr, literal: &Expr) -> Option<DataType> {
+    let Expr::Column(column) = attribute else { return None };
+    let by_key = column.name.ends_with("']")
+        && [keys::ATTRIBUTES, keys::RESOURCE].iter().any(|m| column.name.starts_with(&format!("{m}['")));
+    let whole = |n: i128| if n.abs() < 1 << 53 { DataType::Float64 } else { DataType::Int64 };
+    match literal {
+        Expr::Literal(ScalarValue::Int64(Some(n)), _) if by_key => Some(whole((*n).into())),
+        Expr::Literal(ScalarValue::UInt64(Some(n)), _) if by_key => Some(whole((*n).into())),
+        Expr::Literal(ScalarValue::Float64(Some(_)), _) if by_key => Some(DataType::Float64),
+        Expr::Negative(inner) => number_type(attribute, inner),
+        _ => None,
     }
 }
 
@@ -190,10 +226,25 @@ impl SchemaProvider for Information {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        if self.table_exist(name) { self.0.table(name).await } else { Ok(None) }
+        match name {
+            "tables" => Ok(Some(Arc::new(list_of_tables()?))),
+            _ if self.table_exist(name) => self.0.table(name).await,
+            _ => Ok(None),
+        }
     }
 
     fn table_exist(&self, name: &str) -> bool {
         INFORMATION_TABLES.contains(&name)
     }
+}
+
+/// `information_schema.tables` as others have it, of our tables only.
+fn list_of_tables() -> Result<MemTable> {
+    let column = |name: &str| Field::new(name, DataType::Utf8, false);
+    let schema = Schema::new(["table_catalog", "table_schema", "table_name", "table_type"].map(column).to_vec());
+    let repeated = |text: &str| Arc::new(StringArray::from(vec![text; TableId::ALL.len()])) as ArrayRef;
+    let names: StringArray = TableId::ALL.iter().map(|t| Some(t.as_str())).collect();
+    let columns = vec![repeated(CATALOG), repeated(SCHEMA), Arc::new(names) as ArrayRef, repeated("BASE TABLE")];
+    let schema = Arc::new(schema);
+    MemTable::try_new(schema.clone(), vec![vec![RecordBatch::try_new(schema, columns)?]])
 }

@@ -233,7 +233,7 @@ fn visible(table: TableId, spec: &TableSpec) -> Vec<Column> {
 fn visible_column(table: TableId, spec: &TableSpec, name: &str) -> Column {
     let metrics = table == TableId::Metrics;
     match name {
-        "end_time" => Column { field: Field::new(name, tables::spec::timestamp(), false), source: Source::EndTime },
+        "end_time" => Column { field: Field::new(name, tables::spec::timestamp(), true), source: Source::EndTime },
         ATTRIBUTES if metrics => map_column(name, Source::Series(Constant::Attributes)),
         ATTRIBUTE_TYPES if metrics => map_column(name, Source::Series(Constant::AttributeTypes)),
         ATTRIBUTES => map_column(name, Source::Attributes),
@@ -255,12 +255,12 @@ fn visible_column(table: TableId, spec: &TableSpec, name: &str) -> Column {
 fn file_column(field: &Field) -> Column {
     match field.data_type() {
         DataType::FixedSizeBinary(_) => {
-            Column { field: Field::new(field.name(), DataType::Utf8View, field.is_nullable()), source: Source::Hex }
+            // What is computed counts as nullable, whatever it is computed from.
+            Column { field: Field::new(field.name(), DataType::Utf8View, true), source: Source::Hex }
         }
-        DataType::List(_) if shown_type(field.data_type()) != *field.data_type() => Column {
-            field: Field::new(field.name(), shown_type(field.data_type()), field.is_nullable()),
-            source: Source::HexInside,
-        },
+        DataType::List(_) if shown_type(field.data_type()) != *field.data_type() => {
+            Column { field: Field::new(field.name(), shown_type(field.data_type()), true), source: Source::HexInside }
+        }
         _ => Column { field: field.clone(), source: Source::Column },
     }
 }

@@ -65,27 +65,3 @@ pub fn end_time(start: &ArrayRef, duration: &ArrayRef) -> Result<ArrayRef> {
     let end: TimestampNanosecondArray = arrow::compute::binary(start, duration, |s: i64, d: i64| s.saturating_add(d))?;
     Ok(Arc::new(end.with_timezone("UTC")))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_print_as_lower_case_hex_and_absent_ones_stay_absent() {
-        let ids = FixedSizeBinaryArray::try_from_sparse_iter_with_size(
-            [Some([0xAB, 0x01]), None, Some([0, 255])].into_iter(),
-            2,
-        )
-        .unwrap();
-        let text = hex(&ids).unwrap();
-        assert_eq!(text.iter().collect::<Vec<_>>(), [Some("ab01"), None, Some("00ff")]);
-    }
-
-    #[test]
-    fn an_end_beyond_time_stays_at_its_edge() {
-        let start: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![10, i64::MAX]).with_timezone("UTC"));
-        let duration: ArrayRef = Arc::new(Int64Array::from(vec![-3, 5]));
-        let end = end_time(&start, &duration).unwrap();
-        assert_eq!(end.as_primitive::<TimestampNanosecondType>().values(), &[7, i64::MAX]);
-    }
-}

@@ -27,6 +27,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Frames waiting for the socket, and pieces of a view waiting for a query.
 const FRAMES_MAX: usize = 64;
@@ -192,22 +193,7 @@ async fn answer(
     let query = order.query;
     let outgoing = link.outgoing.clone();
     let last = match order.read_json::<Order>() {
-        Ok(order) => {
-            let timeout = Duration::from_millis(order.timeout_ms);
-            let work = tokio::spawn(query_to_end(workshop, order, link));
-            let stop = work.abort_handle();
-            tokio::select! {
-                done = work => done.unwrap_or_else(|panic| Err(QueryError::internal(format!("the query panicked: {panic}")))),
-                () = cancel.cancelled() => {
-                    stop.abort();
-                    Err(QueryError::internal("the query was cancelled"))
-                }
-                () = tokio::time::sleep(timeout) => {
-                    stop.abort();
-                    Err(QueryError::Timeout { timeout_ms: timeout.as_millis() as u64 })
-                }
-            }
-        }
+        Ok(order) => until_stopped(workshop, order, link, cancel).await,
         Err(error) => Err(QueryError::internal(error.to_string())),
     };
     let frame = match last {
@@ -220,17 +206,49 @@ async fn answer(
     let _ = ended.send(query).await;
 }
 
-async fn query_to_end(workshop: Arc<Workshop>, order: Order, link: Link) -> Result<QueryEnd, QueryError> {
+/// A query that is told to stop counts as running until it has: the parent kills a worker in which it does not.
+async fn until_stopped(
+    workshop: Arc<Workshop>,
+    order: Order,
+    link: Link,
+    cancel: CancellationToken,
+) -> Result<QueryEnd, QueryError> {
+    let timeout = Duration::from_millis(order.timeout_ms);
+    let planners = TaskTracker::new();
+    let mut work = tokio::spawn(query_to_end(workshop, order, link, planners.clone()));
+    let stopped = tokio::select! {
+        done = &mut work => return done.unwrap_or_else(|panic| Err(QueryError::internal(format!("the query panicked: {panic}")))),
+        () = cancel.cancelled() => QueryError::internal("the query was cancelled"),
+        () = tokio::time::sleep(timeout) => QueryError::Timeout { timeout_ms: timeout.as_millis() as u64 },
+    };
+    work.abort();
+    let _ = work.await;
+    planners.close();
+    planners.wait().await;
+    Err(stopped)
+}
+
+async fn query_to_end(
+    workshop: Arc<Workshop>,
+    order: Order,
+    link: Link,
+    planners: TaskTracker,
+) -> Result<QueryEnd, QueryError> {
     let (started, cpu) = (Instant::now(), cpu_time());
-    let rows = stream(&workshop, order, &link).await;
+    let rows = stream(&workshop, order, &link, &planners).await;
     let mut end = rows.map_err(|error| error.to_query_error())?;
     end.statistics.elapsed_ns = started.elapsed().as_nanos() as u64;
     end.statistics.cpu_ns = cpu_time().saturating_sub(cpu).as_nanos() as u64;
     Ok(end)
 }
 
-async fn stream(workshop: &Arc<Workshop>, order: Order, link: &Link) -> Result<QueryEnd, SqlError> {
-    let mut running = workshop.start(order, link).await?;
+async fn stream(
+    workshop: &Arc<Workshop>,
+    order: Order,
+    link: &Link,
+    planners: &TaskTracker,
+) -> Result<QueryEnd, SqlError> {
+    let mut running = workshop.start(order, link, planners).await?;
     let mut encoder = Encoder::new(&running.schema())?;
     link.send(Kind::Rows, encoder.take()).await?;
     while let Some(batch) = running.next().await {
