@@ -3,13 +3,16 @@
 use crate::draft::{Finished, disk};
 use crate::retry::RetryStore;
 use crate::{ListedFile, PartError, read};
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use model::UnixNanos;
 use object_store::path::Path as ObjectPath;
-use object_store::{Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{Error, GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
+
+/// Requests that listing a bucket may take the time of: a thousand objects each.
+const LIST_REQUESTS: u32 = 100;
 
 #[derive(Debug)]
 pub(crate) struct Bucket {
@@ -47,7 +50,8 @@ impl Bucket {
             }
             sent
         };
-        self.store.repeat(attempt).await.map_err(|source| unavailable(path, source))
+        let pieces = (finished.bytes / self.piece_bytes as u64) as u32 + 1;
+        self.store.repeat_long(pieces, attempt).await.map_err(|source| unavailable(path, source))
     }
 
     async fn send_pieces(&self, finished: &Finished, upload: &mut dyn MultipartUpload) -> object_store::Result<()> {
@@ -77,18 +81,19 @@ impl Bucket {
             Error::NotFound { .. } => PartError::Missing { path: path.to_owned() },
             source => unavailable(path, source),
         };
-        let attempt = || async {
-            let io = |source: std::io::Error| Error::Generic { store: "staging", source: Box::new(source) };
-            let mut file = self.nameless().map_err(io)?;
-            let got = self.store.get(&object).await?;
-            let mut body = got.into_stream();
-            while let Some(bytes) = body.next().await {
-                file.write_all(&bytes?).map_err(io)?;
-            }
-            file.rewind().map_err(io)?;
-            Ok(file)
-        };
-        self.store.repeat(attempt).await.map_err(failed)
+        let staging = |source| PartError::Disk { doing: "write", path: self.staging.display().to_string(), source };
+        let mut file = self.nameless().map_err(staging)?;
+        let (mut at, mut size) = (0, u64::MAX);
+        // Piece by piece: each is repeated by itself, and none is too long for one attempt.
+        while at < size {
+            let range = GetRange::Bounded(at..at + self.piece_bytes as u64);
+            let got = self.store.get_opts(&object, GetOptions::new().with_range(Some(range))).await.map_err(failed)?;
+            size = got.meta.size;
+            at = got.range.end;
+            file.write_all(&got.bytes().await.map_err(failed)?).map_err(staging)?;
+        }
+        file.rewind().map_err(staging)?;
+        Ok(file)
     }
 
     fn nameless(&self) -> std::io::Result<File> {
@@ -108,7 +113,7 @@ impl Bucket {
     pub(crate) async fn list(&self, below: &str) -> Result<Vec<ListedFile>, PartError> {
         let prefix = ObjectPath::from(below);
         let prefix = (!below.is_empty()).then_some(&prefix);
-        let listed = self.store.repeat(|| self.store.list(prefix).try_collect::<Vec<_>>()).await;
+        let listed = self.store.repeat_long(LIST_REQUESTS, || self.store.list(prefix).try_collect::<Vec<_>>()).await;
         let mut files: Vec<ListedFile> = listed
             .map_err(|source| unavailable(below, source))?
             .into_iter()

@@ -76,11 +76,20 @@ impl RetryStore {
     where
         F: Future<Output = Result<T>>,
     {
+        self.repeat_long(1, attempt).await
+    }
+
+    /// Likewise for what takes so many requests one after the other, and as much longer.
+    pub(crate) async fn repeat_long<T, F>(&self, requests: u32, attempt: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let timeout = self.settings.attempt_timeout * requests;
         let mut wait = self.settings.wait_first;
         for number in 1.. {
             self.counts.requests.fetch_add(1, Ordering::Relaxed);
-            let answer = tokio::time::timeout(self.settings.attempt_timeout, attempt()).await;
-            let error = match answer.unwrap_or_else(|_| Err(timed_out(self.settings.attempt_timeout))) {
+            let answer = tokio::time::timeout(timeout, attempt()).await;
+            let error = match answer.unwrap_or_else(|_| Err(timed_out(timeout))) {
                 Ok(value) => {
                     self.repay();
                     return Ok(value);
@@ -101,7 +110,7 @@ impl RetryStore {
             tokio::time::sleep(drawn(wait, self.settings.wait_max)).await;
             wait = (wait * 2).min(self.settings.wait_max);
         }
-        Err(timed_out(self.settings.attempt_timeout))
+        Err(timed_out(timeout))
     }
 
     fn owed(&self) -> i64 {

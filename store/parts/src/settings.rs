@@ -13,7 +13,7 @@ pub struct Settings {
     pub row_group_rows: usize,
     /// Bytes after which a merge begins its next output. 512 MB.
     pub output_bytes_max: u64,
-    /// Rows a merge holds of each of its inputs. 4,096.
+    /// Rows a merge holds of each of its inputs. 2,048.
     pub merge_batch_rows: usize,
     /// Most files that one merge reads side by side: each holds its batch and a page of every column. 16.
     pub merge_inputs_max: usize,
@@ -33,7 +33,7 @@ impl Settings {
             encode_threads: 2,
             row_group_rows: 131_072,
             output_bytes_max: 512 << 20,
-            merge_batch_rows: 4_096,
+            merge_batch_rows: 2_048,
             merge_inputs_max: 16,
             merge_hours_max: 4,
             split_rows_min: 16_384,
