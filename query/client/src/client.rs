@@ -9,6 +9,7 @@ use crate::{Lane, QueryError, QueryRequest, QueryStream, Settings};
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 /// Counters since start, for `/metrics`.
@@ -108,13 +109,19 @@ impl QueryClient {
 
     async fn run(&self, request: &QueryRequest) -> Result<QueryStream, QueryError> {
         self.check(request)?;
-        match self.attempt(request).await {
-            Err(QueryError::WorkerDied { detail }) => {
-                tracing::info!(%detail, "a query worker ended under a query, which is asked once more");
+        let timeout = request.timeout.unwrap_or(self.settings.timeout_default);
+        let started = Instant::now();
+        match self.attempt(request, timeout).await {
+            Err(Ended::Lost(error)) => {
+                let left = timeout.saturating_sub(started.elapsed());
+                if left.is_zero() {
+                    return Err(error);
+                }
+                tracing::info!(%error, "a query worker failed a query, which is asked once more");
                 self.counters.repeated.fetch_add(1, Ordering::Relaxed);
-                self.attempt(request).await
+                self.attempt(request, left).await.map_err(Ended::into_error)
             }
-            other => other,
+            other => other.map_err(Ended::into_error),
         }
     }
 
@@ -135,12 +142,11 @@ impl QueryClient {
         Ok(())
     }
 
-    async fn attempt(&self, request: &QueryRequest) -> Result<QueryStream, QueryError> {
+    async fn attempt(&self, request: &QueryRequest, timeout: Duration) -> Result<QueryStream, Ended> {
         let pool = match (&self.rules, request.lane) {
             (Some(rules), Lane::Rules) => rules,
             _ => &self.people,
         };
-        let timeout = request.timeout.unwrap_or(self.settings.timeout_default);
         let place = self.place(pool, timeout).await?;
         let worker = self.worker(pool).await?;
         let promoted = self.views.view(&request.workspace, &[]).promoted;
@@ -155,13 +161,13 @@ impl QueryClient {
         let query = self.next_query.fetch_add(1, Ordering::Relaxed).max(1);
         let order = Frame::json(Kind::Order, query, &order).map_err(|e| QueryError::internal(e.to_string()))?;
         let submission = Submission { query, workspace: request.workspace.clone(), order, timeout, place };
-        let mut ticket = worker.connection.submit(submission).await?;
+        let mut ticket = worker.connection.submit(submission).await.map_err(Ended::Lost)?;
         let schema = first_event(&mut ticket).await?;
         Ok(QueryStream::new(schema, ticket))
     }
 
     /// Waits in line; the line has an end.
-    async fn place(&self, pool: &Pool, timeout: std::time::Duration) -> Result<OwnedSemaphorePermit, QueryError> {
+    async fn place(&self, pool: &Pool, timeout: Duration) -> Result<OwnedSemaphorePermit, QueryError> {
         if let Ok(place) = pool.places.clone().try_acquire_owned() {
             return Ok(place);
         }
@@ -233,11 +239,36 @@ impl QueryClient {
 }
 
 /// The columns, which come first, or what went wrong before them.
-async fn first_event(ticket: &mut Ticket) -> Result<SchemaRef, QueryError> {
+async fn first_event(ticket: &mut Ticket) -> Result<SchemaRef, Ended> {
     match ticket.next_event().await {
         Event::Schema(schema) => Ok(schema),
-        Event::Failed(error) => Err(error),
-        Event::Batch(_) | Event::End(_) => Err(QueryError::internal("the worker sent rows before their columns")),
+        Event::Failed(error) => Err(Ended::Failed(error)),
+        Event::Lost(error) => Err(Ended::Lost(error)),
+        Event::Batch(_) | Event::End(_) => {
+            Err(Ended::Failed(QueryError::internal("the worker sent rows before their columns")))
+        }
+    }
+}
+
+/// An attempt without an answer.
+#[derive(Debug)]
+enum Ended {
+    Failed(QueryError),
+    /// Perhaps through no fault of the query's.
+    Lost(QueryError),
+}
+
+impl Ended {
+    fn into_error(self) -> QueryError {
+        match self {
+            Self::Failed(error) | Self::Lost(error) => error,
+        }
+    }
+}
+
+impl From<QueryError> for Ended {
+    fn from(error: QueryError) -> Self {
+        Self::Failed(error)
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum Event {
     Batch(RecordBatch),
     End(Box<QueryEnd>),
     Failed(QueryError),
+    /// The worker failed the query, perhaps through no fault of the query's: another may be asked.
+    Lost(QueryError),
 }
 
 #[derive(Debug)]
@@ -115,16 +117,16 @@ impl Connection {
         }
     }
 
-    /// Gives all queries up for `reason`.
+    /// Gives all queries up for `reason`; those without an answer yet may be asked again elsewhere.
     pub(crate) fn cancel_all(&self, reason: &QueryError) {
         let queries: Vec<u32> =
             self.entries.lock().iter().filter(|(_, e)| e.cancelled.is_none()).map(|(q, _)| *q).collect();
-        queries.into_iter().for_each(|q| self.give_up(q, reason.clone()));
+        queries.into_iter().for_each(|q| self.give_up(q, Event::Lost(reason.clone())));
     }
 
-    fn give_up(&self, query: u32, reason: QueryError) {
+    fn give_up(&self, query: u32, last: Event) {
         if let Some(entry) = self.entries.lock().get(&query) {
-            let _ = entry.events.try_send(Event::Failed(reason));
+            let _ = entry.events.try_send(last);
         }
         self.cancel(query);
     }
@@ -144,7 +146,8 @@ impl Connection {
                 .collect()
         };
         for (query, timeout) in late {
-            self.give_up(query, QueryError::Timeout { timeout_ms: timeout.as_millis() as u64 });
+            let error = QueryError::Timeout { timeout_ms: timeout.as_millis() as u64 };
+            self.give_up(query, Event::Failed(error));
         }
         false
     }
@@ -172,7 +175,7 @@ impl Connection {
         self.closed.store(true, Ordering::Release);
         let entries: Vec<Entry> = self.entries.lock().drain().map(|(_, e)| e).collect();
         for entry in entries {
-            let _ = entry.events.try_send(Event::Failed(died(&reason)));
+            let _ = entry.events.try_send(Event::Lost(died(&reason)));
         }
     }
 
@@ -284,10 +287,10 @@ impl Ticket {
 
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let event = std::task::ready!(self.events.poll_recv(cx))
-            .unwrap_or_else(|| Event::Failed(died("it left the query without an answer")));
+            .unwrap_or_else(|| Event::Lost(died("it left the query without an answer")));
         match &event {
             Event::Batch(_) => self.connection.send_soon(Frame::new(Kind::Credit, self.query, &b""[..])),
-            Event::End(_) | Event::Failed(_) => self.ended = true,
+            Event::End(_) | Event::Failed(_) | Event::Lost(_) => self.ended = true,
             Event::Schema(_) => {}
         }
         Poll::Ready(event)

@@ -180,10 +180,7 @@ impl Watch {
             let now = Instant::now();
             match self.look(now, &mut over_since, &mut idle_since) {
                 Verdict::Fine => {}
-                Verdict::Cancel => self.connection.cancel_all(&QueryError::too_large(format!(
-                    "the query worker came to more than {} MiB of memory; ask for fewer rows, groups or columns",
-                    self.settings.memory_bytes_max >> 20
-                ))),
+                Verdict::Cancel => self.give_up_for_memory(),
                 verdict => {
                     self.count(&verdict);
                     break;
@@ -227,17 +224,28 @@ impl Watch {
         counter.fetch_add(1, Ordering::Relaxed);
         tracing::info!(pid = self.pid, "stopping a query worker that {why}");
         if *verdict == Verdict::KillMemory {
-            self.connection.cancel_all(&QueryError::too_large(format!(
-                "the query worker came to more than {} MiB of memory and was stopped; ask for fewer rows, groups or columns",
-                self.settings.memory_bytes_max >> 20
-            )));
+            self.give_up_for_memory();
+        }
+    }
+
+    /// Memory says nothing about whose it is: all queries are given up, each may be asked once more, and
+    /// no further one gets here.
+    fn give_up_for_memory(&self) {
+        self.retire();
+        self.connection.cancel_all(&QueryError::too_large(format!(
+            "the query worker came to more than {} MiB of memory; ask for fewer rows, groups or columns",
+            self.settings.memory_bytes_max >> 20
+        )));
+    }
+
+    fn retire(&self) {
+        if let Some(worker) = self.worker.upgrade() {
+            worker.retired.store(true, Ordering::Release);
         }
     }
 
     async fn end(self, mut child: Child) {
-        if let Some(worker) = self.worker.upgrade() {
-            worker.retired.store(true, Ordering::Release);
-        }
+        self.retire();
         if let Err(error) = child.kill().await {
             tracing::debug!(%error, pid = self.pid, "query worker was already gone");
         }

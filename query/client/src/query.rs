@@ -119,7 +119,7 @@ impl QueryStream {
                 self.end = Some(*end);
                 Poll::Ready(None)
             }
-            Event::Failed(error) => {
+            Event::Failed(error) | Event::Lost(error) => {
                 self.failed = true;
                 Poll::Ready(Some(Err(error)))
             }

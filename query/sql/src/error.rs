@@ -61,6 +61,8 @@ fn of_engine(error: &DataFusionError) -> QueryError {
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => {
             QueryError::unavailable(format!("a data file cannot be read: {detail}"))
         }
+        // What the engine calls a fault of its own, although the statement brought it.
+        _ if detail.contains("did not compile") || detail.contains("Invalid regex") => QueryError::invalid(detail),
         _ => QueryError::internal(detail),
     }
 }
@@ -78,6 +80,7 @@ fn is_recursion(error: &ParserError) -> bool {
 
 /// Without the engine's own headings.
 fn plain(text: &str) -> String {
+    let text = text.split("\nThis issue was likely caused").next().unwrap_or(text);
     let mut text = text.trim();
     loop {
         let before = text;
@@ -89,6 +92,7 @@ fn plain(text: &str) -> String {
             "Execution error: ",
             "External error: ",
             "This feature is not implemented: ",
+            "Internal error: ",
         ] {
             text = text.strip_prefix(heading).unwrap_or(text);
         }
