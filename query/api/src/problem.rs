@@ -43,6 +43,11 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         self.status
     }
+
+    /// Which input is wrong and what would be right, or what failed.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
 }
 
 impl From<QueryError> for Problem {

@@ -101,7 +101,7 @@ impl Answering {
     /// The next piece of the body, after its head has gone out.
     async fn next(&mut self) -> Option<Result<Frame<Bytes>, BrokenOff>> {
         if let Err(problem) = self.fill(PIECE_BYTES).await {
-            let why = format!("{problem:?}");
+            let why = problem.detail().to_owned();
             let broken = Ending::Broken(why.clone());
             if !matches!(self.render.end(self.rows, &broken), Ok(true)) {
                 self.stage = Stage::Done;

@@ -214,10 +214,7 @@ fn apply(settings: &mut Settings, given: &Given) -> Result<(), String> {
         Some(key) => (key.set)(settings, &given.input).map_err(|problem| format!("{}: {problem}", given.name)),
         None => Err(match api::nearest(&given.name, KEYS.iter().map(|key| key.name)) {
             Some(near) => format!("{:?} is not a setting: did you mean {near:?}?", given.name),
-            None => format!(
-                "{:?} is not a setting; `stormglass check-config --help` tells where all are listed",
-                given.name
-            ),
+            None => format!("{:?} is not a setting; `stormglass check-config --list` shows all", given.name),
         }),
     }
 }

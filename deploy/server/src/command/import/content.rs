@@ -101,12 +101,15 @@ pub(super) fn protobuf_signal(request: &[u8]) -> Option<Signal> {
     let items: Option<Vec<_>> = items.into_iter().take(LOOK_AT).map(fields).collect();
     let items = items.filter(|items| !items.is_empty())?;
     let fits = |known: &[(u64, u8)]| items.iter().flatten().all(|field| known.contains(&(field.number, field.wire)));
-    // A span has its ids in front; a metric has data; only a log record has a number in field 1 or 11.
     let all = |test: &dyn Fn(&Field<'_>) -> bool| items.iter().all(|item| item.iter().any(test));
-    if fits(SPAN) && all(&|field| field.number == 1 && field.content.len() == 16) {
+    let any = |test: &dyn Fn(&Field<'_>) -> bool| items.iter().flatten().any(test);
+    // Only a span has times in fields 7 and 8; a metric's name may look like a trace id, its data like a name.
+    if fits(SPAN) && any(&|field| [7, 8].contains(&field.number) && field.wire == 1) {
         Some(Signal::Traces)
     } else if fits(METRIC) && all(&|field| [5, 7, 9, 10, 11].contains(&field.number)) {
         Some(Signal::Metrics)
+    } else if fits(SPAN) && all(&|field| field.number == 1 && field.content.len() == 16) {
+        Some(Signal::Traces)
     } else if fits(LOG) {
         Some(Signal::Logs)
     } else {
