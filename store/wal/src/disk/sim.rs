@@ -51,6 +51,17 @@ impl SimDisk {
         self.state().power_off_at(op);
     }
 
+    /// The process dies before operation `op`: it and all later ones fail and do nothing, until
+    /// [`SimDisk::restart`]. What was written stays readable, synced or not.
+    pub fn die_at(&self, op: u64) {
+        self.state().die_at(op);
+    }
+
+    /// Another process begins, on a machine that never stopped.
+    pub fn restart(&self) {
+        self.state().restart();
+    }
+
     /// Loses what nobody synced, as chance has it, and comes up again without faults.
     pub fn crash(&self) {
         self.state().crash();

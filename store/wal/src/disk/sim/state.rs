@@ -106,6 +106,7 @@ pub(super) struct State {
     ops: u64,
     faults: BTreeMap<u64, Fault>,
     power_off_at: Option<u64>,
+    dies_at: Option<u64>,
     pub(super) capacity: Option<u64>,
 }
 
@@ -121,6 +122,7 @@ impl State {
             ops: 0,
             faults: BTreeMap::new(),
             power_off_at: None,
+            dies_at: None,
             capacity: None,
         }
     }
@@ -151,12 +153,19 @@ impl State {
         self.power_off_at = Some(op);
     }
 
+    pub(super) fn die_at(&mut self, op: u64) {
+        self.dies_at = Some(op);
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.dies_at = None;
+    }
+
     /// Whether the disk answers at all.
     pub(super) fn alive(&self) -> io::Result<()> {
-        match self.power_off_at {
-            Some(off) if self.ops > off => Err(Fault::Broken.error()),
-            _ => Ok(()),
-        }
+        let off = self.power_off_at.is_some_and(|op| self.ops > op);
+        let dead = self.dies_at.is_some_and(|op| self.ops >= op);
+        if off || dead { Err(Fault::Broken.error()) } else { Ok(()) }
     }
 
     /// Counts an operation and says how it goes.
@@ -268,5 +277,6 @@ impl State {
         }
         self.faults.clear();
         self.power_off_at = None;
+        self.dies_at = None;
     }
 }
