@@ -1,5 +1,7 @@
 //! Both doors over a real engine in a temporary folder: every status the protocol knows, exactly.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
