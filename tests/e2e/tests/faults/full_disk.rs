@@ -1,6 +1,6 @@
 //! A9, A10: no room.
 
-use crate::load::{accepted_in, assert_no_panic, assert_nothing_lost, load_while, one_span};
+use crate::load::{accepted_in, assert_no_panic, assert_nothing_lost, load_while, one_span, tell};
 use crate::mount::Mount;
 use e2e::oracle::{Load, Oracle};
 use e2e::sender::{Reply, Request};
@@ -60,7 +60,7 @@ fn setup(mount: &Mount, reserve: &str) -> Setup {
 
 /// A server on a small disk under load that fills up, answers questions meanwhile, and goes on when
 /// `ballast` is deleted.
-async fn full_and_free_again(name: &str, mount: &Mount, ballast: &Path, oracle: &Oracle, server: &Server) {
+async fn full_and_free_again(name: &str, ballast: &Path, oracle: &Oracle, server: &Server) {
     let sender = Sender::to(server);
     let mut taken = 0;
     load_while(oracle, server, 0, async {
@@ -71,10 +71,7 @@ async fn full_and_free_again(name: &str, mount: &Mount, ballast: &Path, oracle: 
         not_ready(server).await;
         std::fs::remove_file(ballast).expect("the ballast is there");
         let took = accepted_in(&sender, &one_span("room again")).await;
-        println!(
-            "{name}: full after {taken} heavy records on {}, accepting {took:.1?} after there was room",
-            mount.path().display()
-        );
+        tell(&format!("{name}: full after {taken} heavy records, accepting {took:.1?} after there was room"));
     })
     .await;
     assert!(taken > 5, "{name}: full from the start");
@@ -92,7 +89,7 @@ async fn a9_before_the_reserve_is_touched_the_server_refuses_and_recovers_by_its
     let ballast = mount.ballast(24);
     let oracle = Oracle::new(random::seed(NAME), Load::default());
     let mut server = Server::start(setup(&mount, "12MiB")).await;
-    full_and_free_again(NAME, &mount, &ballast, &oracle, &server).await;
+    full_and_free_again(NAME, &ballast, &oracle, &server).await;
     assert_nothing_lost(NAME, 1, &oracle, &server).await;
     server.kill9();
     server.restart().await;
