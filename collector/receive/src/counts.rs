@@ -126,8 +126,8 @@ impl Counts {
         for signal in Signal::ALL {
             for (fate, value) in FATES.iter().zip(&self.items[signal as usize]) {
                 let labels = [("signal", signal.as_str()), ("fate", *fate)];
-                let help = "Items by what became of them: the ledger's totals since start, over all senders.";
-                put("stormglass_ledger_items_total", help, &labels, value);
+                let help = "Items of decoded requests by what became of them, over all senders.";
+                put("stormglass_receive_items_total", help, &labels, value);
             }
         }
         metrics
@@ -158,10 +158,10 @@ mod tests {
                 "stormglass_receive_stored_requests_total logs,grpc 1",
                 "stormglass_receive_partial_requests_total logs 1",
                 "stormglass_receive_refused_requests_total internal 1",
-                "stormglass_ledger_items_total logs,received 14",
-                "stormglass_ledger_items_total logs,stored 5",
-                "stormglass_ledger_items_total logs,refused 9",
-                "stormglass_ledger_items_total logs,repeated 7",
+                "stormglass_receive_items_total logs,received 14",
+                "stormglass_receive_items_total logs,stored 5",
+                "stormglass_receive_items_total logs,refused 9",
+                "stormglass_receive_items_total logs,repeated 7",
             ]
         );
     }

@@ -274,7 +274,7 @@ async fn one_bad_span_is_refused_by_name_and_the_others_are_kept() {
     let again = doors.http(post(PROTOBUF, "gzip", gzip(&body))).await;
     assert_eq!(again.body, got.body);
     assert_eq!(doors.spans(), 2);
-    assert_eq!(doors.counted("stormglass_ledger_items_total", "repeated"), 3.0);
+    assert_eq!(doors.counted("stormglass_receive_items_total", "repeated"), 3.0);
 }
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn a_request_of_which_nothing_is_left_is_a_partial_success_and_stores_noth
     let partial = ExportTraceServiceResponse::decode(&got.body[..]).unwrap().partial_success.unwrap();
     assert_eq!((got.status.as_u16(), partial.rejected_spans), (200, 1));
     assert_eq!(doors.spans(), 0);
-    assert_eq!(doors.counted("stormglass_ledger_items_total", "refused"), 1.0);
+    assert_eq!(doors.counted("stormglass_receive_items_total", "refused"), 1.0);
 }
 
 #[tokio::test]

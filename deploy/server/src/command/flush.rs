@@ -15,7 +15,8 @@ pub(super) async fn run(args: Flush) -> Outcome {
     if args.compact {
         let report: Value =
             server.answer(server.post("/api/v1/compact")).await?.json().await.context("the answer is not JSON")?;
-        say(&format!("merged {} files into {}", report["parts_before"], report["parts_after"]));
+        let (merges, before, after) = (&report["merges"], &report["parts_before"], &report["parts_after"]);
+        say(&format!("{merges} merges: {before} files before, {after} after"));
     }
     Ok(())
 }
