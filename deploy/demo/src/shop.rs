@@ -453,7 +453,7 @@ mod tests {
     }
 
     fn services(items: &[Item]) -> std::collections::HashSet<&'static str> {
-        items.iter().map(|Item::Span(p, _)| Item::Log(p, _) | p.service.name).collect()
+        items.iter().map(|(Item::Span(pod, _) | Item::Log(pod, _))| pod.service.name).collect()
     }
 
     #[test]

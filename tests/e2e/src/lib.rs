@@ -8,6 +8,7 @@
 pub mod compare;
 pub mod content;
 pub mod environment;
+pub mod installed;
 pub mod json;
 pub mod json_read;
 pub mod ledger;

@@ -108,14 +108,14 @@ pub struct Sender {
 
 impl Sender {
     pub fn to(server: &Server) -> Self {
-        let grpc = format!("http://{}", server.address("otlp_grpc"));
-        let endpoint = tonic::transport::Endpoint::from_shared(grpc).expect("an address").timeout(PATIENCE);
-        Self {
-            grpc: endpoint.connect_lazy(),
-            http: http_client(),
-            http_base: format!("http://{}", server.address("otlp_http")),
-            token: None,
-        }
+        Self::at(server.address("otlp_grpc"), server.address("otlp_http"))
+    }
+
+    /// A client of any two addresses that speak OTLP.
+    pub fn at(grpc: &str, http: &str) -> Self {
+        let endpoint =
+            tonic::transport::Endpoint::from_shared(format!("http://{grpc}")).expect("an address").timeout(PATIENCE);
+        Self { grpc: endpoint.connect_lazy(), http: http_client(), http_base: format!("http://{http}"), token: None }
     }
 
     pub fn with_token(mut self, token: &str) -> Self {

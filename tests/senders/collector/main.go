@@ -34,7 +34,7 @@ func main() {
 		BuildInfo: component.BuildInfo{Command: "collector", Description: "Collector between senders and the server under test", Version: "1"},
 		Factories: factories,
 		ConfigProviderSettings: otelcol.ConfigProviderSettings{
-			ResolverSettings: confmap.ResolverSettings{ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()}},
+			ResolverSettings: confmap.ResolverSettings{DefaultScheme: "file", ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()}},
 		},
 	}
 	if err := otelcol.NewCommand(settings).Execute(); err != nil {

@@ -110,7 +110,7 @@ function sendMetrics() {
   const logs = sendLogs(spans.inside);
   const metrics = sendMetrics();
   for (const provider of [spans.provider, logs, metrics]) {
-    await provider.forceFlush();
+    // Shutting down exports what is left, each item once.
     await provider.shutdown();
   }
   console.log(JSON.stringify(sent));

@@ -122,7 +122,7 @@ with tracer.start_as_current_span("measured"):
         exponential.record(value)
 points = 6
 
-meters.force_flush()
+# Shutting down exports what is left, each item once.
 for provider in (tracers, logger_provider, meters):
     provider.shutdown()
 print(json.dumps({"spans": spans, "logs": logs, "points": points}))

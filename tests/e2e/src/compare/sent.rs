@@ -167,7 +167,11 @@ fn log_record(l: &LogRecord) -> Facts {
     // A record without a time has that of its observation.
     let time = if l.time_unix_nano == 0 { l.observed_time_unix_nano } else { l.time_unix_nano };
     put(&mut facts, "time", time_text(time));
-    put(&mut facts, "observed_time", time_text(l.observed_time_unix_nano));
+    put(
+        &mut facts,
+        "observed_time",
+        if l.observed_time_unix_nano == 0 { String::new() } else { time_text(l.observed_time_unix_nano) },
+    );
     put(&mut facts, "severity", l.severity_number.to_string());
     put(&mut facts, "severity_text", l.severity_text.clone());
     let (tag, text) = value(l.body.as_ref());
