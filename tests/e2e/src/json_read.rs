@@ -136,6 +136,8 @@ fn key_value(value: &Value) -> KeyValue {
 
 fn resource(value: &Value) -> Option<Resource> {
     let mut fields = Fields::of(value);
+    let entities = fields.take("entityRefs");
+    assert!(entities.as_array().is_none_or(Vec::is_empty), "entity references would go uncompared: {entities}");
     let resource = Resource {
         attributes: fields.list("attributes", key_value),
         dropped_attributes_count: fields.int("droppedAttributesCount") as u32,
