@@ -150,7 +150,7 @@ async fn restart(server: &mut Server, spans: u64, now: u64, rows: &mut Vec<Row>)
     let more = Arc::new(generate::workload(Signal::Spans, UNFLUSHED, now + 60_000_000_000));
     let sent = replay(server, &more, 0..more.len(), &indicatif::ProgressBar::hidden()).await?;
     server.kill_and_restart()?;
-    let allowed = 5.0 + sent.bytes as f64 / 500e6;
+    let allowed = ((5.0 + sent.bytes as f64 / 500e6) * 10.0).round() / 10.0;
     let axis = format!("start after kill -9 with {:.0} MB unflushed", sent.bytes as f64 / MB);
     rows.push(Row::new(axis, "s", Goal::AtMost(allowed), server.ready_after.as_secs_f64()));
     let found = count(server, "spans").await?;
