@@ -50,6 +50,7 @@ impl Derivation<'_> {
     fn of_source(&self, name: &str, source: &Source) -> Result<Expr> {
         Ok(match source {
             Source::Column => file(name),
+            Source::Bytes(id) => file(*id),
             Source::Hex => Derived::call("hex", DataType::Utf8View, vec![file(name)], |args| text::shown(&args[0])),
             Source::HexInside => {
                 let output = self.shape.schema.field_with_name(name)?.data_type().clone();

@@ -24,11 +24,30 @@ pub const ATTRIBUTE_TYPES: &str = "attribute_types";
 pub struct Keys {
     pub attributes: BTreeSet<String>,
     pub resource: BTreeSet<String>,
+    /// Whether relations meet: then ids are compared as the bytes they are, not as their text.
+    pub joins: bool,
 }
 
 /// Name of the column that serves `map['key']`.
 pub fn column(map: &str, key: &str) -> String {
     format!("{map}['{key}']")
+}
+
+/// Name of the column that holds an id's bytes.
+pub fn bytes_column(id: &str) -> String {
+    format!("{id} (bytes)")
+}
+
+/// Visible columns that are ids of bytes in the files.
+pub fn ids(table: TableId) -> &'static [&'static str] {
+    match table {
+        TableId::Spans => &["trace_id", "span_id", "parent_span_id", "resource_id"],
+        TableId::Logs => &["trace_id", "span_id", "resource_id"],
+        TableId::Metrics => &["series_id"],
+        TableId::Resources => &["resource_id"],
+        TableId::Series => &["series_id", "resource_id"],
+        TableId::Ledger => &[],
+    }
 }
 
 impl Keys {
@@ -37,7 +56,8 @@ impl Keys {
         let (attributes, resource) = maps(table);
         let attributes = self.attributes.iter().filter(|_| attributes).map(|k| column(ATTRIBUTES, k));
         let resource = self.resource.iter().filter(|_| resource).map(|k| column(RESOURCE, k));
-        attributes.chain(resource).collect()
+        let ids = ids(table).iter().filter(|_| self.joins).map(|id| bytes_column(id));
+        attributes.chain(resource).chain(ids).collect()
     }
 }
 
@@ -79,6 +99,11 @@ impl VisitorMut for Collect {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let tables = query.with.iter().flat_map(|with| &with.cte_tables);
         self.ctes.extend(tables.map(|cte| cte.alias.name.value.to_ascii_lowercase()));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        self.keys.joins |= select.from.len() > 1 || select.from.iter().any(|t| !t.joins.is_empty());
         ControlFlow::Continue(())
     }
 

@@ -1,5 +1,6 @@
 //! Results as they leave: plain types that every reader knows, cut where the limits are.
 
+use crate::text;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -13,7 +14,7 @@ pub const BATCH_ROWS: usize = 8_192;
 fn plain_type(ty: &DataType) -> DataType {
     let inner = |field: &Arc<Field>| Arc::new(plain_field(field));
     match ty {
-        DataType::Utf8View => DataType::Utf8,
+        DataType::Utf8View | DataType::FixedSizeBinary(_) => DataType::Utf8,
         DataType::BinaryView => DataType::Binary,
         DataType::List(item) => DataType::List(inner(item)),
         DataType::LargeList(item) => DataType::LargeList(inner(item)),
@@ -36,9 +37,12 @@ pub fn plain_schema(schema: &Schema) -> SchemaRef {
 /// Rows under [`plain_schema`].
 pub fn plain(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let plain_column = |(column, field): (&ArrayRef, &Arc<Field>)| {
-        if column.data_type() == field.data_type() { Ok(column.clone()) } else { cast(column, field.data_type()) }
+        if column.data_type() == field.data_type() {
+            return Ok(column.clone());
+        }
+        Ok(cast(&text::shown(column)?, field.data_type())?)
     };
-    let columns = batch.columns().iter().zip(schema.fields()).map(plain_column).collect::<Result<Vec<_>, _>>()?;
+    let columns = batch.columns().iter().zip(schema.fields()).map(plain_column).collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }

@@ -164,7 +164,7 @@ where
     fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
         let taken = emit.take_needed(&mut self.values);
         let offsets = OffsetBuffer::from_lengths(taken.iter().map(Vec::len));
-        let values = PrimitiveArray::<T>::from_iter_values(taken.into_iter().flatten());
+        let values = PrimitiveArray::<T>::new(taken.concat().into(), None);
         let DataType::List(field) = list_type(&T::DATA_TYPE) else {
             return exec_err!("state of a quantile is not a list");
         };

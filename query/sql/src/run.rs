@@ -7,29 +7,26 @@ use crate::files::Files;
 use crate::identity_cache::{self, IdentityCache};
 use crate::output::{self, Limits};
 use crate::plan::{self, Needs};
+use crate::planners::Planners;
+use crate::reader::Readers;
 use crate::scope::{Prepared, QueryScope};
 use crate::shape::{Shape, Source};
 use crate::view::{Arrived, ChunkCache, Holding, Seen, View};
-use crate::{keys, session, statistics};
+use crate::{keys, narrow, session, statistics};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use client::message::{Order, ViewHead, ViewRequest};
 use client::{QueryEnd, Statistics};
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, collect, execute_stream};
 use futures::StreamExt;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tables::TableId;
-use tokio_util::task::TaskTracker;
-
-/// Stack of the threads that parse and plan. Only what is used becomes memory.
-const PLANNER_STACK_BYTES: usize = 256 << 20;
 
 /// Where a query's view comes from: the main process, or a test.
 #[async_trait]
@@ -69,36 +66,41 @@ impl Workshop {
         })
     }
 
-    /// Plans a statement and starts it. `planners` counts the threads that plan: they cannot be stopped.
+    /// Plans a statement, on threads that `planners` counts, and starts it.
     pub async fn start(
         self: &Arc<Self>,
         order: Order,
         views: &dyn ViewSource,
-        planners: &TaskTracker,
+        planners: &Planners,
     ) -> Result<Running, SqlError> {
         let (this, text) = (self.clone(), order.clone());
-        let planned = on_big_stack(planners, move || this.plan(&text)).await??;
+        let planned = planners.run(move || this.plan(&text)).await??;
         let Planned { state, plan, needs, scope } = planned;
         let (complete, incomplete_reason) = self.prepare(&order, &needs, &scope, views).await?;
-        let state = tuned(state, &needs);
-        let handle = tokio::runtime::Handle::current();
-        let (plan, context) = on_big_stack(planners, move || {
-            let physical = handle.block_on(state.query_planner().create_physical_plan(&plan, &state))?;
-            Ok::<_, SqlError>((physical, state.task_ctx()))
-        })
-        .await??;
-        let stream = execute_stream(plan.clone(), context)?;
+        let state = Arc::new(tuned(state, &needs, &scope)?);
+        let (mut plan, mut plans) = (plan, Vec::new());
+        if let Some(wide) = narrow::find(&plan) {
+            let narrow = physical(planners, &state, wide.narrow()?, true).await?;
+            let best = collect(narrow.clone(), state.task_ctx()).await?;
+            plans.push(narrow);
+            scope.counts.forget();
+            plan = wide.with_bound(plan, &best)?;
+        }
+        let bounded = !plans.is_empty();
+        let plan = physical(planners, &state, plan, bounded).await?;
+        let stream = execute_stream(plan.clone(), state.task_ctx())?;
+        plans.push(plan);
         let limits = Limits { rows_max: order.rows_max, bytes_max: order.bytes_max, rows: 0, bytes: 0 };
         let schema = output::plain_schema(&stream.schema());
-        Ok(Running { stream, plan, schema, scope, limits, complete, incomplete_reason })
+        Ok(Running { stream, plans, schema, scope, limits, complete, incomplete_reason })
     }
 
     fn plan(&self, order: &Order) -> Result<Planned, SqlError> {
         let mut statement = budget::parse(&order.sql, &self.budget)?;
         let keys = keys::rewrite(&mut statement);
-        let cache = self.base.runtime_env().cache_manager.get_file_metadata_cache();
-        let reader = Arc::new(CachedParquetFileReaderFactory::new(Arc::new(self.files.clone()), cache));
-        let scope = Arc::new(QueryScope::new(self.url.clone(), reader));
+        let footers = self.base.runtime_env().cache_manager.get_file_metadata_cache();
+        let reader = Arc::new(Readers::new(self.files.clone(), footers.clone()));
+        let scope = Arc::new(QueryScope::new(self.url.clone(), reader, footers));
         let mut state = session::with_tables(&self.base, &order.promoted, &keys, &scope);
         state.mark_start_execution();
         let plan = futures::executor::block_on(state.statement_to_plan(statement))?;
@@ -204,6 +206,7 @@ fn file_columns(shape: &Shape, source: &Source, name: &str) -> Vec<String> {
     };
     match source {
         Source::Column | Source::Hex | Source::HexInside => vec![name.to_owned()],
+        Source::Bytes(id) => vec![(*id).to_owned()],
         Source::EndTime => vec!["time".into(), "duration_ns".into()],
         Source::Attributes | Source::AttributeTypes => all_of_attributes(),
         Source::Attribute(key) => {
@@ -217,36 +220,41 @@ fn file_columns(shape: &Shape, source: &Source, name: &str) -> Vec<String> {
     }
 }
 
-fn tuned(mut state: SessionState, wanted: &Wanted) -> SessionState {
-    if wanted.needs.look_up || wanted.needs.newest_first {
+/// Rows up to which one thread is used: splitting work costs more CPU than it saves time.
+const ONE_THREAD_ROWS_MAX: u64 = 8_000_000;
+
+fn tuned(mut state: SessionState, wanted: &Wanted, scope: &QueryScope) -> Result<SessionState, SqlError> {
+    let few = || {
+        let rows = scope.prepared()?.view.tables.values().flat_map(|t| &t.parts).map(|p| p.rows).sum::<u64>();
+        Ok::<_, SqlError>(rows <= ONE_THREAD_ROWS_MAX)
+    };
+    let needs = &wanted.needs;
+    if needs.look_up || needs.newest_first || (!needs.tables.is_empty() && few()?) {
         state.config_mut().options_mut().execution.target_partitions = 1;
     }
-    state
+    Ok(state)
 }
 
-/// Runs `work` where deep recursion has room.
-async fn on_big_stack<T: Send + 'static>(
-    planners: &TaskTracker,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, SqlError> {
-    let (done, result) = tokio::sync::oneshot::channel();
-    let token = planners.token();
-    std::thread::Builder::new()
-        .name("planner".into())
-        .stack_size(PLANNER_STACK_BYTES)
-        .spawn(move || {
-            // Whoever asked may be gone; the token says when the thread is.
-            drop(done.send(work()));
-            drop(token);
-        })
-        .map_err(|e| SqlError::Internal(format!("no thread to plan on: {e}")))?;
-    result.await.map_err(|_| SqlError::Internal("the planner panicked".into()))
+/// A physical plan, of a logical one that may have to be optimised again.
+async fn physical(
+    planners: &Planners,
+    state: &Arc<SessionState>,
+    plan: LogicalPlan,
+    optimize: bool,
+) -> Result<Arc<dyn ExecutionPlan>, SqlError> {
+    let (state, handle) = (state.clone(), tokio::runtime::Handle::current());
+    let made = planners.run(move || {
+        let plan = if optimize { state.optimize(&plan)? } else { plan };
+        Ok(handle.block_on(state.query_planner().create_physical_plan(&plan, state.as_ref()))?)
+    });
+    made.await?
 }
 
 /// A started statement. Dropping it stops it.
 pub struct Running {
     stream: SendableRecordBatchStream,
-    plan: Arc<dyn ExecutionPlan>,
+    /// What ran, for the figures: more than one where a first step bounded the second.
+    plans: Vec<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
     scope: Arc<QueryScope>,
     limits: Limits,
@@ -293,7 +301,20 @@ impl Running {
     /// What is said after the last row; times are the caller's to fill in.
     pub fn end(&self) -> QueryEnd {
         let mut statistics = Statistics::default();
-        statistics::of_plan(self.plan.as_ref(), &mut statistics);
+        for (n, plan) in self.plans.iter().rev().enumerate() {
+            let mut of_plan = Statistics::default();
+            statistics::of_plan(plan.as_ref(), &mut of_plan);
+            // A first step reads its share of the same parts.
+            statistics = if n == 0 {
+                of_plan
+            } else {
+                Statistics {
+                    rows_scanned: statistics.rows_scanned + of_plan.rows_scanned,
+                    bytes_scanned: statistics.bytes_scanned + of_plan.bytes_scanned,
+                    ..statistics
+                }
+            };
+        }
         statistics::of_scope(&self.scope, &mut statistics);
         QueryEnd { complete: self.complete, incomplete_reason: self.incomplete_reason.clone(), statistics }
     }

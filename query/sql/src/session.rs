@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::information_schema::InformationSchemaProvider;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
-use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, DataFusionError, ExprSchema, Result, ScalarValue};
 use datafusion::datasource::MemTable;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder, SessionStateDefaults};
@@ -81,13 +81,19 @@ pub fn with_tables(base: &SessionState, promoted: &PromotedSet, keys: &Keys, sco
 struct KeyAccess;
 
 impl ExprPlanner for KeyAccess {
-    /// `attributes['k'] >= 500` compares numbers: the text is read as one where it is one.
-    fn plan_binary_op(&self, expr: RawBinaryExpr, _: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    /// `attributes['k'] >= 500` compares numbers: the text is read as one where it is one. Two ids are
+    /// equal when their bytes are, which is the quicker comparison.
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
         if !matches!(expr.op, Eq | NotEq | Gt | GtEq | Lt | LtEq) {
             return Ok(PlannerResult::Original(expr));
         }
         let RawBinaryExpr { op, left, right } = expr;
+        if op == Eq
+            && let Some((left, right)) = as_bytes(&left, &right, schema)
+        {
+            return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
+        }
         let (left, right) = match (number_type(&left, &right), number_type(&right, &left)) {
             (Some(ty), _) => (try_cast(left, ty), right),
             (_, Some(ty)) => (left, try_cast(right, ty)),
@@ -118,6 +124,16 @@ impl ExprPlanner for KeyAccess {
         }
         Ok(PlannerResult::Original(access))
     }
+}
+
+/// Two id columns as their bytes, where the relations have them.
+fn as_bytes(left: &Expr, right: &Expr, schema: &DFSchema) -> Option<(Expr, Expr)> {
+    let (Expr::Column(left), Expr::Column(right)) = (left, right) else { return None };
+    let bytes = |id: &Column| Column::new(id.relation.clone(), keys::bytes_column(&id.name));
+    let (left, right) = (bytes(left), bytes(right));
+    let ty = |column: &Column| schema.field_from_column(column).ok().map(|f| f.data_type().clone());
+    let same = ty(&left).is_some_and(|ty_left| ty(&right) == Some(ty_left));
+    same.then_some((Expr::Column(left), Expr::Column(right)))
 }
 
 /// The type to read an attribute as that is compared with a literal number.

@@ -16,6 +16,8 @@ pub enum Source {
     Column,
     /// A file column of bytes, shown as lower-case hex.
     Hex,
+    /// A file column of bytes as it is, to be compared with another.
+    Bytes(&'static str),
     /// A file column with bytes inside a list, shown as hex.
     HexInside,
     /// `time` + `duration_ns`.
@@ -76,6 +78,12 @@ impl Shape {
             let source =
                 if table == TableId::Metrics { Source::SeriesResource(constant) } else { Source::Resource(constant) };
             columns.push(text_column(&keys::column(RESOURCE, key), source));
+        }
+        for id in keys::ids(table).iter().filter(|_| keys.joins) {
+            if let Ok(field) = spec.schema.field_with_name(id) {
+                let field = field.clone().with_name(keys::bytes_column(id));
+                columns.push(Column { field, source: Source::Bytes(id) });
+            }
         }
         let schema = Arc::new(Schema::new(columns.iter().map(|c| c.field.clone()).collect::<Vec<_>>()));
         Self { table, spec, columns, schema }

@@ -5,6 +5,7 @@
 
 use crate::error::SqlError;
 use crate::files::Files;
+use crate::planners::{self, Planners};
 use crate::run::{ViewSource, Workshop};
 use crate::view::Arrived;
 use arrow::array::RecordBatch;
@@ -27,7 +28,6 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// Frames waiting for the socket, and pieces of a view waiting for a query.
 const FRAMES_MAX: usize = 64;
@@ -214,7 +214,7 @@ async fn until_stopped(
     cancel: CancellationToken,
 ) -> Result<QueryEnd, QueryError> {
     let timeout = Duration::from_millis(order.timeout_ms);
-    let planners = TaskTracker::new();
+    let planners = Planners::default();
     let mut work = tokio::spawn(query_to_end(workshop, order, link, planners.clone()));
     let stopped = tokio::select! {
         done = &mut work => return done.unwrap_or_else(|panic| Err(QueryError::internal(format!("the query panicked: {panic}")))),
@@ -223,8 +223,7 @@ async fn until_stopped(
     };
     work.abort();
     let _ = work.await;
-    planners.close();
-    planners.wait().await;
+    planners.ended().await;
     Err(stopped)
 }
 
@@ -232,13 +231,14 @@ async fn query_to_end(
     workshop: Arc<Workshop>,
     order: Order,
     link: Link,
-    planners: TaskTracker,
+    of_query: Planners,
 ) -> Result<QueryEnd, QueryError> {
-    let (started, cpu) = (Instant::now(), cpu_time());
-    let rows = stream(&workshop, order, &link, &planners).await;
+    let (started, cpu) = (Instant::now(), planners::living_cpu());
+    let rows = stream(&workshop, order, &link, &of_query).await;
     let mut end = rows.map_err(|error| error.to_query_error())?;
     end.statistics.elapsed_ns = started.elapsed().as_nanos() as u64;
-    end.statistics.cpu_ns = cpu_time().saturating_sub(cpu).as_nanos() as u64;
+    let cpu = planners::living_cpu().saturating_sub(cpu) + of_query.cpu();
+    end.statistics.cpu_ns = cpu.as_nanos() as u64;
     Ok(end)
 }
 
@@ -246,7 +246,7 @@ async fn stream(
     workshop: &Arc<Workshop>,
     order: Order,
     link: &Link,
-    planners: &TaskTracker,
+    planners: &Planners,
 ) -> Result<QueryEnd, SqlError> {
     let mut running = workshop.start(order, link, planners).await?;
     let mut encoder = Encoder::new(&running.schema())?;
@@ -283,13 +283,6 @@ impl Encoder {
 
 fn internal(error: impl std::fmt::Display) -> SqlError {
     SqlError::Internal(error.to_string())
-}
-
-/// CPU time of this process so far.
-fn cpu_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let own = text.split_ascii_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
-    Duration::from_nanos(own)
 }
 
 /// A query's way to the parent.

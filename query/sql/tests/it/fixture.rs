@@ -10,6 +10,7 @@ use engine::{HotChunk, View};
 use model::{AttrType, UnixNanos, Workspace};
 use parts::{Location, NewPart, PartStore, Settings, new_part_id, sorted};
 use sql::files::Files;
+use sql::planners::Planners;
 use sql::run::{ViewSource, Workshop};
 use sql::view::Arrived;
 use std::path::PathBuf;
@@ -19,7 +20,6 @@ use tables::build::{
     RequestBuilder, ResourceInput, ScopeInput, SpanInput, Value,
 };
 use tables::{Batches, Lineage, Origin, PartMeta, PromotedKey, PromotedSet, PromotedType, TableId};
-use tokio_util::task::TaskTracker;
 
 /// 2026-03-04 12:00:00 UTC.
 pub(crate) const NOON: i64 = 1_772_625_600 * UnixNanos::SECOND;
@@ -181,7 +181,7 @@ pub(crate) async fn ask(
         promoted: store.view.lock().unwrap().promoted.as_ref().clone(),
     };
     let failed = |error: sql::error::SqlError| error.to_query_error().to_string();
-    let mut running = workshop.start(order, &Direct(store), &TaskTracker::new()).await.map_err(failed)?;
+    let mut running = workshop.start(order, &Direct(store), &Planners::default()).await.map_err(failed)?;
     let mut batches = vec![RecordBatch::new_empty(running.schema())];
     while let Some(batch) = running.next().await {
         batches.push(batch.map_err(failed)?);

@@ -38,7 +38,9 @@ fn wildcards_leave_out_the_columns_of_keys() {
         ),
         (
             "SELECT * FROM (SELECT * FROM logs) AS l JOIN spans ON attributes['a'] = l.body",
-            "SELECT l.*, spans.* EXCLUDE (\"attributes['a']\") FROM (SELECT logs.* EXCLUDE (\"attributes['a']\") FROM logs) AS l \
+            "SELECT l.*, spans.* EXCLUDE (\"attributes['a']\", \"trace_id (bytes)\", \"span_id (bytes)\", \
+             \"parent_span_id (bytes)\", \"resource_id (bytes)\") FROM (SELECT logs.* EXCLUDE (\"attributes['a']\", \
+             \"trace_id (bytes)\", \"span_id (bytes)\", \"resource_id (bytes)\") FROM logs) AS l \
              JOIN spans ON attributes['a'] = l.body",
         ),
         ("SELECT attr_int(attributes, 'a') FROM spans", "SELECT TRY_CAST(attributes['a'] AS BIGINT) FROM spans"),
