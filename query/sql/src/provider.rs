@@ -7,7 +7,6 @@
 use crate::derive::{Derivation, Overflow, columns_of, file};
 use crate::identity::Constants;
 use crate::plan;
-use crate::reader::null_columns;
 use crate::scope::{Counts, Prepared, QueryScope};
 use crate::shape::{Shape, Source};
 use crate::translate::translate;
@@ -79,18 +78,6 @@ impl TableProvider for StoreTable {
         filters: &[Expr],
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        eprintln!(
-            "SCAN {:?} {:?} {}",
-            projection.map(Vec::len),
-            filters.iter().map(|f| f.to_string()).collect::<Vec<_>>(),
-            std::backtrace::Backtrace::force_capture()
-                .to_string()
-                .lines()
-                .filter(|l| l.contains("sql::"))
-                .take(6)
-                .collect::<Vec<_>>()
-                .join(" / ")
-        );
         let prepared = self.scope.prepared()?;
         let columns = match projection {
             Some(indices) => indices.iter().map(|i| self.shape.schema.field(*i).name().clone()).collect(),
@@ -308,7 +295,7 @@ impl Scan<'_> {
         let threads = self.state.config().target_partitions().clamp(1, parts.len().max(1));
         let mut groups = vec![Vec::new(); threads];
         for (n, part) in parts.iter().enumerate() {
-            groups[n % threads].push(self.partitioned_file(part, &schema));
+            groups[n % threads].push(partitioned_file(part, &schema));
         }
         let source = ParquetSource::new(schema.clone())
             .with_parquet_file_reader_factory(self.table.scope.reader.clone())
@@ -323,26 +310,22 @@ impl Scan<'_> {
     }
 }
 
-impl Scan<'_> {
-    fn partitioned_file(&self, part: &Part, schema: &Schema) -> PartitionedFile {
-        let location = Path::from(part.path.as_str());
-        let mut statistics = statistics(&[part], schema);
-        for column in null_columns(self.table.scope.footers.as_ref(), &location) {
-            if let Ok(index) = schema.index_of(&column) {
-                statistics.column_statistics[index].null_count = Precision::Exact(part.rows as usize);
-            }
-        }
-        let meta =
-            ObjectMeta { location, last_modified: Default::default(), size: part.bytes, e_tag: None, version: None };
-        PartitionedFile::new_from_meta(meta).with_statistics(Arc::new(statistics))
-    }
-}
-
 /// Filters arrive qualified by the name the statement uses for the table.
 fn unqualified(expr: &Expr) -> Result<Expr> {
     datafusion::logical_expr::expr_rewriter::unnormalize_cols([expr.clone()])
         .pop()
         .ok_or_else(|| datafusion::common::internal_datafusion_err!("no filter"))
+}
+
+fn partitioned_file(part: &Part, schema: &Schema) -> PartitionedFile {
+    let meta = ObjectMeta {
+        location: Path::from(part.path.as_str()),
+        last_modified: Default::default(),
+        size: part.bytes,
+        e_tag: None,
+        version: None,
+    };
+    PartitionedFile::new_from_meta(meta).with_statistics(Arc::new(statistics(&[part], schema)))
 }
 
 /// What the catalog knows of the parts' columns; exact, because it is counted when they are written.

@@ -98,9 +98,9 @@ impl Workshop {
     fn plan(&self, order: &Order) -> Result<Planned, SqlError> {
         let mut statement = budget::parse(&order.sql, &self.budget)?;
         let keys = keys::rewrite(&mut statement);
-        let footers = self.base.runtime_env().cache_manager.get_file_metadata_cache();
-        let reader = Arc::new(Readers::new(self.files.clone(), footers.clone()));
-        let scope = Arc::new(QueryScope::new(self.url.clone(), reader, footers));
+        let cache = self.base.runtime_env().cache_manager.get_file_metadata_cache();
+        let reader = Arc::new(Readers::new(self.files.clone(), cache));
+        let scope = Arc::new(QueryScope::new(self.url.clone(), reader));
         let mut state = session::with_tables(&self.base, &order.promoted, &keys, &scope);
         state.mark_start_execution();
         let plan = futures::executor::block_on(state.statement_to_plan(statement))?;

@@ -4,7 +4,6 @@ use crate::derive::Surroundings;
 use crate::view::View;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
-use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -44,18 +43,13 @@ impl Counts {
 pub struct QueryScope {
     pub url: ObjectStoreUrl,
     pub reader: Arc<dyn ParquetFileReaderFactory>,
-    pub footers: Arc<FileMetadataCache>,
     pub counts: Counts,
     prepared: OnceLock<Prepared>,
 }
 
 impl QueryScope {
-    pub fn new(
-        url: ObjectStoreUrl,
-        reader: Arc<dyn ParquetFileReaderFactory>,
-        footers: Arc<FileMetadataCache>,
-    ) -> Self {
-        Self { url, reader, footers, counts: Counts::default(), prepared: OnceLock::new() }
+    pub fn new(url: ObjectStoreUrl, reader: Arc<dyn ParquetFileReaderFactory>) -> Self {
+        Self { url, reader, counts: Counts::default(), prepared: OnceLock::new() }
     }
 
     /// Set once, between logical and physical planning.
