@@ -106,7 +106,10 @@ fn any(value: &Value) -> AnyValue {
     let value = match name.as_str() {
         "stringValue" => Some(any_value::Value::StringValue(inner.as_str().unwrap_or_default().into())),
         "boolValue" => inner.as_bool().map(any_value::Value::BoolValue),
-        "intValue" => int(&inner).map(any_value::Value::IntValue),
+        // The JavaScript SDK calls every double without a fraction an integer.
+        "intValue" => {
+            int(&inner).map(any_value::Value::IntValue).or_else(|| inner.as_f64().map(any_value::Value::DoubleValue))
+        }
         "doubleValue" => double(&inner).map(any_value::Value::DoubleValue),
         "bytesValue" => {
             let bytes = base64::engine::general_purpose::STANDARD.decode(inner.as_str().unwrap_or_default());

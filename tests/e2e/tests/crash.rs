@@ -15,7 +15,7 @@ flush_rows = 2000
 flush_after = "500ms"
 compaction_settle = "0s"
 [retention]
-ledger = "365d"
+ledger = "1s"
 "#;
 
 /// The load until `ended` is ready.

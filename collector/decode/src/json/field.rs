@@ -95,6 +95,11 @@ impl<'t> Field<'t> {
         number::integer(digits).and_then(|n| T::try_from(n).ok()).ok_or_else(|| self.unreadable(what))
     }
 
+    /// Whether it was written as a number, not as the text of one.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.value.map(Json::kind), Some(Kind::Number(_)))
+    }
+
     pub(super) fn u64(&self) -> Result<u64, Unreadable> {
         self.integer("an unsigned 64-bit integer")
     }

@@ -125,7 +125,7 @@ impl Values {
         let ty = match member {
             Member::String => return field.text().map(Value::String),
             Member::Bool => return field.bool().map(Value::Bool),
-            Member::Int => return field.i64().map(Value::Int),
+            Member::Int => return whole(&field),
             Member::Double => return field.double().map(Value::Double),
             Member::Bytes => return Ok(Value::Text(AttrType::Bytes, bytes_text(&field.bytes()?).into())),
             Member::Array => AttrType::Array,
@@ -161,11 +161,24 @@ fn content(any_value: Json<'_>) -> Result<Option<(Member, Field<'_>)>, Unreadabl
 }
 
 /// Writes a value within a value. It recurses at most as deep as the writer lets it.
+/// An `intValue`. JavaScript calls every double without a fraction an integer, so its SDK sends 1e300 as
+/// one; a number beyond 64 bits is kept as the double it was.
+fn whole<'t>(field: &Field<'t>) -> Result<Value<'t>, Unreadable> {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    field.i64().map(Value::Int).or_else(|unreadable| match field.double() {
+        Ok(double) if field.is_number() && double.abs() >= BEYOND => Ok(Value::Double(double)),
+        _ => Err(unreadable),
+    })
+}
+
 fn write(text: &mut CanonicalText, member: Member, field: Field<'_>) -> Result<(), Unreadable> {
     match member {
         Member::String => text.string(field.text()?),
         Member::Bool => text.bool(field.bool()?),
-        Member::Int => text.int(field.i64()?),
+        Member::Int => match whole(&field)? {
+            Value::Double(beyond) => text.double(beyond),
+            _ => text.int(field.i64()?),
+        },
         Member::Double => text.double(field.double()?),
         Member::Bytes => text.bytes(&field.bytes()?),
         Member::Array => {

@@ -414,3 +414,15 @@ fn refusals_name_each_item_by_its_path() {
     );
     assert_eq!(rows(&decoded, TableId::Logs).len(), 3);
 }
+
+#[test]
+fn a_whole_number_beyond_64_bits_that_javascript_calls_an_integer_is_kept_as_a_double() {
+    for (any_value, text, ty) in [
+        (r#"{"intValue":1.7976931348623157e308}"#, "1.7976931348623157e308", "d"),
+        (r#"{"intValue":-1e300}"#, "-1e300", "d"),
+        (r#"{"arrayValue":{"values":[{"intValue":1e300},{"intValue":1e3}]}}"#, "[1e300,1000]", "a"),
+    ] {
+        let row = with_body(any_value);
+        assert_eq!((row["body"].as_str(), row["body_type"].as_str()), (text, ty), "{any_value}");
+    }
+}
