@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Business-first, AI-native observability: takes OpenTelemetry in, keeps it, answers in SQL.
+/// Takes OpenTelemetry in, keeps all of it, answers in SQL.
 #[derive(Parser, Debug)]
 #[command(name = "stormglass", version, max_term_width = 100)]
 #[command(

@@ -280,10 +280,13 @@ fn insert(order: &mut Vec<usize>, new: usize, sources: &[Source]) {
     order.insert(place, new);
 }
 
+/// A group, its rows (batch among those held, row in it), and the file they go to once it is begun.
+type Chosen = (usize, Vec<(u32, u32)>, Option<PartWriter>);
+
 /// Rows chosen and not yet written, by group.
 struct Chunk {
     held: Vec<RecordBatch>,
-    chosen: Vec<(usize, Vec<(u32, u32)>, Option<PartWriter>)>,
+    chosen: Vec<Chosen>,
     /// By group, its place in `chosen`.
     place: [usize; GROUPS],
     rows: usize,

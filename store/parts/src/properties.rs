@@ -1,6 +1,6 @@
 //! How the columns of a table are written: encodings, compression, statistics, bloom filters.
 //!
-//! Chosen by measurement (`examples/measure.rs`). The writer is of version 2: only there a fixed-size
+//! Chosen by measurement (`examples/parts_cost.rs`). The writer is of version 2: only there a fixed-size
 //! binary may have a dictionary, which halves trace ids. Minima and maxima are kept where the order of
 //! the rows or the kind of value lets them prune: of text that is not sorted by, a row group has nearly
 //! everything from `a` to `z`, and finding that out costs a fifth of all encoding.

@@ -1,6 +1,8 @@
 //! A1, A3: the process that acknowledges is killed under load - at random moments, and at every
 //! failpoint there is - and nothing that it acknowledged is lost, doubled, altered or torn.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
 use e2e::oracle::{Findings, Load, Oracle, statement};
 use e2e::{Server, Setup, environment, random};
 use rand::Rng;

@@ -208,18 +208,18 @@ fn resource<'a>(service: &'a str, node: &'a str) -> ResourceInput<'a> {
 
 /// Span `n`: starts `n` seconds after noon, lasts `n` milliseconds, of trace `n / 2`, with `attributes`.
 fn add_span<'a>(builder: &mut RequestBuilder<'_>, service: &'a str, n: u8, attributes: &[(&'a str, Value<'a>)]) {
-    let resource = builder.resource(&resource(service, if n % 2 == 0 { "node-a" } else { "node-b" }));
+    let resource = builder.resource(&resource(service, if n.is_multiple_of(2) { "node-a" } else { "node-b" }));
     let scope = builder.scope(&ScopeInput { name: b"lib", version: b"1.0", ..ScopeInput::default() });
     let start = (NOON + i64::from(n) * UnixNanos::SECOND) as u64;
     let mut input = SpanInput {
         trace_id: trace(n / 2),
         span_id: span(n),
         parent_span_id: if n % 2 == 1 { span(n - 1) } else { [0; 8] },
-        name: if n % 2 == 0 { b"GET /orders" } else { b"SELECT orders" },
-        kind: if n % 2 == 0 { 2 } else { 3 },
+        name: if n.is_multiple_of(2) { b"GET /orders" } else { b"SELECT orders" },
+        kind: if n.is_multiple_of(2) { 2 } else { 3 },
         start,
         end: start + u64::from(n) * 1_000_000,
-        status: if n % 3 == 0 { 2 } else { 0 },
+        status: if n.is_multiple_of(3) { 2 } else { 0 },
         ..SpanInput::default()
     };
     for (key, value) in attributes {
@@ -353,7 +353,7 @@ fn add_points(builder: &mut RequestBuilder<'_>, numbers: std::ops::Range<u8>) {
             value: Number::Int(i64::from(n) * 10),
             ..PointInput::default()
         };
-        point.attributes.push(b"http.route", Value::String(if n % 2 == 0 { b"/even" } else { b"/odd" }));
+        point.attributes.push(b"http.route", Value::String(if n.is_multiple_of(2) { b"/even" } else { b"/odd" }));
         builder.point(metric, &point);
     }
 }

@@ -1,5 +1,7 @@
 //! Everything about SQL that needs the SQL engine: one program, because linking it is dear.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
 mod budget;
 mod corpus;
 mod fixture;

@@ -29,7 +29,7 @@ async fn a_token_is_found_by_its_prefix_after_opening_again() {
     store.close().await;
     let store = open(dir.path()).await;
     assert_eq!(store.tokens().list().await.unwrap(), [first.clone(), second.clone()]);
-    assert_eq!(store.tokens().by_prefix("bbbb").await.unwrap(), [second.clone()]);
+    assert_eq!(store.tokens().by_prefix("bbbb").await.unwrap(), std::slice::from_ref(&second));
     assert!(store.tokens().by_prefix("cccc").await.unwrap().is_empty());
     assert_eq!(first.hash, [7; 32]);
     assert_eq!(first.scopes, ["ingest:traces", "role:viewer"]);

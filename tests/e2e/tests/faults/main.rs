@@ -4,6 +4,8 @@
 //!
 //! Where a fault needs rights or tools that this machine does not give, the test says SKIPPED.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
 mod corruption;
 mod directory;
 mod full_disk;

@@ -4,6 +4,8 @@
 //! Each sender goes through a relay that changes nothing and keeps what it passed on; SQL must then
 //! show every item of it with every attribute, type and nanosecond, from memory and from Parquet.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
 mod collector;
 mod duckdb;
 mod object_store;

@@ -1,5 +1,7 @@
 //! Short stories through the built binary, by what they are about.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
 mod access;
 mod demo;
 mod hostile;

@@ -1,4 +1,4 @@
-//! Measures the log on a real directory: `cargo run -p wal --example measure -- DIR [GROUP_BYTES] [RECORD_BYTES] [GB]`.
+//! Measures the log on a real directory: `cargo run -p wal --example wal_cost -- DIR [GROUP_BYTES] [RECORD_BYTES] [GB]`.
 //!
 //! Prints CPU seconds per GB of payload and per million spans of 566 bytes, and what the fdatasync
 //! calls took. Old segments are released as a flushing store would, so that steady state is recycling.

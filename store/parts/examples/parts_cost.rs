@@ -1,11 +1,12 @@
 //! What a flush and a compaction cost, by hand: CPU seconds per million spans of sorting, encoding and
 //! merging, and bytes per span by column.
 //!
-//!     cargo run --release -p parts --example measure -- FILE [FLUSH_ROWS [DIR]]
+//!     cargo run --release -p parts --example parts_cost -- FILE [FLUSH_ROWS [DIR]]
 //!
 //! FILE is a workload of OTLP requests, each after its length and its number of spans (u32, little-endian).
 //! With DIR the files stay there, for other programs to read.
 //! CPU time is that of the one thread that works; the columns are encoded by it alone.
+#![allow(clippy::print_stdout, reason = "a program run by hand, for its output")]
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
