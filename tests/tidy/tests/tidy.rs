@@ -17,19 +17,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("parts", &["model", "tables"]),
     ("catalog", &["model", "tables"]),
     ("metastore", &["model"]),
-    ("engine", &["model", "tables", "wal", "parts", "catalog"]),
+    ("rollup", &["model", "tables"]),
+    ("engine", &["model", "tables", "rollup", "wal", "parts", "catalog"]),
     ("decode", &["model", "tables"]),
     ("receive", &["model", "tables", "decode", "engine"]),
     ("client", &["model", "tables", "engine"]),
-    ("sql", &["model", "tables", "parts", "client"]),
-    ("api", &["model", "tables", "client", "engine"]),
+    ("sql", &["model", "tables", "rollup", "parts", "client", "traces"]),
+    ("graph", &["model"]),
+    ("traces", &["model"]),
+    ("timeline", &["model"]),
+    ("api", &["model", "tables", "client", "engine", "rollup", "graph", "traces", "timeline"]),
     ("access", &["model", "metastore"]),
     ("demo", &["model"]),
     ("bench", &["model"]),
 ];
 
 /// Crates that take values and return values: no runtime, no file, no network.
-const PURE: &[&str] = &["model", "tables", "decode"];
+const PURE: &[&str] = &["model", "tables", "decode", "rollup", "graph", "traces", "timeline"];
 const IMPURE: &[&str] = &["tokio", "object_store", "sqlx", "reqwest", "hyper", "axum", "tonic", "rustix", "tracing"];
 
 fn check(what: &str, offenders: &[String]) {

@@ -1,0 +1,1 @@
+//! The service graph: nodes, edges, walks, differences and positions, from counted edges.

@@ -1,0 +1,1 @@
+//! One trace, or two: tree, critical path, gaps, and what differs.

@@ -1,0 +1,1 @@
+//! Request rates and service edges as additive deltas, counted while spans come in.
