@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 match batch.table {
                     TableId::Resources => resources += batch.rows.num_rows(),
                     TableId::Spans | TableId::Logs | TableId::Metrics => items += batch.rows.num_rows(),
-                    TableId::Series | TableId::Ledger => {}
+                    _ => {}
                 }
                 retained += batch.rows.get_array_memory_size();
             }

@@ -80,7 +80,7 @@ pub const OPERATIONS: &[Operation] = &[
         path: "/api/v1/parts",
         id: "parts",
         summary: "The live Parquet files.",
-        parameters: &[("table", "One of spans, logs, metrics, resources, series, ledger; all without it.")],
+        parameters: &[("table", "A table, as in SQL; all without it.")],
         request: None,
         answer: || {
             page(object(&[

@@ -46,7 +46,8 @@ pub fn ids(table: TableId) -> &'static [&'static str] {
         TableId::Metrics => &["series_id"],
         TableId::Resources => &["resource_id"],
         TableId::Series => &["series_id", "resource_id"],
-        TableId::Ledger => &[],
+        TableId::Ledger | TableId::Changes | TableId::Heartbeats => &[],
+        TableId::BusinessEvents | TableId::EntityChanges => &["trace_id", "span_id"],
     }
 }
 
@@ -67,7 +68,8 @@ pub fn maps(table: TableId) -> (bool, bool) {
         TableId::Spans | TableId::Logs | TableId::Metrics => (true, true),
         TableId::Series => (true, true),
         TableId::Resources => (true, false),
-        TableId::Ledger => (false, false),
+        TableId::BusinessEvents | TableId::Changes | TableId::Heartbeats => (true, false),
+        TableId::EntityChanges | TableId::Ledger => (false, false),
     }
 }
 

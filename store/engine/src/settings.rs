@@ -182,13 +182,17 @@ impl Default for CompactionSettings {
 }
 
 impl Default for RetentionSettings {
-    /// Spans and logs for 30 days, metrics and what they refer to for 90, the ledger for a year.
+    /// Spans and logs for 30 days, metrics, what they refer to and heartbeats for 90, the ledger, business events and changes for a year.
     fn default() -> Self {
         let age = BTreeMap::from([
             (TableId::Spans, 30 * DAY),
             (TableId::Logs, 30 * DAY),
             (TableId::Metrics, 90 * DAY),
             (TableId::Ledger, 365 * DAY),
+            (TableId::BusinessEvents, 365 * DAY),
+            (TableId::EntityChanges, 365 * DAY),
+            (TableId::Changes, 365 * DAY),
+            (TableId::Heartbeats, 90 * DAY),
         ]);
         Self { age, share_max: 0.25, interval: Duration::from_secs(60) }
     }

@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod build;
+pub mod events;
 pub mod flags;
 pub mod part_meta;
 pub mod promoted;

@@ -3,6 +3,7 @@
 //! These are the columns as files hold them. What SQL shows (`end_time`, `resource`, whole
 //! `attributes`, `type` of a metric) is derived by the query layer.
 
+use crate::events;
 use crate::promoted::{PromotedSet, PromotedType, column_name};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
@@ -23,10 +24,29 @@ pub enum TableId {
     Series,
     /// Additive counts per minute and sender: the loss ledger.
     Ledger,
+    /// Write operations of the business, with the entities they touched (see [`crate::events`]).
+    BusinessEvents,
+    /// One row for each entity of each business event.
+    EntityChanges,
+    /// Releases, configuration pushes, feature flags, migrations.
+    Changes,
+    /// Signs of life of jobs and devices.
+    Heartbeats,
 }
 
 impl TableId {
-    pub const ALL: [TableId; 6] = [Self::Spans, Self::Logs, Self::Metrics, Self::Resources, Self::Series, Self::Ledger];
+    pub const ALL: [TableId; 10] = [
+        Self::Spans,
+        Self::Logs,
+        Self::Metrics,
+        Self::Resources,
+        Self::Series,
+        Self::Ledger,
+        Self::BusinessEvents,
+        Self::EntityChanges,
+        Self::Changes,
+        Self::Heartbeats,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,6 +56,10 @@ impl TableId {
             Self::Resources => "resources",
             Self::Series => "series",
             Self::Ledger => "ledger",
+            Self::BusinessEvents => "business_events",
+            Self::EntityChanges => "entity_changes",
+            Self::Changes => "changes",
+            Self::Heartbeats => "heartbeats",
         }
     }
 
@@ -77,6 +101,10 @@ impl TableSpec {
             TableId::Resources => resources(),
             TableId::Series => series(),
             TableId::Ledger => ledger(),
+            TableId::BusinessEvents => events::business_events(),
+            TableId::EntityChanges => events::entity_changes(),
+            TableId::Changes => events::changes(),
+            TableId::Heartbeats => events::heartbeats(),
         }
     }
 }
@@ -93,7 +121,7 @@ pub fn attribute_map() -> DataType {
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
 }
 
-fn list_of(fields: Vec<Field>) -> DataType {
+pub(crate) fn list_of(fields: Vec<Field>) -> DataType {
     DataType::List(Arc::new(Field::new("item", DataType::Struct(fields.into()), false)))
 }
 
@@ -101,17 +129,17 @@ fn list(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new("item", item, false)))
 }
 
-fn text(name: &str) -> Field {
+pub(crate) fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8View, true)
 }
 
-fn required_text(name: &str) -> Field {
+pub(crate) fn required_text(name: &str) -> Field {
     Field::new(name, DataType::Utf8View, false)
 }
 
 /// The three columns attributes need: the map, one [`model::AttrType`] tag byte per map entry (null
 /// when all are strings), and the old names the sender used for promoted columns.
-fn attribute_fields() -> Vec<Field> {
+pub(crate) fn attribute_fields() -> Vec<Field> {
     vec![Field::new("attributes", attribute_map(), true), Field::new("attribute_types", DataType::Binary, true)]
 }
 

@@ -83,6 +83,13 @@ keys! {
     "retention.logs", "How long log records are kept. Default 30d", |s, v| keep(s, TableId::Logs, v.age()?);
     "retention.metrics", "How long metric points are kept. Default 90d", |s, v| keep(s, TableId::Metrics, v.age()?);
     "retention.ledger", "How long the ledger is kept. Default 365d", |s, v| keep(s, TableId::Ledger, v.age()?);
+    "retention.business_events", "How long business events and the values of entities are kept. Default 365d", |s, v| {
+        let age = v.age()?;
+        keep(s, TableId::BusinessEvents, age);
+        keep(s, TableId::EntityChanges, age);
+    };
+    "retention.changes", "How long changes are kept. Default 365d", |s, v| keep(s, TableId::Changes, v.age()?);
+    "retention.heartbeats", "How long heartbeats are kept. Default 90d", |s, v| keep(s, TableId::Heartbeats, v.age()?);
 
     "query.workers_max", "Query worker processes; of two or more one is for rules only. Default 2", |s, v| s.query.workers_max = v.count(1)? as usize;
     "query.queries_per_worker_max", "Queries at a time in one worker. Default 4", |s, v| s.query.queries_per_worker_max = v.count(1)? as usize;
