@@ -46,7 +46,8 @@ pub fn ids(table: TableId) -> &'static [&'static str] {
         TableId::Metrics => &["series_id"],
         TableId::Resources => &["resource_id"],
         TableId::Series => &["series_id", "resource_id"],
-        TableId::Ledger | TableId::Changes | TableId::Heartbeats => &[],
+        TableId::Ledger | TableId::Changes | TableId::Heartbeats | TableId::Red | TableId::ServiceEdges => &[],
+        TableId::EdgesPending => &["trace_id", "span_id", "parent_span_id"],
         TableId::BusinessEvents | TableId::EntityChanges => &["trace_id", "span_id"],
     }
 }
@@ -70,6 +71,7 @@ pub fn maps(table: TableId) -> (bool, bool) {
         TableId::Resources => (true, false),
         TableId::BusinessEvents | TableId::Changes | TableId::Heartbeats => (true, false),
         TableId::EntityChanges | TableId::Ledger => (false, false),
+        TableId::Red | TableId::ServiceEdges | TableId::EdgesPending => (false, false),
     }
 }
 

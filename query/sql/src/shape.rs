@@ -304,8 +304,14 @@ fn visible(table: TableId, spec: &TableSpec) -> Vec<Column> {
             "attribute_types",
             "flags",
         ],
+        TableId::Red | TableId::ServiceEdges | TableId::EdgesPending => return all(spec),
     };
     names.iter().map(|name| visible_column(table, spec, name)).collect()
+}
+
+/// The file's columns, as they are and in their order.
+fn all(spec: &TableSpec) -> Vec<Column> {
+    spec.schema.fields().iter().map(|field| file_column(field)).collect()
 }
 
 fn visible_column(table: TableId, spec: &TableSpec, name: &str) -> Column {

@@ -193,6 +193,9 @@ impl Default for RetentionSettings {
             (TableId::EntityChanges, 365 * DAY),
             (TableId::Changes, 365 * DAY),
             (TableId::Heartbeats, 90 * DAY),
+            (TableId::Red, 400 * DAY),
+            (TableId::ServiceEdges, 400 * DAY),
+            (TableId::EdgesPending, 2 * DAY),
         ]);
         Self { age, share_max: 0.25, interval: Duration::from_secs(60) }
     }

@@ -10,6 +10,7 @@ pub mod events;
 pub mod flags;
 pub mod part_meta;
 pub mod promoted;
+pub mod rollups;
 pub mod spec;
 
 pub use batch::{Batches, DropCounter, SenderCount, TableBatch};

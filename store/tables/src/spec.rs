@@ -3,8 +3,8 @@
 //! These are the columns as files hold them. What SQL shows (`end_time`, `resource`, whole
 //! `attributes`, `type` of a metric) is derived by the query layer.
 
-use crate::events;
 use crate::promoted::{PromotedSet, PromotedType, column_name};
+use crate::{events, rollups};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -32,10 +32,16 @@ pub enum TableId {
     Changes,
     /// Signs of life of jobs and devices.
     Heartbeats,
+    /// Requests, errors and durations in buckets of 10 s, as additive deltas (see [`crate::rollups`]).
+    Red,
+    /// Who calls whom, by the minute, as additive deltas.
+    ServiceEdges,
+    /// Spans whose parent had not come when they were counted.
+    EdgesPending,
 }
 
 impl TableId {
-    pub const ALL: [TableId; 10] = [
+    pub const ALL: [TableId; 13] = [
         Self::Spans,
         Self::Logs,
         Self::Metrics,
@@ -46,6 +52,9 @@ impl TableId {
         Self::EntityChanges,
         Self::Changes,
         Self::Heartbeats,
+        Self::Red,
+        Self::ServiceEdges,
+        Self::EdgesPending,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -60,6 +69,9 @@ impl TableId {
             Self::EntityChanges => "entity_changes",
             Self::Changes => "changes",
             Self::Heartbeats => "heartbeats",
+            Self::Red => "red",
+            Self::ServiceEdges => "service_edges",
+            Self::EdgesPending => "edges_pending",
         }
     }
 
@@ -105,6 +117,9 @@ impl TableSpec {
             TableId::EntityChanges => events::entity_changes(),
             TableId::Changes => events::changes(),
             TableId::Heartbeats => events::heartbeats(),
+            TableId::Red => rollups::red(),
+            TableId::ServiceEdges => rollups::service_edges(),
+            TableId::EdgesPending => rollups::edges_pending(),
         }
     }
 }

@@ -89,6 +89,11 @@ keys! {
         keep(s, TableId::EntityChanges, age);
     };
     "retention.changes", "How long changes are kept. Default 365d", |s, v| keep(s, TableId::Changes, v.age()?);
+    "retention.rollups", "How long request rates and service edges are kept. Default 400d", |s, v| {
+        let age = v.age()?;
+        keep(s, TableId::Red, age);
+        keep(s, TableId::ServiceEdges, age);
+    };
     "retention.heartbeats", "How long heartbeats are kept. Default 90d", |s, v| keep(s, TableId::Heartbeats, v.age()?);
 
     "query.workers_max", "Query worker processes; of two or more one is for rules only. Default 2", |s, v| s.query.workers_max = v.count(1)? as usize;
