@@ -48,6 +48,15 @@ impl Receiver {
         &self.counts
     }
 
+    /// Takes in a message that the server itself has written for `sender` (an export request as
+    /// protobuf): it is stored, counted and refused as one that came over the wire.
+    pub async fn store(&self, sender: Sender, signal: Signal, body: Bytes) -> Answer {
+        let (encoding, compression) = (Encoding::Protobuf, Compression::None);
+        let call = Call { signal, transport: Transport::Http, sender, encoding, compression };
+        let message = |body| Ok((body, Compression::None));
+        self.take(&call, http_body_util::Full::new(body), |_| None, message).await
+    }
+
     /// Takes one request in. `message` finds the message in what was read (a transport may frame it)
     /// and says how that is compressed. A panic below ends this request only.
     pub(crate) async fn take<B>(

@@ -43,7 +43,7 @@ async fn contain(State(panics): State<Arc<AtomicU64>>, request: Request, next: N
 
 fn admit(caller: &Caller, extensions: &mut Extensions) {
     extensions.insert(Sender { workspace: caller.workspace.clone(), token: caller.token.clone() });
-    extensions.insert(Asker { workspace: caller.workspace.clone() });
+    extensions.insert(Asker { workspace: caller.workspace.clone(), token: caller.token.clone() });
 }
 
 fn refuse_otlp(request: &Parts, refusal: &Refusal) -> Response {
@@ -107,8 +107,8 @@ mod tests {
     fn mounted() -> BTreeSet<(String, String)> {
         let otlp = receive::HTTP_PATHS.iter().flat_map(|(path, _)| [("POST", *path), ("OPTIONS", *path)]);
         let grpc = receive::GRPC_PATHS.iter().map(|(path, _)| ("POST", *path));
-        let api = api::OPERATIONS.iter().map(|operation| (operation.method, operation.path));
-        otlp.chain(grpc).chain(api).map(|(method, path)| (method.to_owned(), path.to_owned())).collect()
+        let doors = otlp.chain(grpc).map(|(method, path)| (method.to_owned(), path.to_owned()));
+        doors.chain(api::mounted()).collect()
     }
 
     #[test]

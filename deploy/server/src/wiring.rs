@@ -6,12 +6,15 @@ use crate::settings::{ObjectStore, Settings};
 use crate::telemetry::{counter, gauge, process_figures, say};
 use access::{Access, Exposure, bind_refusal};
 use anyhow::{Context, anyhow};
-use api::{Api, Health};
+use api::{Api, Asker, Health, Intake, Problem};
+use bytes::Bytes;
 use client::{QueryClient, StoreLocation};
 use engine::{DecodeFn, Deps, Engine, Metric, RecordHead};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use metastore::Metastore;
-use model::{Clock, SystemClock};
-use receive::Receiver;
+use model::{Clock, Signal, SystemClock};
+use receive::{Answer, Receiver, Sender};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -74,7 +77,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     let engine = Engine::open(settings.engine.clone(), deps).await?;
     engine.start_background()?;
 
-    let receiver = Receiver::new(Arc::clone(&engine), layout, settings.receive.clone(), clock);
+    let receiver = Receiver::new(Arc::clone(&engine), layout, settings.receive.clone(), Arc::clone(&clock));
     let views: Arc<dyn client::Views> = Arc::clone(&engine) as _;
     let client = Arc::new(QueryClient::new(query_settings(&settings), views));
     let going_down = Arc::new(AtomicBool::new(false));
@@ -83,6 +86,8 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     let api = Api {
         client: Arc::clone(&client),
         engine: Arc::clone(&engine),
+        intake: Arc::new(Door(receiver.clone())),
+        clock,
         health: health(&settings, &engine, &going_down),
         metrics: figures(&engine, &receiver, &client, &shared, &panics),
     };
@@ -99,6 +104,24 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     let fresh = Arc::clone(&access);
     tokio::spawn(async move { fresh.keep_fresh().await });
     Ok(Wired { addresses, engine, client, access, metastore, certificate, ingest, answers, going_down })
+}
+
+/// The way in for records that come by the HTTP API: the same as for OTLP.
+#[derive(Debug)]
+struct Door(Receiver);
+
+impl Intake for Door {
+    fn store(&self, asker: &Asker, signal: Signal, body: Bytes) -> BoxFuture<'static, Result<(), Problem>> {
+        let sender = Sender { workspace: asker.workspace.clone(), token: asker.token.clone() };
+        let receiver = self.0.clone();
+        async move {
+            match receiver.store(sender, signal, body).await {
+                Answer::Stored { .. } => Ok(()),
+                Answer::Refused(refused) => Err(Problem::unavailable(refused.to_string())),
+            }
+        }
+        .boxed()
+    }
 }
 
 /// The three ports, bound before anything is opened behind them, so that a taken port fails early.

@@ -1,9 +1,12 @@
 //! Who asks, as far as answers depend on it.
 
 use model::Workspace;
+use std::sync::Arc;
 
 /// Put into the request's extensions by whoever checked the credential.
 #[derive(Clone, Debug)]
 pub struct Asker {
     pub workspace: Workspace,
+    /// Name of the token that was shown; none on an open loopback.
+    pub token: Option<Arc<str>>,
 }

@@ -8,21 +8,26 @@
 //! the input that is wrong and what would be right.
 
 mod asker;
+mod problem;
+mod suggest;
+
+mod ask;
+mod page;
+mod params;
+mod render;
+mod window;
+
 mod figures;
 mod health;
-mod operations;
-mod params;
 mod parts;
-mod problem;
-mod render;
-mod router;
 mod sql;
 mod store;
-mod suggest;
+
+mod describe;
+mod router;
 
 pub use asker::Asker;
 pub use figures::prometheus_text;
-pub use operations::{OPERATIONS, Operation};
 pub use problem::Problem;
-pub use router::{Api, Health, router};
+pub use router::{Api, Health, Intake, mounted, router};
 pub use suggest::nearest;

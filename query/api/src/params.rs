@@ -1,4 +1,6 @@
 //! Query parameters: known ones only, each at most once.
+//!
+//! A known name that ends in `.*` stands for a family: `attr.*` takes `attr.order.id=7`.
 
 use crate::{Problem, nearest};
 use axum::extract::Query;
@@ -14,7 +16,7 @@ impl Params {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Problem::invalid(format!("the query string cannot be read: {error}")))?;
         for (at, (name, _)) in pairs.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
+            if !known.iter().any(|known| fits(known, name)) {
                 return Err(Problem::invalid(unknown(name, known)));
             }
             if pairs[..at].iter().any(|(other, _)| other == name) {
@@ -24,8 +26,20 @@ impl Params {
         Ok(Self(pairs))
     }
 
+    /// The members of a family, in the order given: `attr.` gives (`order.id`, `7`).
+    pub(crate) fn family<'s>(&'s self, prefix: &'s str) -> impl Iterator<Item = (&'s str, &'s str)> {
+        self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn fits(known: &str, name: &str) -> bool {
+    match known.strip_suffix('*') {
+        Some(prefix) => name.len() > prefix.len() && name.starts_with(prefix),
+        None => known == name,
     }
 }
 
@@ -53,5 +67,8 @@ mod tests {
         assert!(detail("zzz=1", &["table", "level"]).unwrap().contains("takes table, level"));
         assert!(detail("zzz=1", &[]).unwrap().contains("takes none"));
         assert!(detail("table=a&table=b", &["table"]).unwrap().contains("twice"));
+        assert_eq!(detail("attr.order.id=7&attr.lane=a", &["attr.*"]), None);
+        assert!(detail("attr.=7", &["attr.*"]).is_some());
+        assert!(detail("attr.a=7&attr.a=8", &["attr.*"]).unwrap().contains("twice"));
     }
 }

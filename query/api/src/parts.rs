@@ -1,73 +1,113 @@
 //! The live Parquet files, and the ledger of who sent what.
 
+use crate::describe::AnyProblem;
+use crate::page::Page;
 use crate::params::Params;
-use crate::render::{json_value, timestamp_text};
+use crate::render::timestamp_text;
 use crate::{Api, Asker, Problem, nearest};
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use client::QueryRequest;
 use http::Uri;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use tables::{PartMeta, TableId};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// A list as every list of this API is given.
-fn list(items: Vec<Value>, complete: bool, incomplete_reason: Option<&str>) -> Response {
-    let page = json!({
-        "items": items, "next_cursor": null, "complete": complete, "incomplete_reason": incomplete_reason,
-    });
-    Json(page).into_response()
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(ledger)).routes(routes!(parts))
 }
 
-pub(crate) async fn parts(
+/// One sender's items of one signal, since the ledger's retention.
+#[derive(Serialize, ToSchema)]
+struct Account {
+    /// Service, or service/instance.
+    sender: String,
+    service: String,
+    instance: Option<String>,
+    /// Name of the ingest token; null on an open loopback.
+    token: Option<String>,
+    /// traces, metrics or logs.
+    signal: String,
+    received: i64,
+    stored: i64,
+    queryable: i64,
+    refused: i64,
+    /// Repeats of bytes that were stored already: counted here and nowhere else.
+    repeated: i64,
+    /// What the sender says it has lost itself.
+    dropped_by_sender: i64,
+}
+
+/// One Parquet file.
+#[derive(Serialize, ToSchema)]
+struct Part {
+    id: String,
+    table: &'static str,
+    /// Below `DATA_DIR/parquet/`, or in the bucket.
+    path: String,
+    /// 0 as flushed, more as merged.
+    level: u8,
+    rows: u64,
+    bytes: u64,
+    /// Event times, RFC 3339.
+    time_min: String,
+    time_max: String,
+    received_max: String,
+    /// Null when they are too many to list.
+    services: Option<Vec<String>>,
+}
+
+/// The live Parquet files.
+#[utoipa::path(get, path = "/api/v1/parts", tag = "store",
+    params(("table" = Option<String>, Query, description = "The name of a table; all without it.")),
+    responses((status = 200, description = "All live files.", body = Page<Part>), (status = "default", response = AnyProblem)))]
+async fn parts(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
     uri: Uri,
-) -> Result<Response, Problem> {
+) -> Result<Json<Page<Part>>, Problem> {
     let params = Params::read(&uri, &["table"])?;
     let wanted = params.get("table").map(table).transpose()?;
     let mut parts = api.engine.parts_of(&asker.workspace);
     parts.retain(|part| wanted.is_none_or(|table| part.table == table));
-    Ok(list(parts.iter().map(|part| described(part)).collect(), true, None))
+    Ok(Json(Page::whole(parts.iter().map(|part| described(part)).collect())))
 }
 
 /// The ledger as it is stored, summed over time. What is still in memory counts like what is in files.
-const LEDGER: &str = "SELECT sender, service, instance, token, signal, sum(received), sum(stored), sum(queryable), \
-     sum(refused), sum(repeated), sum(dropped_by_sender) FROM ledger \
+const LEDGER: &str = "SELECT sender, service, instance, token, signal, sum(received) AS received, \
+     sum(stored) AS stored, sum(queryable) AS queryable, sum(refused) AS refused, sum(repeated) AS repeated, \
+     sum(dropped_by_sender) AS dropped_by_sender FROM ledger \
      GROUP BY sender, service, instance, token, signal ORDER BY sender, signal, token";
 
-pub(crate) async fn ledger(
+/// What was received, stored, queryable, refused and repeated, per sender and signal.
+#[utoipa::path(get, path = "/api/v1/ledger", tag = "store",
+    responses((status = 200, description = "One account per sender and signal.", body = Page<Account>),
+        (status = "default", response = AnyProblem)))]
+async fn ledger(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
     uri: Uri,
-) -> Result<Response, Problem> {
-    const NAMES: [&str; 11] = [
-        "sender",
-        "service",
-        "instance",
-        "token",
-        "signal",
-        "received",
-        "stored",
-        "queryable",
-        "refused",
-        "repeated",
-        "dropped_by_sender",
-    ];
+) -> Result<Json<Page<Account>>, Problem> {
     Params::read(&uri, &[])?;
-    let (_, batches, end) = api.client.query(QueryRequest::new(asker.workspace, LEDGER)).await?.collect().await?;
-    let mut items = Vec::new();
-    for batch in &batches {
-        for row in 0..batch.num_rows() {
-            let mut item = Map::new();
-            for (name, column) in NAMES.iter().zip(batch.columns()) {
-                let value = json_value(column, row).map_err(|error| Problem::internal(error.to_string()))?;
-                item.insert((*name).to_owned(), value);
-            }
-            items.push(Value::Object(item));
-        }
-    }
-    Ok(list(items, end.complete, end.incomplete_reason.as_deref()))
+    let rows = api.ask(&asker, LEDGER).await?;
+    let account = |row: crate::ask::Row<'_>| -> Result<Account, Problem> {
+        Ok(Account {
+            sender: row.text("sender")?.to_owned(),
+            service: row.text("service")?.to_owned(),
+            instance: row.opt_string("instance")?,
+            token: row.opt_string("token")?,
+            signal: row.text("signal")?.to_owned(),
+            received: row.int("received")?,
+            stored: row.int("stored")?,
+            queryable: row.int("queryable")?,
+            refused: row.int("refused")?,
+            repeated: row.int("repeated")?,
+            dropped_by_sender: row.int("dropped_by_sender")?,
+        })
+    };
+    let items = rows.iter().map(account).collect::<Result<_, _>>()?;
+    Ok(Json(Page::whole(items).said(rows.complete, rows.incomplete_reason)))
 }
 
 fn table(name: &str) -> Result<TableId, Problem> {
@@ -80,17 +120,17 @@ fn table(name: &str) -> Result<TableId, Problem> {
     })
 }
 
-fn described(part: &PartMeta) -> Value {
-    json!({
-        "id": part.id.to_string(),
-        "table": part.table.as_str(),
-        "path": part.path,
-        "level": part.level,
-        "rows": part.rows,
-        "bytes": part.bytes,
-        "time_min": timestamp_text(part.time_min.0),
-        "time_max": timestamp_text(part.time_max.0),
-        "received_max": timestamp_text(part.received_max.0),
-        "services": part.services,
-    })
+fn described(part: &PartMeta) -> Part {
+    Part {
+        id: part.id.to_string(),
+        table: part.table.as_str(),
+        path: part.path.clone(),
+        level: part.level,
+        rows: part.rows,
+        bytes: part.bytes,
+        time_min: timestamp_text(part.time_min.0),
+        time_max: timestamp_text(part.time_max.0),
+        received_max: timestamp_text(part.received_max.0),
+        services: part.services.clone(),
+    }
 }

@@ -1,18 +1,21 @@
-//! The router: the table of operations, each with its handler.
+//! The router, and the description that is made with it: every handler says its path, parameters and
+//! answers beside its code, and is mounted by exactly that.
 
-use crate::operations::{OPERATIONS, openapi};
-use crate::{Problem, health, parts, sql, store};
+use crate::{Problem, describe, health, parts, sql, store};
 use axum::extract::{DefaultBodyLimit, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
+use bytes::Bytes;
 use client::QueryClient;
 use engine::{Engine, Metric};
-use http::StatusCode;
+use futures::future::BoxFuture;
+use model::{Clock, Signal};
 use std::fmt;
 use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// Largest request body: SQL text is bounded far below.
+/// Largest request body where a call does not say otherwise: SQL text is bounded far below.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// What health answers are made of.
@@ -27,11 +30,19 @@ pub struct Health {
     pub warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
+/// The door for telemetry, for records that come by this API: they take the same durable way as OTLP.
+pub trait Intake: Send + Sync + fmt::Debug {
+    /// Stores one OTLP export request (protobuf). An `Ok` is answered after fsync.
+    fn store(&self, asker: &crate::Asker, signal: Signal, body: Bytes) -> BoxFuture<'static, Result<(), Problem>>;
+}
+
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     pub client: Arc<QueryClient>,
     pub engine: Arc<Engine>,
+    pub intake: Arc<dyn Intake>,
+    pub clock: Arc<dyn Clock>,
     pub health: Health,
     /// All figures of the process.
     pub metrics: Arc<dyn Fn() -> Vec<Metric> + Send + Sync>,
@@ -49,43 +60,38 @@ impl fmt::Debug for Health {
     }
 }
 
-/// Mounts every operation of the table.
+/// All calls, by subject.
+fn calls() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(describe::base())
+        .merge(sql::routes())
+        .merge(parts::routes())
+        .merge(store::routes())
+        .merge(health::routes())
+        .routes(routes!(openapi))
+}
+
+/// Mounts every call.
 pub fn router(api: Api) -> Router {
-    OPERATIONS
-        .iter()
-        .filter_map(|operation| Some((operation.path, handler(operation.id)?)))
-        .fold(Router::new(), |router, (path, handler)| router.route(path, handler))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(api)
+    calls().split_for_parts().0.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(api)
 }
 
-fn handler(id: &str) -> Option<MethodRouter<Api>> {
-    Some(match id {
-        "sql" => post(sql::query),
-        "ledger" => get(parts::ledger),
-        "parts" => get(parts::parts),
-        "flush" => post(store::flush),
-        "compact" => post(store::compact),
-        "openapi" => get(description),
-        "alive" => get(health::alive),
-        "ready" => get(health::ready),
-        "metrics" => get(health::metrics),
-        _ => return None,
-    })
+/// The description of all calls.
+pub(crate) fn described() -> OpenApi {
+    calls().into_openapi()
 }
 
-async fn description(State(api): State<Api>) -> Result<Response, Problem> {
-    Ok((StatusCode::OK, Json(openapi(api.health.version))).into_response())
+/// The calls that [`router`] mounts: method and path.
+pub fn mounted() -> Vec<(String, String)> {
+    describe::operations(&described())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_operation_of_the_table_has_a_handler() {
-        for operation in OPERATIONS {
-            assert!(handler(operation.id).is_some(), "{}", operation.id);
-        }
-    }
+/// This description.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "server", responses(
+    (status = 200, description = "OpenAPI 3.1", body = Object),
+    (status = "default", response = describe::AnyProblem),
+))]
+async fn openapi(State(api): State<Api>) -> Json<OpenApi> {
+    let mut description = described();
+    api.health.version.clone_into(&mut description.info.version);
+    Json(description)
 }

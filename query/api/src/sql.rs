@@ -5,6 +5,7 @@
 //! are cut off, and how they ended stands in trailers (or in headers, when all fitted in front).
 //! Dropping the body drops the query: a client that goes frees its place.
 
+use crate::describe::AnyProblem;
 use crate::render::{Ending, Format, Render};
 use crate::{Api, Asker, Problem};
 use axum::Extension;
@@ -15,24 +16,66 @@ use client::{QueryRequest, QueryStream};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Uri};
 use http_body::Frame;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Bytes gathered before an answer begins, and for each piece of it.
 const PRELUDE_BYTES: usize = 256 << 10;
 const PIECE_BYTES: usize = 64 << 10;
 
-#[derive(Deserialize, Debug)]
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(sql))
+}
+
+#[derive(Deserialize, Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Question {
+    /// SELECT, SHOW, DESCRIBE or EXPLAIN.
+    #[schema(example = "SELECT service, count(*) FROM spans GROUP BY service")]
     sql: String,
     #[serde(default)]
     format: Format,
+    /// Cut the result after so many rows.
     limit: Option<u64>,
+    /// Deadline of the query, milliseconds.
+    #[schema(minimum = 1)]
     timeout_ms: Option<u64>,
 }
 
-pub(crate) async fn query(
+/// An answer in JSON, as it is streamed.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "described here, written by `render`")]
+struct Answer {
+    columns: Vec<Column>,
+    #[schema(value_type = Vec<Vec<Object>>)]
+    rows: Vec<Vec<serde_json::Value>>,
+    row_count: u64,
+    complete: bool,
+    incomplete_reason: Option<String>,
+    /// What the query cost and saw; null when the answer broke off.
+    #[schema(value_type = Option<Object>)]
+    statistics: Option<serde_json::Value>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "described here, written by `render`")]
+struct Column {
+    name: String,
+    r#type: String,
+}
+
+/// Runs one SQL query (SELECT, SHOW, DESCRIBE, EXPLAIN).
+#[utoipa::path(post, path = "/api/v1/sql", tag = "sql", request_body = Question, responses(
+    (status = 200, description = "The rows, in the format asked for.", content(
+        (Answer = "application/json"), (String = "text/csv"),
+        (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"),
+    )),
+    (status = "default", response = AnyProblem),
+))]
+async fn sql(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
     uri: Uri,

@@ -1,29 +1,54 @@
 //! Orders to the store: write all to Parquet now, merge now.
 
+use crate::describe::AnyProblem;
 use crate::params::Params;
 use crate::{Api, Asker, Problem};
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::Uri;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// All that is acknowledged so far is in Parquet when this is answered.
-pub(crate) async fn flush(State(api): State<Api>, uri: Uri) -> Result<Response, Problem> {
-    Params::read(&uri, &[])?;
-    let report = api.engine.flush().await.map_err(|error| Problem::unavailable(error.to_string()))?;
-    Ok(Json(json!({ "rows": report.rows, "parts": report.parts.len() })).into_response())
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(flush)).routes(routes!(compact))
 }
 
-/// Merges what can be merged, however small, and says how much that was.
-pub(crate) async fn compact(
+#[derive(Serialize, ToSchema)]
+struct Flushed {
+    rows: u64,
+    /// Files written.
+    parts: usize,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Compacted {
+    merges: usize,
+    parts_before: usize,
+    parts_after: usize,
+}
+
+/// Writes all that is acknowledged to Parquet, and answers when that is done.
+#[utoipa::path(post, path = "/api/v1/flush", tag = "store",
+    responses((status = 200, description = "What was written.", body = Flushed), (status = "default", response = AnyProblem)))]
+async fn flush(State(api): State<Api>, uri: Uri) -> Result<Json<Flushed>, Problem> {
+    Params::read(&uri, &[])?;
+    let report = api.engine.flush().await.map_err(|error| Problem::unavailable(error.to_string()))?;
+    Ok(Json(Flushed { rows: report.rows, parts: report.parts.len() }))
+}
+
+/// Merges Parquet files now, however small, and says how much that was.
+#[utoipa::path(post, path = "/api/v1/compact", tag = "store",
+    responses((status = 200, description = "What was merged.", body = Compacted), (status = "default", response = AnyProblem)))]
+async fn compact(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
     uri: Uri,
-) -> Result<Response, Problem> {
+) -> Result<Json<Compacted>, Problem> {
     Params::read(&uri, &[])?;
     let parts_before = api.engine.parts_of(&asker.workspace).len();
     let merges = api.engine.compact_now().await.map_err(|error| Problem::unavailable(error.to_string()))?;
     let parts_after = api.engine.parts_of(&asker.workspace).len();
-    Ok(Json(json!({ "merges": merges, "parts_before": parts_before, "parts_after": parts_after })).into_response())
+    Ok(Json(Compacted { merges, parts_before, parts_after }))
 }

@@ -4,6 +4,10 @@
 //! come before the next row of every other input are taken at once, since inputs that were flushed one
 //! after the other alternate in long runs. Rows go to the output of their event-time hour; of the hours
 //! of a day only a few are written at a time, in as many passes as that takes.
+//!
+//! An output is a sequence of slices, each of some neighbouring inputs and sorted in itself. Sorted as one,
+//! an hour would scatter every trace over all its row groups: its ids would compress to no less than they
+//! are, and whoever looks for it would have to open each of them.
 
 use crate::draft::Finished;
 use crate::gather::Gather;
@@ -48,17 +52,36 @@ pub(crate) fn run(
     let mut out = Outputs { merge, settings, shelf, folder, overflow: Vec::new(), held_back: None, done: outputs };
     let passes: Vec<Vec<usize>> = groups.present.chunks(settings.merge_hours_max.max(1)).map(<[_]>::to_vec).collect();
     for pass in passes {
-        let mut sources = Vec::new();
-        for input in merge.inputs.iter().filter(|input| pass.iter().any(|group| groups.may_hold(input, *group))) {
-            let file = out.shelf.input(input)?;
-            let (rows, missing) = Rows::open(file, &input.path, &merge.spec, settings.merge_batch_rows)?;
-            out.overflow.extend(missing);
-            sources.push(Source::new(rows, &merge.spec, &groups, &pass)?);
+        let mut chunk = Chunk::new(&pass);
+        for slice in slices(&merge.inputs, settings.slice_rows) {
+            let mut sources = Vec::new();
+            for input in slice.iter().filter(|input| pass.iter().any(|group| groups.may_hold(input, *group))) {
+                let file = out.shelf.input(input)?;
+                let (rows, missing) = Rows::open(file, &input.path, &merge.spec, settings.merge_batch_rows)?;
+                out.overflow.extend(missing);
+                sources.push(Source::new(rows, &merge.spec, &groups, &pass)?);
+            }
+            merge_slice(sources, &mut chunk, &mut out)?;
         }
-        merge_pass(sources, &pass, &mut out)?;
+        chunk.end(&mut out)?;
     }
     out.end()?;
     conserve(&merge.inputs, outputs)
+}
+
+/// Neighbouring inputs of about so many rows together; one input is never cut.
+fn slices(inputs: &[PartMeta], rows_max: u64) -> Vec<&[PartMeta]> {
+    let mut slices = Vec::new();
+    let (mut from, mut rows) = (0, 0);
+    for (at, input) in inputs.iter().enumerate() {
+        if at > from && rows + input.rows > rows_max {
+            slices.push(&inputs[from..at]);
+            (from, rows) = (at, 0);
+        }
+        rows += input.rows;
+    }
+    slices.push(&inputs[from..]);
+    slices
 }
 
 /// The one folder of all inputs, and the start of its day in Unix nanoseconds.
@@ -229,11 +252,10 @@ impl Source {
     }
 }
 
-/// Merges all rows of the pass's hours. Sources are kept in the order of their heads; of equal heads the
-/// earlier input comes first.
-fn merge_pass(mut sources: Vec<Source>, pass: &[usize], out: &mut Outputs<'_>) -> Result<(), PartError> {
+/// Merges all rows of a slice in the pass's hours. Sources are kept in the order of their heads; of equal
+/// heads the earlier input comes first.
+fn merge_slice(mut sources: Vec<Source>, chunk: &mut Chunk, out: &mut Outputs<'_>) -> Result<(), PartError> {
     let spec = out.merge.spec.clone();
-    let mut chunk = Chunk::new(pass, out)?;
     let mut order: Vec<usize> = Vec::new();
     let mut slots = vec![0; sources.len()];
     for i in 0..sources.len() {
@@ -269,8 +291,7 @@ fn merge_pass(mut sources: Vec<Source>, pass: &[usize], out: &mut Outputs<'_>) -
             }
         }
     }
-    chunk.write(&spec, out)?;
-    chunk.end(out)
+    chunk.write(&spec, out)
 }
 
 /// Puts a source where its head belongs.
@@ -293,15 +314,14 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn new(pass: &[usize], out: &mut Outputs<'_>) -> Result<Self, PartError> {
+    fn new(pass: &[usize]) -> Self {
         let mut place = [0; GROUPS];
         let mut chosen = Vec::new();
         for (i, group) in pass.iter().enumerate() {
             place[*group] = i;
             chosen.push((*group, Vec::new(), None));
         }
-        out.dedup_overflow();
-        Ok(Self { held: Vec::new(), chosen, place, rows: 0 })
+        Self { held: Vec::new(), chosen, place, rows: 0 }
     }
 
     /// Keeps a batch for gathering; gives its number.
@@ -364,8 +384,8 @@ struct Outputs<'a> {
 impl Outputs<'_> {
     fn begin(&mut self) -> Result<PartWriter, PartError> {
         let inputs = &self.merge.inputs;
-        let mut overflow = self.overflow.clone();
-        overflow.extend(inputs.iter().flat_map(|input| input.overflow.iter().cloned()));
+        // What its inputs had no column for is known when it ends.
+        let overflow = inputs.iter().flat_map(|input| input.overflow.iter().cloned()).collect();
         let head = PartHead {
             id: new_part_id(),
             workspace: inputs[0].workspace.clone(),
@@ -381,11 +401,6 @@ impl Outputs<'_> {
         };
         let place = self.shelf.place(&head.path())?;
         PartWriter::begin(head, &place, self.settings)
-    }
-
-    fn dedup_overflow(&mut self) {
-        self.overflow.sort_unstable();
-        self.overflow.dedup();
     }
 
     fn end_one(&mut self, writer: PartWriter) -> Result<(), PartError> {
@@ -404,7 +419,8 @@ impl Outputs<'_> {
 
     fn publish(&mut self, writer: PartWriter, last: bool) -> Result<(), PartError> {
         let origin = Origin::Merge { inputs: self.merge.inputs.len() as u32, output: self.done.len() as u32, last };
-        let (meta, finished) = writer.finish(Lineage { generation: self.merge.generation, origin })?;
+        let (meta, finished) =
+            writer.with_overflow(&self.overflow).finish(Lineage { generation: self.merge.generation, origin })?;
         let path = meta.path.clone();
         // Noted first: what may be there after an error is to be removed.
         self.done.push(meta);

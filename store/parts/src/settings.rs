@@ -19,6 +19,8 @@ pub struct Settings {
     pub merge_inputs_max: usize,
     /// Most event-time hours that one pass of a merge writes side by side: each holds a row group. 4.
     pub merge_hours_max: usize,
+    /// Rows of neighbouring inputs that are sorted together: about two row groups. 262,144.
+    pub slice_rows: u64,
     /// Merges of fewer rows than this are not cut at hours. 16,384.
     pub split_rows_min: u64,
     /// Bytes above which an object is sent in pieces of this size. 16 MB.
@@ -36,6 +38,7 @@ impl Settings {
             merge_batch_rows: 2_048,
             merge_inputs_max: 16,
             merge_hours_max: 4,
+            slice_rows: 262_144,
             split_rows_min: 16_384,
             upload_piece_bytes: 16 << 20,
         }

@@ -59,9 +59,9 @@ impl PartWriter {
     /// Writes all rows of the part.
     pub(crate) fn write_all(&mut self, rows: &SortedRows) -> Result<(), PartError> {
         self.refuse_other_columns(rows.schema())?;
-        let (time, service) = (rows.column(self.facts.time)?, rows.column(self.facts.service)?);
-        if let (Some(time), Some(service)) = (time, service) {
-            self.facts.add(&time, &service);
+        let service = self.facts.service.map(|column| rows.column(column)).transpose()?.flatten();
+        if let Some(time) = rows.column(self.facts.time)? {
+            self.facts.add(&time, service.as_ref());
         }
         self.encoder.write_all(rows).map_err(|error| disk_or_parquet(&self.head.path(), error))
     }
@@ -71,7 +71,8 @@ impl PartWriter {
         self.refuse_other_columns(rows.schema_ref())?;
         let taken = self.encoder.push(rows, bytes_max).map_err(|error| disk_or_parquet(&self.head.path(), error))?;
         let rows = rows.slice(0, taken);
-        self.facts.add(rows.column(self.facts.time), rows.column(self.facts.service));
+        let service = self.facts.service.map(|column| rows.column(column));
+        self.facts.add(rows.column(self.facts.time), service);
         Ok(taken)
     }
 
@@ -80,6 +81,12 @@ impl PartWriter {
             return Ok(());
         }
         Err(PartError::Invalid(format!("rows for table {} have other columns than the table", self.head.spec.id)))
+    }
+
+    /// Notes promoted keys that the column does not tell all of.
+    pub(crate) fn with_overflow(mut self, keys: &[String]) -> Self {
+        self.head.overflow.extend(keys.iter().cloned());
+        self
     }
 
     pub(crate) fn is_full(&self, bytes_max: u64) -> bool {
@@ -141,7 +148,8 @@ fn footer_of(meta: &PartMeta, spec: &TableSpec, lineage: Lineage) -> Footer {
 /// What the rows of a part say about it.
 struct Facts {
     time: usize,
-    service: usize,
+    /// Tables of edges have none.
+    service: Option<usize>,
     rows: u64,
     time_min: i64,
     time_max: i64,
@@ -154,23 +162,24 @@ impl Facts {
     fn of(spec: &TableSpec) -> Result<Self, PartError> {
         Ok(Self {
             time: spec.schema.index_of(spec.time)?,
-            service: spec.schema.index_of("service")?,
+            service: spec.schema.index_of("service").ok(),
             rows: 0,
             time_min: i64::MAX,
             time_max: i64::MIN,
-            services: Some(BTreeSet::new()),
+            services: spec.schema.index_of("service").is_ok().then(BTreeSet::new),
             last_service: String::new(),
         })
     }
 
-    fn add(&mut self, times: &ArrayRef, services: &ArrayRef) {
+    fn add(&mut self, times: &ArrayRef, services: Option<&ArrayRef>) {
         for time in times.as_primitive::<TimestampNanosecondType>().values() {
             self.time_min = self.time_min.min(*time);
             self.time_max = self.time_max.max(*time);
         }
-        let services = services.as_string_view();
-        for i in (0..services.len()).filter(|i| services.is_valid(*i)) {
-            self.add_service(services.value(i), self.rows == 0 && i == 0);
+        if let Some(services) = services.map(|s| s.as_string_view()) {
+            for i in (0..services.len()).filter(|i| services.is_valid(*i)) {
+                self.add_service(services.value(i), self.rows == 0 && i == 0);
+            }
         }
         self.rows += times.len() as u64;
     }

@@ -188,9 +188,22 @@ impl<'t> Field<'t> {
         Ok(elements.into_iter().flatten())
     }
 
-    /// The elements of a repeated number field, each read as `read` reads one.
-    pub(super) fn numbers<T>(&self, read: impl Fn(Field<'t>) -> Result<T, Unreadable>) -> Result<Vec<T>, Unreadable> {
-        self.list()?.map(|value| read(Field::of(self.name, value))).collect()
+    /// The elements of a repeated field of a data point, each read as `read` reads one. More than `max`
+    /// are refused: cut, they would tell lies.
+    pub(super) fn few<T>(
+        &self,
+        max: usize,
+        read: impl Fn(Field<'t>) -> Result<T, Unreadable>,
+    ) -> Result<Vec<T>, Unreadable> {
+        let mut values = Vec::new();
+        for value in self.list()? {
+            if values.len() == max {
+                let what = format!("more than {max} buckets or quantiles in one point");
+                return Err(Unreadable { complete: true, ..Unreadable::new(value, what) });
+            }
+            values.push(read(Field::of(self.name, value))?);
+        }
+        Ok(values)
     }
 }
 

@@ -57,6 +57,11 @@ impl Values {
         }
     }
 
+    /// How many nested items, buckets or quantiles an item may have.
+    pub(super) fn nested_max(&self) -> usize {
+        self.nested_max
+    }
+
     /// What was odd about the values read since the last call.
     pub(super) fn take_flags(&mut self) -> RowFlags {
         std::mem::take(&mut self.flags)

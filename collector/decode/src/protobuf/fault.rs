@@ -9,6 +9,8 @@ pub(super) enum Fault {
     Broken { field: &'static str, why: Broken },
     /// An id of a length that no id has.
     IdLength { id: &'static str, is: usize, must: usize },
+    /// A list longer than is kept, which means nothing when it is cut.
+    TooMany { what: &'static str, max: usize },
 }
 
 impl Fault {
@@ -28,7 +30,7 @@ impl From<Fault> for Broken {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Broken { why, .. } => why,
-            Fault::IdLength { .. } => Broken::LengthPastEnd,
+            Fault::IdLength { .. } | Fault::TooMany { .. } => Broken::LengthPastEnd,
         }
     }
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Fault {
             Self::Broken { field: "", why } => write!(f, "{why}"),
             Self::Broken { field, why } => write!(f, "in {field}: {why}"),
             Self::IdLength { id, is, must } => write!(f, "{id} is {is} bytes, must be {must}"),
+            Self::TooMany { what, max } => write!(f, "more than {max} {what} in one point"),
         }
     }
 }

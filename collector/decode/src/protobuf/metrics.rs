@@ -46,7 +46,7 @@ impl<'b> Metrics<'b> {
                 MetricKind::Gauge | MetricKind::Sum => read_number(message, point, self.bounds),
                 MetricKind::Histogram => read_histogram(message, point, self.bounds),
                 MetricKind::ExponentialHistogram => read_exponential(message, point, self.bounds),
-                MetricKind::Summary => read_summary(message, point),
+                MetricKind::Summary => read_summary(message, point, self.bounds),
             };
             match read {
                 Ok(()) => {

@@ -7,6 +7,21 @@ use super::wire::{Broken, Field, Fields};
 use tables::build::{ExemplarInput, Number, PointInput};
 use tables::flags::RowFlags;
 
+/// Keeps one value more than the bound of nested items at most: enough to know that they are too many.
+fn keep<T>(list: &mut Vec<T>, value: T, bounds: Bounds) {
+    if list.len() <= bounds.nested_max {
+        list.push(value);
+    }
+}
+
+/// A point with more buckets or quantiles than the bound is refused: cut, it would tell lies.
+fn few_enough(lengths: &[usize], bounds: Bounds) -> Result<(), Fault> {
+    match lengths.iter().all(|length| *length <= bounds.nested_max) {
+        true => Ok(()),
+        false => Err(Fault::TooMany { what: "buckets or quantiles", max: bounds.nested_max }),
+    }
+}
+
 /// A point of a gauge or a sum.
 pub(super) fn read_number<'b>(message: &'b [u8], point: &mut PointInput<'b>, bounds: Bounds) -> Result<(), Fault> {
     let mut fields = Fields::of(message);
@@ -36,10 +51,12 @@ pub(super) fn read_histogram<'b>(message: &'b [u8], point: &mut PointInput<'b>, 
             4 => point.count = Some(field.fixed64()?),
             5 => point.sum = Some(field.double()?),
             6 => {
-                field.each_fixed64(|count| point.bucket_counts.push(count)).map_err(Fault::in_field("bucketCounts"))?
+                field
+                    .each_fixed64(|count| keep(&mut point.bucket_counts, count, bounds))
+                    .map_err(Fault::in_field("bucketCounts"))?;
             }
             7 => field
-                .each_fixed64(|bound| point.explicit_bounds.push(f64::from_bits(bound)))
+                .each_fixed64(|bound| keep(&mut point.explicit_bounds, f64::from_bits(bound), bounds))
                 .map_err(Fault::in_field("explicitBounds"))?,
             8 => add_exemplar(field, point, bounds)?,
             10 => point.point_flags = field.uint32()?,
@@ -48,7 +65,7 @@ pub(super) fn read_histogram<'b>(message: &'b [u8], point: &mut PointInput<'b>, 
             _ => {}
         }
     }
-    Ok(())
+    few_enough(&[point.bucket_counts.len(), point.explicit_bounds.len()], bounds)
 }
 
 pub(super) fn read_exponential<'b>(message: &'b [u8], point: &mut PointInput<'b>, bounds: Bounds) -> Result<(), Fault> {
@@ -64,9 +81,9 @@ pub(super) fn read_exponential<'b>(message: &'b [u8], point: &mut PointInput<'b>
             5 => point.sum = Some(field.double()?),
             6 => point.scale = Some(field.sint32()?),
             7 => point.zero_count = Some(field.fixed64()?),
-            8 => read_buckets(field, &mut point.positive_offset, &mut point.positive_counts)
+            8 => read_buckets(field, &mut point.positive_offset, &mut point.positive_counts, bounds)
                 .map_err(Fault::in_field("positive"))?,
-            9 => read_buckets(field, &mut point.negative_offset, &mut point.negative_counts)
+            9 => read_buckets(field, &mut point.negative_offset, &mut point.negative_counts, bounds)
                 .map_err(Fault::in_field("negative"))?,
             10 => point.point_flags = field.uint32()?,
             11 => add_exemplar(field, point, bounds)?,
@@ -76,23 +93,28 @@ pub(super) fn read_exponential<'b>(message: &'b [u8], point: &mut PointInput<'b>
             _ => {}
         }
     }
-    Ok(())
+    few_enough(&[point.positive_counts.len(), point.negative_counts.len()], bounds)
 }
 
-fn read_buckets(field: Field<'_>, offset: &mut Option<i32>, counts: &mut Vec<u64>) -> Result<(), Broken> {
+fn read_buckets(
+    field: Field<'_>,
+    offset: &mut Option<i32>,
+    counts: &mut Vec<u64>,
+    bounds: Bounds,
+) -> Result<(), Broken> {
     offset.get_or_insert(0);
     let mut fields = Fields::of(field.bytes()?);
     while let Some((number, field)) = fields.next()? {
         match number {
             1 => *offset = Some(field.sint32()?),
-            2 => field.each_varint(|count| counts.push(count))?,
+            2 => field.each_varint(|count| keep(counts, count, bounds))?,
             _ => {}
         }
     }
     Ok(())
 }
 
-pub(super) fn read_summary<'b>(message: &'b [u8], point: &mut PointInput<'b>) -> Result<(), Fault> {
+pub(super) fn read_summary<'b>(message: &'b [u8], point: &mut PointInput<'b>, bounds: Bounds) -> Result<(), Fault> {
     (point.count, point.sum) = (Some(0), Some(0.0));
     let mut fields = Fields::of(message);
     while let Some((number, field)) = fields.next()? {
@@ -102,12 +124,15 @@ pub(super) fn read_summary<'b>(message: &'b [u8], point: &mut PointInput<'b>) ->
             3 => point.time = field.fixed64()?,
             4 => point.count = Some(field.fixed64()?),
             5 => point.sum = Some(field.double()?),
-            6 => point.quantiles.push(read_quantile(field).map_err(Fault::in_field("quantileValues"))?),
+            6 => {
+                let quantile = read_quantile(field).map_err(Fault::in_field("quantileValues"))?;
+                keep(&mut point.quantiles, quantile, bounds);
+            }
             8 => point.point_flags = field.uint32()?,
             _ => {}
         }
     }
-    Ok(())
+    few_enough(&[point.quantiles.len()], bounds)
 }
 
 fn read_quantile(field: Field<'_>) -> Result<(f64, f64), Broken> {

@@ -9,10 +9,18 @@ use decode::{Encoding, decode};
 use model::Signal;
 use naughty_strings::BLNS;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::summary_data_point::ValueAtQuantile;
+use opentelemetry_proto::tonic::metrics::v1::{
+    ExponentialHistogram, ExponentialHistogramDataPoint, Histogram, HistogramDataPoint, Metric, ResourceMetrics,
+    ScopeMetrics, Summary, SummaryDataPoint,
+};
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use tables::TableId;
@@ -135,6 +143,43 @@ fn d7_events_and_links_beyond_the_bound_are_counted_as_dropped_in_both_encodings
             assert_eq!(row["dropped_links_count"], u32::MAX.to_string());
             assert_eq!(row["flags"].contains("nested_cut"), beyond > 0);
             assert_eq!(row["events"].matches("{time").count(), BuildSettings::NESTED_MAX);
+        }
+    }
+}
+
+/// A request of three points: of each kind with lists, with so many buckets or quantiles.
+fn points_of(count: usize) -> ExportMetricsServiceRequest {
+    let histogram = HistogramDataPoint { bucket_counts: vec![0; count], ..HistogramDataPoint::default() };
+    let positive = Some(Buckets { offset: 0, bucket_counts: vec![0; count] });
+    let exponential = ExponentialHistogramDataPoint { positive, ..ExponentialHistogramDataPoint::default() };
+    let quantile_values = vec![ValueAtQuantile::default(); count];
+    let summary = SummaryDataPoint { quantile_values, ..SummaryDataPoint::default() };
+    let of = |data| Metric { name: "m".into(), data: Some(data), ..Metric::default() };
+    let metrics = vec![
+        of(Data::Histogram(Histogram { data_points: vec![histogram], ..Histogram::default() })),
+        of(Data::ExponentialHistogram(ExponentialHistogram {
+            data_points: vec![exponential],
+            ..ExponentialHistogram::default()
+        })),
+        of(Data::Summary(Summary { data_points: vec![summary] })),
+    ];
+    let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
+    ExportMetricsServiceRequest {
+        resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }],
+    }
+}
+
+#[test]
+fn d7_a_point_with_more_buckets_or_quantiles_than_are_kept_is_refused_by_name_in_both_encodings() {
+    for (beyond, refused) in [(0, 0), (1, 3), (1_000_000, 3)] {
+        let request = points_of(BuildSettings::NESTED_MAX + beyond);
+        let json = read(Signal::Metrics, crate::writer::Writer(crate::dice::Dice::new(&[])).metrics(&request)).unwrap();
+        let protobuf = from_protobuf(Signal::Metrics, &request);
+        same(&protobuf, &json).unwrap();
+        for decoded in [protobuf, json] {
+            assert_eq!(decoded.rejected, refused);
+            let said = |reason: &String| reason.contains("more than 16384 buckets or quantiles in one point");
+            assert!(decoded.reasons.iter().all(said), "{:?}", decoded.reasons);
         }
     }
 }

@@ -9,6 +9,7 @@ mod examples;
 mod hostile;
 mod mapping;
 mod messages;
+mod operations;
 mod rows;
 mod syntax;
 mod writer;
@@ -22,7 +23,8 @@ use tables::build::{BuildSettings, Layout};
 const RECEIVED: UnixNanos = UnixNanos(1_700_000_000_500_000_000);
 
 fn layout() -> Layout {
-    Layout::new(BuildSettings::new(PromotedSet::default_with(&["order.id".into()]), &[]))
+    let settings = BuildSettings::new(PromotedSet::default_with(&["order.id".into()]), &[]);
+    Layout::new(BuildSettings { extract: vec![operations::rule()], ..settings })
 }
 
 fn read(signal: Signal, body: impl Into<Vec<u8>>) -> Result<Decoded, DecodeError> {

@@ -24,11 +24,21 @@ const KEYS: &[&str] = &[
     "http.request.method", "http.method", "http.response.status_code", "http.status_code", "server.port", "http.route",
     "request.id", "http.request.header.x-request-id", "user_req_id", "order.id", "service.name", "service.instance.id",
     "k8s.pod.name", "host.name", "peer.service", "net.transport", "plain", "", "ключ", "a b\"\\\n\u{0}",
+    "business.operation.name", "business.operation.id", "business.entities", "business.entity.type", "business.entity.id",
+    "business.before", "business.after", "business.operation.deadline_ns", "type", "id", "after", "deployment.id",
+    "deployment.status", "change.kind", "change.target", "heartbeat.name", "heartbeat.status", "heartbeat.exit_status",
+];
+
+/// Names of events from which further rows follow, and others.
+#[rustfmt::skip]
+const EVENTS: &[&str] = &[
+    "", "business.operation", "stormglass.change", "deployment.failed", "feature_flag.changed", "stormglass.heartbeat", "exception",
 ];
 
 #[rustfmt::skip]
 const TEXTS: &[&str] = &[
     "", "GET", "a", "checkout", "0", "-1", "true", "null", "NaN", "é€𝄞", "\u{0}\u{1f}\u{7f}", "line\nbreak\ttab", "\"quoted\" \\ /", "\u{fffd}",
+    "[{\"type\":\"order\",\"id\":7,\"after\":{\"b\":[1,\"x\"]}},3]", "start", "17",
     "\u{202e}rtl\u{200b}", "a text that is longer than twelve bytes, so that a view does not hold it inline",
 ];
 
@@ -196,7 +206,7 @@ fn record(dice: &mut Dice<'_>) -> LogRecord {
         flags: count(dice),
         trace_id: id(dice, 16),
         span_id: id(dice, 8),
-        event_name: text(dice),
+        event_name: if dice.rarely(4) { text(dice) } else { dice.pick(EVENTS).into() },
     }
 }
 

@@ -1,6 +1,6 @@
 //! `stormglass.toml` and the environment as pairs of setting and value, each with its place.
 
-use super::input::Input;
+use super::input::{Input, Table};
 use super::keys::KEYS;
 use super::{Given, SettingsError};
 use std::ops::Range;
@@ -27,7 +27,7 @@ pub(super) fn given(file: &str, text: &str) -> Result<Vec<Given>, SettingsError>
                     given.push(Given { name, place: place(key.span()), input: Input::Other("a section") });
                 }
             }
-            value => given.push(Given { name, place: place(key.span()), input: input(value) }),
+            _ => given.push(Given { name, place: place(key.span()), input: input(value, &place) }),
         }
     }
     Ok(given)
@@ -36,7 +36,7 @@ pub(super) fn given(file: &str, text: &str) -> Result<Vec<Given>, SettingsError>
 fn section_of(section: &str, table: &DeTable<'_>, place: &impl Fn(Range<usize>) -> String, given: &mut Vec<Given>) {
     for (key, value) in table {
         let name = format!("{section}.{}", key.get_ref());
-        given.push(Given { name, place: place(key.span()), input: input(value.get_ref()) });
+        given.push(Given { name, place: place(key.span()), input: input(value, place) });
     }
 }
 
@@ -44,18 +44,21 @@ fn is_section(name: &str) -> bool {
     KEYS.iter().any(|key| key.name.split_once('.').is_some_and(|(section, _)| section == name))
 }
 
-fn input(value: &DeValue<'_>) -> Input {
-    match value {
+fn input(value: &Spanned<DeValue<'_>>, place: &impl Fn(Range<usize>) -> String) -> Input {
+    match value.get_ref() {
         DeValue::String(text) => Input::Text(text.to_string()),
         DeValue::Integer(number) => {
             let digits = number.as_str().replace('_', "");
             i64::from_str_radix(&digits, number.radix()).map_or(Input::Other("so large a number"), Input::Integer)
         }
         DeValue::Boolean(yes) => Input::Bool(*yes),
-        DeValue::Array(items) => Input::List(items.iter().map(Spanned::get_ref).map(input).collect()),
+        DeValue::Array(items) => Input::List(items.iter().map(|item| input(item, place)).collect()),
         DeValue::Float(_) => Input::Other("a number with a point"),
         DeValue::Datetime(_) => Input::Other("a date"),
-        DeValue::Table(_) => Input::Other("a section"),
+        DeValue::Table(table) => Input::Table(Table {
+            place: place(value.span()),
+            fields: table.iter().map(|(key, value)| (key.get_ref().to_string(), input(value, place))).collect(),
+        }),
     }
 }
 

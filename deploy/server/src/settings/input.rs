@@ -11,8 +11,34 @@ pub(crate) enum Input {
     Integer(i64),
     Bool(bool),
     List(Vec<Input>),
+    Table(Table),
     /// A kind of value that no setting takes, by name.
     Other(&'static str),
+}
+
+/// Named values within a setting, and where they stand.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Table {
+    pub(crate) place: String,
+    pub(crate) fields: Vec<(String, Input)>,
+}
+
+impl Table {
+    pub(crate) fn get(&self, name: &str) -> Option<&Input> {
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn need(&self, name: &str) -> Read<&Input> {
+        self.get(name).ok_or_else(|| format!("{name} is missing"))
+    }
+
+    /// Refuses names that are not among these.
+    pub(crate) fn only(&self, known: &[&str]) -> Read<()> {
+        match self.fields.iter().find(|(field, _)| !known.contains(&field.as_str())) {
+            Some((field, _)) => Err(format!("{field:?} is not known here: it takes {}", known.join(", "))),
+            None => Ok(()),
+        }
+    }
 }
 
 type Read<T> = Result<T, String>;
@@ -24,6 +50,7 @@ impl Input {
             Input::Integer(number) => number.to_string(),
             Input::Bool(yes) => yes.to_string(),
             Input::List(_) => "a list".into(),
+            Input::Table(_) => "a table".into(),
             Input::Other(kind) => (*kind).to_owned(),
         }
     }
@@ -112,6 +139,14 @@ impl Input {
                 Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
             }
             other => other.wrong("a list of texts: write [\"a\", \"b\"]"),
+        }
+    }
+
+    /// A table within a setting; `right` says what is wanted.
+    pub(crate) fn table(&self, right: &str) -> Read<&Table> {
+        match self {
+            Input::Table(table) => Ok(table),
+            other => other.wrong(right),
         }
     }
 

@@ -109,6 +109,7 @@ keys! {
     "query.bytes_max", "Bytes of one result, likewise. Default 256MiB", |s, v| s.query.bytes_max = v.bytes()?;
 
     "operations.request_id_keys", "Further attributes that hold a request id", |s, v| s.operations.request_id_keys = v.list()?;
+    "operations.extract", "Rules that make business events of spans and logs which name the values otherwise. Default none", |s, v| s.operations.extract = super::extract::rules(v)?;
     "operations.business_keys", "Attributes that are columns with an index. Default order.id, user.id, member.id, sku.id, store.id, tenant.id, coupon.id, payment.id", |s, v| s.operations.business_keys = v.list()?;
 
     "log.level", "error, warn, info, debug or trace, also by crate as in \"info,engine=debug\". Default info", |s, v| s.log.level = v.text()?;

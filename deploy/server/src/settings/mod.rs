@@ -4,6 +4,7 @@
 //! handed down. Nobody else reads the environment. Every mistake is reported with its place and with
 //! what would be right, all of them at once.
 
+mod extract;
 mod file;
 mod input;
 mod keys;
@@ -15,6 +16,7 @@ use engine::failpoint::Failpoint;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use tables::build::ExtractRule;
 
 /// Addresses of the three ports.
 #[derive(Clone, Debug)]
@@ -53,6 +55,7 @@ impl fmt::Debug for ObjectStore {
 pub(crate) struct Operations {
     pub(crate) request_id_keys: Vec<String>,
     pub(crate) business_keys: Vec<String>,
+    pub(crate) extract: Vec<ExtractRule>,
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +110,11 @@ impl Default for Settings {
                 path_style: true,
             },
             query: client::Settings::new("/proc/self/exe".into(), PathBuf::new(), nowhere),
-            operations: Operations { request_id_keys: vec![], business_keys: BUSINESS_KEYS.map(String::from).into() },
+            operations: Operations {
+                request_id_keys: vec![],
+                business_keys: BUSINESS_KEYS.map(String::from).into(),
+                extract: vec![],
+            },
             log: Log { level: "info".into(), json: false },
         }
     }

@@ -16,7 +16,7 @@ use arrow::error::ArrowError;
 use client::QueryEnd;
 
 /// The formats of `POST /api/v1/sql`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
     #[default]

@@ -95,6 +95,22 @@ async fn rows_of_different_hours_go_to_different_files() {
 }
 
 #[tokio::test]
+async fn an_output_is_a_sequence_of_slices_each_sorted_in_itself() {
+    let spec = spec(TableId::Spans);
+    let (_dir, store) = disk_store(|settings| settings.slice_rows = 250);
+    let batches: Vec<RecordBatch> = (0..5).map(|seed| rows(&spec, 100, 1, seed)).collect();
+    let mut inputs = Vec::new();
+    for (i, batch) in batches.iter().enumerate() {
+        inputs.push(store.write(part(&spec, vec![batch.clone()], i as u64)).await.unwrap());
+    }
+    let outputs = store.merge(of(&spec, inputs, 1)).await.unwrap();
+    assert_eq!(outputs.len(), 1);
+    let slices: Vec<RecordBatch> = batches.chunks(2).map(|two| expected(&spec, two.to_vec())).collect();
+    let all = arrow::compute::concat_batches(&spec.schema, &slices).unwrap();
+    assert_eq!(read_back(&store, &outputs[0], &spec), all);
+}
+
+#[tokio::test]
 async fn an_output_ends_when_it_is_long_enough() {
     let spec = spec(TableId::Metrics);
     let (_dir, store) = disk_store(|settings| {

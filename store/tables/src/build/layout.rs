@@ -1,5 +1,6 @@
 //! What rows are built by, compiled once from the settings.
 
+use super::derived::{ExtractRule, Marks, key_marks};
 use super::identity::IdentityMemo;
 use crate::promoted::RENAMED;
 use crate::{PromotedSet, PromotedType, TableId, TableSpec};
@@ -17,7 +18,7 @@ pub struct BuildSettings {
     /// into `dropped_attributes_count`, and the row is flagged. Default 1,024.
     pub attributes_max: usize,
     /// Events, links and exemplars kept per item; the rest are counted into the item's dropped
-    /// counts, and the row is flagged. Default 16,384.
+    /// counts, and the row is flagged. A data point with more buckets or quantiles is refused. Default 16,384.
     pub nested_max: usize,
     /// Items taken from one request, events, links and exemplars counted as items; those beyond are
     /// refused. Default 1,048,576.
@@ -28,9 +29,18 @@ pub struct BuildSettings {
     /// Identities of resources and series remembered between requests (about 100 bytes each);
     /// forgetting one costs a hash, nothing else. Default 262,144.
     pub identities_max: usize,
+    /// Rules that make business events of spans and records which do not speak by the conventions.
+    pub extract: Vec<ExtractRule>,
+    /// Entities kept per business event; the rest are cut, and the row is flagged. Default 64.
+    pub entities_max: usize,
+    /// Bytes kept of each text of a business event, change or heartbeat (values before and after
+    /// are such texts); the rest is cut, and the row is flagged. Default 16,384.
+    pub event_value_bytes_max: usize,
 }
 
 impl BuildSettings {
+    pub const ENTITIES_MAX: usize = 64;
+    pub const EVENT_VALUE_BYTES_MAX: usize = 16_384;
     pub const ATTRIBUTES_MAX: usize = 1_024;
     pub const NESTED_MAX: usize = 16_384;
     pub const ITEMS_MAX: usize = 1_048_576;
@@ -55,6 +65,9 @@ impl BuildSettings {
             items_max: Self::ITEMS_MAX,
             request_attributes_max: Self::REQUEST_ATTRIBUTES_MAX,
             identities_max: Self::IDENTITIES_MAX,
+            extract: Vec::new(),
+            entities_max: Self::ENTITIES_MAX,
+            event_value_bytes_max: Self::EVENT_VALUE_BYTES_MAX,
         }
     }
 }
@@ -70,6 +83,8 @@ pub(super) struct Route {
     pub(super) request_id_rank: Option<u16>,
     /// Position in [`Layout::legacy`] of a name that has a newer one.
     pub(super) legacy: Option<u16>,
+    /// What the key says about rows that may follow from the item.
+    pub(super) marks: Marks,
 }
 
 /// The newer name of an old key.
@@ -133,6 +148,9 @@ fn routes(settings: &BuildSettings) -> (HashMap<Box<[u8]>, Route>, Vec<Legacy>) 
     }
     for (rank, key) in settings.request_id_keys.iter().enumerate() {
         routes.entry(key.as_bytes().into()).or_default().request_id_rank = Some(rank as u16);
+    }
+    for (key, marks) in key_marks(&settings.extract) {
+        routes.entry(key.as_bytes().into()).or_default().marks.insert(marks);
     }
     let mut legacy = Vec::new();
     for (old, new_name) in RENAMED {

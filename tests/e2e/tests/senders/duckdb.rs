@@ -57,7 +57,8 @@ const FIGURES: [(&str, &str); 6] = [
     ("ledger", "sum(received), sum(stored), sum(queryable)"),
 ];
 
-async fn fill(server: &Server) {
+/// Every kind of telemetry, spread over 40 hours.
+pub(crate) async fn fill(server: &Server) {
     let sender = Sender::to(server);
     let mut random = random::generator(61);
     for i in 0..40_u64 {

@@ -1,5 +1,5 @@
-//! Real senders and a real reader: SDKs of other languages, telemetrygen, a Collector in between,
-//! DuckDB over the files.
+//! Real senders and real readers: SDKs of other languages, telemetrygen, a Collector in between,
+//! DuckDB over the files, schemathesis over the API.
 //!
 //! Each sender goes through a relay that changes nothing and keeps what it passed on; SQL must then
 //! show every item of it with every attribute, type and nanosecond, from memory and from Parquet.
@@ -9,6 +9,7 @@
 mod collector;
 mod duckdb;
 mod object_store;
+mod schema;
 mod sdk;
 
 use e2e::compare::{Counts, assert_shown};
