@@ -21,6 +21,9 @@ pub enum MetastoreError {
     /// The name is taken by a row that is still valid.
     #[error("{0} exists already")]
     Exists(String),
+    /// There are as many of a kind as are kept.
+    #[error("{max} documents of kind {kind} are kept, and there are as many")]
+    Full { kind: String, max: u32 },
     #[error("metastore: {0}")]
     Other(String),
 }

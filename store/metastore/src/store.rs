@@ -1,7 +1,7 @@
 //! The metastore's file: one writer, a few readers, and the migrations of each module.
 
 use crate::fault::fault;
-use crate::{MetastoreError, Tokens, migrate, tokens};
+use crate::{Documents, MetastoreError, Tokens, documents, migrate, tokens};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ impl Metastore {
             |size: u32| SqlitePoolOptions::new().max_connections(size).acquire_timeout(settings.busy_timeout * 2);
         let writer = pool(1).connect_with(options.clone()).await.map_err(at)?;
         let mut connection = writer.acquire().await.map_err(at)?;
-        for module in [tokens::MODULE] {
+        for module in [tokens::MODULE, documents::MODULE] {
             migrate::up_to_date(&mut connection, path, &module).await?;
         }
         drop(connection);
@@ -60,6 +60,11 @@ impl Metastore {
 
     pub fn tokens(&self) -> Tokens {
         Tokens::of(self.clone())
+    }
+
+    /// The documents of one kind, of which each workspace may have `max`.
+    pub fn documents(&self, kind: &'static str, max: u32) -> Documents {
+        Documents::of(self.clone(), kind, max)
     }
 
     /// Waits for calls under way, then closes the file.
