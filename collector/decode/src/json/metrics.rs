@@ -104,21 +104,21 @@ fn number_point(message: Json<'_>, point: &mut PointInput<'_>) -> Result<(), Unr
     Ok(())
 }
 
-fn histogram_point(message: Json<'_>, point: &mut PointInput<'_>, max: usize) -> Result<(), Unreadable> {
+fn histogram_point(message: Json<'_>, point: &mut PointInput<'_>, list_max: usize) -> Result<(), Unreadable> {
     let_fields! { message =>
         count: "count", sum: "sum", bucket_counts: "bucketCounts", explicit_bounds: "explicitBounds",
         min: "min", max: "max",
     }
     point.count = Some(count.u64()?);
     point.sum = sum.optional_double()?;
-    point.bucket_counts = bucket_counts.few(max, |n| n.u64())?;
-    point.explicit_bounds = explicit_bounds.few(max, |n| n.double())?;
+    point.bucket_counts = bucket_counts.few(list_max, |n| n.u64())?;
+    point.explicit_bounds = explicit_bounds.few(list_max, |n| n.double())?;
     point.min = min.optional_double()?;
     point.max = max.optional_double()?;
     Ok(())
 }
 
-fn exponential_point(message: Json<'_>, point: &mut PointInput<'_>, max: usize) -> Result<(), Unreadable> {
+fn exponential_point(message: Json<'_>, point: &mut PointInput<'_>, list_max: usize) -> Result<(), Unreadable> {
     let_fields! { message =>
         count: "count", sum: "sum", scale: "scale", zero_count: "zeroCount", positive: "positive",
         negative: "negative", min: "min", max: "max", zero_threshold: "zeroThreshold",
@@ -128,24 +128,24 @@ fn exponential_point(message: Json<'_>, point: &mut PointInput<'_>, max: usize) 
     point.scale = Some(scale.i32()?);
     point.zero_count = Some(zero_count.u64()?);
     point.zero_threshold = Some(zero_threshold.double()?);
-    (point.positive_offset, point.positive_counts) = buckets(positive, max)?;
-    (point.negative_offset, point.negative_counts) = buckets(negative, max)?;
+    (point.positive_offset, point.positive_counts) = buckets(positive, list_max)?;
+    (point.negative_offset, point.negative_counts) = buckets(negative, list_max)?;
     point.min = min.optional_double()?;
     point.max = max.optional_double()?;
     Ok(())
 }
 
-fn buckets(side: Field<'_>, max: usize) -> Result<(Option<i32>, Vec<u64>), Unreadable> {
+fn buckets(side: Field<'_>, list_max: usize) -> Result<(Option<i32>, Vec<u64>), Unreadable> {
     let Some(message) = side.value else { return Ok((None, Vec::new())) };
     let [offset, counts] = fields(message, ["offset", "bucketCounts"])?;
-    Ok((Some(offset.i32()?), counts.few(max, |n| n.u64())?))
+    Ok((Some(offset.i32()?), counts.few(list_max, |n| n.u64())?))
 }
 
-fn summary_point(message: Json<'_>, point: &mut PointInput<'_>, max: usize) -> Result<(), Unreadable> {
+fn summary_point(message: Json<'_>, point: &mut PointInput<'_>, list_max: usize) -> Result<(), Unreadable> {
     let [count, sum, quantiles] = fields(message, ["count", "sum", "quantileValues"])?;
     point.count = Some(count.u64()?);
     point.sum = Some(sum.double()?);
-    point.quantiles = quantiles.few(max, |message| {
+    point.quantiles = quantiles.few(list_max, |message| {
         let Some(message) = message.value else { return Ok((0.0, 0.0)) };
         let [quantile, value] = fields(message, ["quantile", "value"])?;
         Ok((quantile.double()?, value.double()?))
