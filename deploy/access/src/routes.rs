@@ -55,6 +55,13 @@ pub const ROUTES: &[Route] = &[
     row("POST", "/api/v1/sql", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/ledger", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/parts", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/catalog/services", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/catalog/services/{name}", Need::Role(Role::Viewer)),
+    row("PUT", "/api/v1/catalog/services/{name}", Need::Role(Role::Operator)),
+    row("GET", "/api/v1/catalog/customers", Need::Role(Role::Viewer)),
+    row("PUT", "/api/v1/catalog/customers", Need::Role(Role::Operator)),
+    row("GET", "/api/v1/catalog/topology", Need::Role(Role::Viewer)),
+    row("PUT", "/api/v1/catalog/topology", Need::Role(Role::Operator)),
     row("POST", "/api/v1/flush", Need::Role(Role::Operator)),
     row("POST", "/api/v1/compact", Need::Role(Role::Operator)),
 ];

@@ -6,7 +6,7 @@ use crate::settings::{ObjectStore, Settings};
 use crate::telemetry::{counter, gauge, process_figures, say};
 use access::{Access, Exposure, bind_refusal};
 use anyhow::{Context, anyhow};
-use api::{Api, Asker, Health, Intake, Problem};
+use api::{Api, Asker, Catalog, Health, Intake, Problem};
 use bytes::Bytes;
 use client::{QueryClient, StoreLocation};
 use engine::{DecodeFn, Deps, Engine, Metric, RecordHead};
@@ -87,6 +87,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
         client: Arc::clone(&client),
         engine: Arc::clone(&engine),
         intake: Arc::new(Door(receiver.clone())),
+        catalog: Catalog::new(&metastore, settings.catalog.clone()),
         clock,
         health: health(&settings, &engine, &going_down),
         metrics: figures(&engine, &receiver, &client, &shared, &panics),

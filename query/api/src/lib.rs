@@ -17,6 +17,7 @@ mod params;
 mod render;
 mod window;
 
+mod catalog;
 mod figures;
 mod health;
 mod parts;
@@ -27,6 +28,7 @@ mod describe;
 mod router;
 
 pub use asker::Asker;
+pub use catalog::{Catalog, CatalogFile, CatalogFileError, Customer, ImportanceName, ServiceEntry};
 pub use figures::prometheus_text;
 pub use problem::Problem;
 pub use router::{Api, Health, Intake, mounted, router};

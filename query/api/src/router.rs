@@ -1,7 +1,7 @@
 //! The router, and the description that is made with it: every handler says its path, parameters and
 //! answers beside its code, and is mounted by exactly that.
 
-use crate::{Problem, describe, health, parts, sql, store};
+use crate::{Catalog, Problem, catalog, describe, health, parts, sql, store};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -42,6 +42,7 @@ pub struct Api {
     pub client: Arc<QueryClient>,
     pub engine: Arc<Engine>,
     pub intake: Arc<dyn Intake>,
+    pub catalog: Catalog,
     pub clock: Arc<dyn Clock>,
     pub health: Health,
     /// All figures of the process.
@@ -67,6 +68,7 @@ fn calls() -> OpenApiRouter<Api> {
         .merge(parts::routes())
         .merge(store::routes())
         .merge(health::routes())
+        .merge(catalog::routes())
         .routes(routes!(openapi))
 }
 

@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("graph", &["model"]),
     ("traces", &["model"]),
     ("timeline", &["model"]),
-    ("api", &["model", "tables", "client", "engine", "rollup", "graph", "traces", "timeline"]),
+    ("api", &["model", "tables", "client", "engine", "rollup", "graph", "traces", "timeline", "metastore"]),
     ("access", &["model", "metastore"]),
     ("demo", &["model"]),
     ("bench", &["model"]),

@@ -112,12 +112,19 @@ keys! {
     "operations.extract", "Rules that make business events of spans and logs which name the values otherwise. Default none", |s, v| s.operations.extract = super::extract::rules(v)?;
     "operations.business_keys", "Attributes that are columns with an index. Default order.id, user.id, member.id, sku.id, store.id, tenant.id, coupon.id, payment.id", |s, v| s.operations.business_keys = v.list()?;
 
+    "catalog.file", "YAML file that says whose services are, who matters, and what stands where. Default none", |s, v| s.catalog = catalog(&v.path()?)?;
+
     "log.level", "error, warn, info, debug or trace, also by crate as in \"info,engine=debug\". Default info", |s, v| s.log.level = v.text()?;
     "log.json", "Log lines as JSON. Default false", |s, v| s.log.json = v.flag()?;
 }
 
 fn tls(settings: &mut Settings) -> &mut TlsFiles {
     settings.tls.get_or_insert_with(|| TlsFiles { cert: PathBuf::new(), key: PathBuf::new() })
+}
+
+fn catalog(path: &std::path::Path) -> Result<api::CatalogFile, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    api::CatalogFile::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn size(input: &Input) -> Result<usize, String> {

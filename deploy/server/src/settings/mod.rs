@@ -78,6 +78,8 @@ pub(crate) struct Settings {
     /// Paths in it are filled in by [`Settings::data_dir`] at wiring.
     pub(crate) query: client::Settings,
     pub(crate) operations: Operations,
+    /// What the catalog file says.
+    pub(crate) catalog: api::CatalogFile,
     pub(crate) log: Log,
 }
 
@@ -115,6 +117,7 @@ impl Default for Settings {
                 business_keys: BUSINESS_KEYS.map(String::from).into(),
                 extract: vec![],
             },
+            catalog: api::CatalogFile::default(),
             log: Log { level: "info".into(), json: false },
         }
     }

@@ -100,7 +100,9 @@ pub(super) fn check_customers(customers: &[Customer]) -> Result<(), String> {
         ));
     }
     for (at, customer) in customers.iter().enumerate() {
-        named("key", &customer.key).and_then(|()| named("value", &customer.value)).map_err(|e| format!("customer {at}: {e}"))?;
+        named("key", &customer.key)
+            .and_then(|()| named("value", &customer.value))
+            .map_err(|e| format!("customer {at}: {e}"))?;
         if customers[..at].iter().any(|c| (&c.key, &c.value) == (&customer.key, &customer.value)) {
             return Err(format!("customer {at}: {} = {:?} is listed twice", customer.key, customer.value));
         }

@@ -83,9 +83,7 @@ impl Catalog {
             return Ok(Some(Known { entry: entry.clone(), source: Source::File, updated: None }));
         }
         let document = self.services.get(&asker.workspace, name).await.map_err(stored)?;
-        document
-            .map(|d| Ok(Known { entry: read(&d)?, source: Source::Api, updated: Some(d.updated) }))
-            .transpose()
+        document.map(|d| Ok(Known { entry: read(&d)?, source: Source::Api, updated: Some(d.updated) })).transpose()
     }
 
     pub(super) async fn put_service(
@@ -102,7 +100,8 @@ impl Catalog {
     pub(crate) async fn customers(&self, asker: &Asker) -> Result<Vec<(Customer, Source)>, Problem> {
         let of_file: Vec<Customer> = self.file(asker).map(|file| file.customers.clone()).unwrap_or_default();
         let told: Vec<Customer> = one(&self.customers, asker).await?;
-        let named = |customer: &Customer| of_file.iter().any(|c| (&c.key, &c.value) == (&customer.key, &customer.value));
+        let named =
+            |customer: &Customer| of_file.iter().any(|c| (&c.key, &c.value) == (&customer.key, &customer.value));
         let told: Vec<_> = told.into_iter().filter(|c| !named(c)).map(|c| (c, Source::Api)).collect();
         Ok(of_file.into_iter().map(|c| (c, Source::File)).chain(told).collect())
     }
@@ -166,8 +165,9 @@ fn check_together(customers: &[Customer]) -> Result<(), Problem> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(document: &Document) -> Result<T, Problem> {
-    serde_json::from_str(&document.json)
-        .map_err(|error| Problem::internal(format!("the catalog's document {:?} cannot be read: {error}", document.key)))
+    serde_json::from_str(&document.json).map_err(|error| {
+        Problem::internal(format!("the catalog's document {:?} cannot be read: {error}", document.key))
+    })
 }
 
 async fn one<T: serde::de::DeserializeOwned + Default>(documents: &Documents, asker: &Asker) -> Result<T, Problem> {

@@ -32,9 +32,8 @@ use utoipa_axum::routes;
 const TOPOLOGY_BYTES_MAX: usize = 16 << 20;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    let large = OpenApiRouter::new()
-        .routes(routes!(topology, put_topology))
-        .layer(DefaultBodyLimit::max(TOPOLOGY_BYTES_MAX));
+    let large =
+        OpenApiRouter::new().routes(routes!(topology, put_topology)).layer(DefaultBodyLimit::max(TOPOLOGY_BYTES_MAX));
     OpenApiRouter::new()
         .routes(routes!(services))
         .routes(routes!(service, put_service))
@@ -100,7 +99,9 @@ async fn service(
             StatusCode::NOT_FOUND,
             "not-found",
             "There is no such thing",
-            format!("the catalog has no service {name:?}: PUT an entry, or list those there are at /api/v1/catalog/services"),
+            format!(
+                "the catalog has no service {name:?}: PUT an entry, or list those there are at /api/v1/catalog/services"
+            ),
         )),
     }
 }
