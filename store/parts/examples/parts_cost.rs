@@ -1,7 +1,7 @@
 //! What a flush and a compaction cost, by hand: CPU seconds per million spans of sorting, encoding and
 //! merging, and bytes per span by column.
 //!
-//!     cargo run --release -p parts --example parts_cost -- FILE [FLUSH_ROWS [DIR]]
+//!     cargo run --release -p parts --example parts_cost -- FILE [FLUSH_ROWS [SLICE_ROWS [DIR]]]
 //!
 //! FILE is a workload of OTLP requests, each after its length and its number of spans (u32, little-endian).
 //! With DIR the files stay there, for other programs to read.
@@ -29,8 +29,9 @@ const FLUSH_ROWS: usize = 196_608;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().ok_or("usage: measure FILE [FLUSH_ROWS [DIR]]")?;
+    let file = arguments.next().ok_or("usage: measure FILE [FLUSH_ROWS [SLICE_ROWS [DIR]]]")?;
     let flush_rows = arguments.next().map_or(Ok(FLUSH_ROWS), |rows| rows.parse())?;
+    let slice_rows = arguments.next().map_or(Ok(262_144), |rows| rows.parse())?;
     let business = ["app.order.id", "user.id", "store.id", "tenant.id"].map(String::from);
     let promoted = PromotedSet::default_with(&business);
     let layout = Layout::new(BuildSettings::new(promoted.clone(), &["app.request.id".into()]));
@@ -38,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let dir = arguments.next().map_or_else(|| temporary.path().to_owned(), PathBuf::from);
     let location = Location::Local { parquet: dir.join("parquet"), replaced: dir.join("replaced") };
-    let store = PartStore::open(Settings { encode_threads: 1, ..Settings::at(location) })?;
+    let store = PartStore::open(Settings { encode_threads: 1, slice_rows, ..Settings::at(location) })?;
     let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build()?;
 
     let batches = read(&file, &layout)?;
