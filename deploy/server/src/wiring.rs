@@ -63,7 +63,9 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     let catalog = catalog::Catalog::open(&data_dir.join("catalog.sqlite"), catalog::Settings::default()).await?;
     let wanted = PromotedSet::default_with(&settings.operations.business_keys);
     let promoted = engine::settle_promoted(&catalog, &wanted).await?;
-    let layout = Arc::new(Layout::new(BuildSettings::new(promoted.clone(), &settings.request_id_keys())));
+    let build = BuildSettings::new(promoted.clone(), &settings.request_id_keys());
+    let extract = settings.operations.extract.clone();
+    let layout = Arc::new(Layout::new(BuildSettings { extract, ..build }));
     let deps = Deps {
         lock,
         clock: Arc::clone(&clock),

@@ -27,6 +27,9 @@ row_flags! {
     DUPLICATE_KEY = 8 => "duplicate_key", "A key was sent twice; reading by key gives the first value.";
     ATTRIBUTES_CUT = 9 => "attributes_cut", "More attributes were sent than are kept; the rest are counted as dropped.";
     NESTED_CUT = 10 => "nested_cut", "More events, links or exemplars were sent than are kept; the rest of events and links are counted as dropped.";
+    ENTITIES_CUT = 11 => "entities_cut", "A business event named more entities than are kept.";
+    VALUE_CUT = 12 => "value_cut", "A text of a business event, change or heartbeat was longer than is kept and was cut.";
+    EVENT_MALFORMED = 13 => "event_malformed", "Part of a business event, change or heartbeat is missing or could not be read; the rest stands.";
 }
 
 impl RowFlags {

@@ -108,14 +108,14 @@ fn an_event_record_is_a_business_event_and_one_entity_change_per_entity() {
         ["op-1", "buy tea", "create", "unknown", "U1", "customer", "req-1", "log"]
     );
     assert_eq!(cells(&event, &["service", "trace_id", "span_id", "deadline_ns"]), ["shop", TRACE, SPAN, "60"]);
-    assert_eq!(event["attributes"], "{request.id: req-1, order.amount: 12.5}");
+    assert_eq!(event["attributes"], "{order.amount: 12.5, request.id: req-1}");
     assert_eq!(event.get("flags"), None);
     let changes = rows(&decoded, TableId::EntityChanges);
     let shown: Vec<_> = changes
         .iter()
         .map(|row| cells(row, &["entity_type", "entity_id", "role", "before", "after", "operation"]))
         .collect();
-    assert_eq!(shown[0], ["order", "O1", "subject", "", r#"{"status":"placed","cups":2}"#, "buy tea"]);
+    assert_eq!(shown[0], ["order", "O1", "subject", "", r#"{"cups":2,"status":"placed"}"#, "buy tea"]);
     assert_eq!(shown[1], ["sku", "17", "", "10", "8", "buy tea"]);
     assert!(changes[0].contains_key("before") && !changes[1].contains_key("role"), "empty is not absent");
     assert!(decoded.warnings.is_empty());

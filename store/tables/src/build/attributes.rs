@@ -2,6 +2,7 @@
 
 use super::column::{BoolColumn, NumberColumn, TextColumn};
 use super::context::Context;
+use super::derived::Marks;
 use super::input::{Attribute, Value};
 use super::keys::KeyUse;
 use super::layout::Column;
@@ -63,6 +64,16 @@ pub(super) struct AttributeColumns {
     overflow: Vec<bool>,
     /// Old names of the row at hand whose values went to the column of the new name.
     renamed: String,
+    /// Request id of the row at hand.
+    row_request_id: Text,
+}
+
+/// What the attributes of a row turned out to say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    pub(super) flags: RowFlags,
+    pub(super) marks: Marks,
+    pub(super) request_id: Text,
 }
 
 /// What is known of a list before its first attribute is placed.
@@ -71,6 +82,7 @@ pub(super) struct Survey {
     /// Best rank among the request ids of the list.
     request_id_rank: Option<u16>,
     pub(super) again: bool,
+    marks: Marks,
 }
 
 impl AttributeColumns {
@@ -84,6 +96,7 @@ impl AttributeColumns {
             promoted: keys.iter().map(|key| Promoted::new(key.ty)).collect(),
             overflow: vec![false; keys.len()],
             renamed: String::new(),
+            row_request_id: Text::NULL,
         }
     }
 
@@ -94,7 +107,8 @@ impl AttributeColumns {
         row: usize,
         attributes: &[Attribute<'_>],
         own: &[(&str, String)],
-    ) -> RowFlags {
+    ) -> Placed {
+        self.row_request_id = Text::NULL;
         let mut uses = std::mem::take(&mut cx.uses);
         let survey = survey(cx, attributes, &mut uses);
         for (attribute, key) in attributes.iter().zip(&uses) {
@@ -111,7 +125,8 @@ impl AttributeColumns {
             self.legacy_keys.set(row, names);
             self.renamed.clear();
         }
-        if survey.again { RowFlags::DUPLICATE_KEY } else { RowFlags::default() }
+        let flags = if survey.again { RowFlags::DUPLICATE_KEY } else { RowFlags::default() };
+        Placed { flags, marks: survey.marks, request_id: self.row_request_id }
     }
 
     #[inline]
@@ -127,6 +142,7 @@ impl AttributeColumns {
             let text = cx.value_text(last, value);
             cx.keys.get(used.key).last = text;
             self.request_id.set(row, text);
+            self.row_request_id = text;
             if matches!(value, Value::String(_)) {
                 return self.request_id_key.set(row, name);
             }
@@ -235,7 +251,9 @@ pub(super) fn survey(cx: &mut Context<'_>, attributes: &[Attribute<'_>], uses: &
         let used = cx.keys.place(attribute.key, &mut cx.pool, cx.layout);
         survey.again |= used.again;
         uses.push(used);
-        if let Some(rank) = cx.keys.get(used.key).route.request_id_rank
+        let route = &cx.keys.get(used.key).route;
+        survey.marks.insert(route.marks);
+        if let Some(rank) = route.request_id_rank
             && !used.again
             && !attribute.value.is_blank()
             && survey.request_id_rank.is_none_or(|best| rank < best)

@@ -3,6 +3,7 @@
 use super::attributes::AttributeColumns;
 use super::column::{IdColumn, NumberColumn, TextColumn, required_ids, required_numbers};
 use super::context::{Context, TimeSpan, dropped, stored_time};
+use super::derived::{Marks, Stored, event_marks};
 use super::input::{Attribute, LogInput, Value};
 use super::pool::{Closing, Text};
 use super::resources::{Resource, Scope, ScopeColumns};
@@ -28,6 +29,7 @@ pub(super) struct LogRows {
     body_type: TextColumn,
     event_name: TextColumn,
     last_event_name: Text,
+    last_event_marks: Marks,
     trace_id: IdColumn<16>,
     span_id: IdColumn<8>,
     trace_flags: NumberColumn<Int64Type>,
@@ -53,6 +55,7 @@ impl LogRows {
             body_type: TextColumn::default(),
             event_name: TextColumn::default(),
             last_event_name: Text::NULL,
+            last_event_marks: Marks::default(),
             trace_id: IdColumn::default(),
             span_id: IdColumn::default(),
             trace_flags: NumberColumn::default(),
@@ -70,7 +73,7 @@ impl LogRows {
         resource: &Resource,
         scope: &Scope,
         record: &LogInput<'_>,
-    ) -> RowFlags {
+    ) -> Stored {
         let row = self.rows;
         self.rows += 1;
         let mut flags = record.flags;
@@ -82,8 +85,10 @@ impl LogRows {
         self.resource_id.extend_from_slice(&resource.id.0);
         self.scope.put(row, scope);
         flags.insert(self.put_trace(row, record));
-        self.put_words(cx, row, record);
-        flags.insert(self.attributes.put(cx, row, record.attributes.items(), &exact));
+        let mut marks = self.put_words(cx, row, record);
+        let placed = self.attributes.put(cx, row, record.attributes.items(), &exact);
+        flags.insert(placed.flags);
+        marks.insert(placed.marks);
         if record.attributes.beyond() > 0 {
             flags.insert(RowFlags::ATTRIBUTES_CUT);
         }
@@ -91,7 +96,7 @@ impl LogRows {
         flags.insert(cx.repair_flag());
         let text = cx.flags_text(flags);
         self.flags.set_unless_null(row, text);
-        flags
+        Stored { flags, marks, time: self.time[row], request_id: placed.request_id }
     }
 
     /// Stores the times; gives what is odd and, as attributes of ours, what a timestamp cannot hold.
@@ -145,7 +150,8 @@ impl LogRows {
         flags
     }
 
-    fn put_words(&mut self, cx: &mut Context<'_>, row: usize, record: &LogInput<'_>) {
+    /// Stores the words; says what the event's name marks the record as.
+    fn put_words(&mut self, cx: &mut Context<'_>, row: usize, record: &LogInput<'_>) -> Marks {
         if record.severity != 0 {
             self.severity.set(row, i64::from(record.severity));
         }
@@ -159,10 +165,14 @@ impl LogRows {
             let tag = cx.pool.intern(&[record.body.attr_type() as u8]);
             self.body_type.set(row, tag);
         }
-        if let Some(name) = event_name(record) {
-            self.last_event_name = cx.pool.intern_after(self.last_event_name, name);
-            self.event_name.set(row, self.last_event_name);
+        let Some(name) = event_name(record) else { return Marks::default() };
+        let text = cx.pool.intern_after(self.last_event_name, name);
+        if text != self.last_event_name {
+            self.last_event_name = text;
+            self.last_event_marks = event_marks(name);
         }
+        self.event_name.set(row, text);
+        self.last_event_marks
     }
 
     pub(super) fn finish(self, cx: &Context<'_>, closing: &Closing) -> Result<Option<TableBatch>, ArrowError> {
@@ -206,7 +216,7 @@ impl LogRows {
 }
 
 /// The field, else the attribute that older SDKs send.
-fn event_name<'r>(record: &'r LogInput<'_>) -> Option<&'r [u8]> {
+pub(super) fn event_name<'r>(record: &'r LogInput<'_>) -> Option<&'r [u8]> {
     if !record.event_name.is_empty() {
         return Some(record.event_name);
     }

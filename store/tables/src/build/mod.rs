@@ -17,6 +17,7 @@ mod attributes;
 mod column;
 mod map;
 
+mod derived;
 mod drop_counter;
 mod logs;
 mod metrics;
@@ -26,6 +27,7 @@ mod spans;
 
 mod request;
 
+pub use derived::{Condition, EntityMap, ExtractRule, Operand, Pattern, RuleMap, RuleSource};
 pub use input::{
     Attribute, Attributes, EventInput, ExemplarInput, LinkInput, LogInput, MetricInput, MetricKind, Number, PointInput,
     ResourceInput, ScopeInput, SpanInput, Value,

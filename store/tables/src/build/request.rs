@@ -1,6 +1,7 @@
 //! The rows of one request.
 
 use super::context::Context;
+use super::derived::{Derived, Origin};
 use super::logs::LogRows;
 use super::metrics::MetricRows;
 use super::pool::{TextCheck, TextPool};
@@ -47,6 +48,7 @@ pub struct RequestBuilder<'l> {
     logs: Option<Box<LogRows>>,
     points: Option<Box<MetricRows>>,
     series: SeriesRows,
+    derived: Option<Box<Derived>>,
     items: usize,
     attributes: usize,
     repaired: u64,
@@ -74,6 +76,7 @@ impl<'l> RequestBuilder<'l> {
             logs: None,
             points: None,
             series: SeriesRows::default(),
+            derived: None,
             items: 0,
             attributes: 0,
             repaired: 0,
@@ -129,11 +132,17 @@ impl<'l> RequestBuilder<'l> {
         let rows = self.spans.get_or_insert_with(|| Box::new(SpanRows::new(cx)));
         let resource = self.resources.get(resource.0);
         resource.sender.accepted += 1;
-        let flags = rows.put(cx, resource, &self.scopes[scope.0 as usize], span);
+        let stored = rows.put(cx, resource, &self.scopes[scope.0 as usize], span);
+        if stored.marks.concern_spans() {
+            let origin = Origin::of_span(stored, resource, span);
+            // Derived rows hold their attributes once more: they count against the request's bounds.
+            self.items += self.derived.get_or_insert_default().span(cx, stored.marks, &origin);
+            self.attributes += span.attributes.items().len();
+        }
         self.attributes += span.attributes.items().len();
         self.attributes += span.events.iter().map(|event| event.attributes.items().len()).sum::<usize>();
         self.attributes += span.links.iter().map(|link| link.attributes.items().len()).sum::<usize>();
-        self.note(flags, 1 + span.events.len() + span.links.len());
+        self.note(stored.flags, 1 + span.events.len() + span.links.len());
     }
 
     pub fn log(&mut self, resource: ResourceRef, scope: ScopeRef, record: &LogInput<'_>) {
@@ -141,9 +150,14 @@ impl<'l> RequestBuilder<'l> {
         let rows = self.logs.get_or_insert_with(|| Box::new(LogRows::new(cx)));
         let resource = self.resources.get(resource.0);
         resource.sender.accepted += 1;
-        let flags = rows.put(cx, resource, &self.scopes[scope.0 as usize], record);
+        let stored = rows.put(cx, resource, &self.scopes[scope.0 as usize], record);
+        if stored.marks.concern_logs() {
+            let origin = Origin::of_log(stored, resource, record);
+            self.items += self.derived.get_or_insert_default().log(cx, stored.marks, &origin);
+            self.attributes += record.attributes.items().len();
+        }
         self.attributes += record.attributes.items().len();
-        self.note(flags, 1);
+        self.note(stored.flags, 1);
     }
 
     pub fn metric(&mut self, resource: ResourceRef, scope: ScopeRef, metric: &MetricInput<'_>) -> MetricRef {
@@ -189,6 +203,14 @@ impl<'l> RequestBuilder<'l> {
             (self.too_deep, "with a value nested deeper than 64 levels (cut there)"),
             (self.attributes_cut, "with more attributes than are kept (the rest counted as dropped)"),
             (self.nested_cut, "with more events, links or exemplars than are kept (the rest dropped)"),
+            (
+                self.derived.as_ref().map_or(0, |derived| derived.malformed),
+                "with a business event, change or heartbeat of which a part is missing or could not be read",
+            ),
+            (
+                self.derived.as_ref().map_or(0, |derived| derived.cut),
+                "with a business event, change or heartbeat that was longer than is kept (cut)",
+            ),
         ];
         let told = said.iter().filter(|(items, _)| *items > 0);
         told.map(|(items, what)| format!("{items} {} {what}", if *items == 1 { "item" } else { "items" })).collect()
@@ -196,7 +218,7 @@ impl<'l> RequestBuilder<'l> {
 
     /// The batches: tables that got rows, and what came from whom.
     pub fn finish(self) -> Result<Batches, BuildError> {
-        let Self { mut cx, resources, spans, logs, points, series, .. } = self;
+        let Self { mut cx, resources, spans, logs, points, series, derived, .. } = self;
         let pool = std::mem::replace(&mut cx.pool, TextPool::closed());
         let closing = pool.finish().map_err(BuildError::NotUtf8)?;
         let mut tables = Vec::new();
@@ -204,6 +226,7 @@ impl<'l> RequestBuilder<'l> {
         tables.extend(logs.map(|rows| rows.finish(&cx, &closing)).transpose()?.flatten());
         tables.extend(points.map(|rows| rows.finish(&cx, &closing)).transpose()?.flatten());
         tables.extend(series.finish(&cx, &closing)?);
+        tables.extend(derived.map(|derived| derived.finish(&cx, &closing)).transpose()?.into_iter().flatten());
         let (rows, senders) = resources.finish(&cx, &closing)?;
         tables.extend(rows);
         Ok(Batches { tables, senders })

@@ -22,6 +22,8 @@ use model::ContentHash;
 pub(super) struct Resource {
     pub(super) id: ContentHash,
     pub(super) service: Text,
+    /// `deployment.environment.name`, null where it does not say.
+    pub(super) environment: Text,
     /// Oddities of the resource, said on each of its rows.
     pub(super) flags: RowFlags,
     pub(super) sender: SenderCount,
@@ -240,6 +242,7 @@ pub(super) fn write_open_row(canonical: &mut Canonical, pool: &TextPool, map: &M
 #[derive(Default)]
 struct Names {
     service: Option<Text>,
+    environment: Option<Text>,
     instance: Option<Text>,
     pod: Option<Text>,
     host: Option<Text>,
@@ -249,6 +252,8 @@ impl Names {
     fn note(&mut self, key: &[u8], text: Text) {
         match key {
             b"service.name" if text != Text::EMPTY => self.service = Some(text),
+            b"deployment.environment.name" => self.environment = Some(text),
+            b"deployment.environment" => self.environment = self.environment.or(Some(text)),
             b"service.instance.id" => self.instance = Some(text),
             b"k8s.pod.name" => self.pod = Some(text),
             b"host.name" => self.host = Some(text),
@@ -264,6 +269,7 @@ impl Names {
             instance: self.instance.or(self.pod).or(self.host).map(text),
             ..SenderCount::default()
         };
-        Resource { id, service, flags, sender }
+        let environment = self.environment.unwrap_or(Text::NULL);
+        Resource { id, service, environment, flags, sender }
     }
 }

@@ -3,6 +3,7 @@
 use super::attributes::{AttributeColumns, put_all};
 use super::column::{IdColumn, NumberColumn, Offsets, TextColumn, element_field, list, required_ids, required_numbers};
 use super::context::{Context, TimeSpan, dropped, stored_time};
+use super::derived::Stored;
 use super::input::{EventInput, LinkInput, SpanInput};
 use super::map::MapColumn;
 use super::pool::{Closing, Text};
@@ -96,7 +97,7 @@ impl SpanRows {
         resource: &Resource,
         scope: &Scope,
         span: &SpanInput<'_>,
-    ) -> RowFlags {
+    ) -> Stored {
         let row = self.rows;
         self.rows += 1;
         let mut flags = span.flags;
@@ -112,7 +113,8 @@ impl SpanRows {
         self.resource_id.extend_from_slice(&resource.id.0);
         self.scope.put(row, scope);
         self.put_words(cx, row, span);
-        flags.insert(self.attributes.put(cx, row, span.attributes.items(), &when.exact(span)));
+        let placed = self.attributes.put(cx, row, span.attributes.items(), &when.exact(span));
+        flags.insert(placed.flags);
         if span.attributes.beyond() > 0 {
             flags.insert(RowFlags::ATTRIBUTES_CUT);
         }
@@ -128,7 +130,7 @@ impl SpanRows {
         flags.insert(cx.repair_flag());
         let text = cx.flags_text(flags);
         self.flags.set_unless_null(row, text);
-        flags
+        Stored { flags, marks: placed.marks, time: when.time, request_id: placed.request_id }
     }
 
     fn put_ids(&mut self, cx: &Context<'_>, row: usize, span: &SpanInput<'_>) -> RowFlags {
