@@ -1,1 +1,16 @@
 //! The story of one business operation: what belongs to it, why, and in which order.
+//!
+//! Pure: it opens nothing and knows no clock. An explorer says what it wants to know next, is told
+//! facts, and decides by what they say. Ids are not trusted: order numbers begin anew, request ids come
+//! round, context is lost in thread pools and at queues. So each join has a reason and a confidence, and
+//! what cannot belong (another store, another order, an entity that begins anew) objects to it.
+//!
+//! Invariant: what was cut is said; nothing is followed beyond the limits.
+
+mod fact;
+mod question;
+mod vocabulary;
+
+pub use fact::{Business, Entity, Fact, FactId, Kind};
+pub use question::{Answer, Question, Stretch};
+pub use vocabulary::Vocabulary;
