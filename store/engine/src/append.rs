@@ -17,6 +17,7 @@ use crate::stats::Counters;
 use crate::view::Picture;
 use bytes::Bytes;
 use model::Clock;
+use rollup::Facts;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tables::Batches;
@@ -45,6 +46,8 @@ pub struct Ack {
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) append: Append,
+    /// Of its spans, read before it was queued.
+    pub(crate) facts: Facts,
     pub(crate) ticket: Ticket,
     /// Held until the answer.
     pub(crate) permit: Permit,
@@ -176,13 +179,14 @@ impl Appender {
             chunks.push(self.preparation.chunks(head, *admitted, batches));
         }
         let mut inserts = Vec::with_capacity(stored.len());
-        for ((job, lsn), chunks) in stored.iter().zip(chunks) {
+        for ((job, lsn), chunks) in stored.iter_mut().zip(chunks) {
+            let facts = std::mem::take(&mut job.facts);
             let rows: u64 = chunks.iter().map(|c| c.batch.rows.num_rows() as u64).sum();
             self.counters.appended_requests.add(1);
             self.counters.appended_bytes.add(job.append.admitted);
             self.counters.appended_rows.add(rows);
             let (key, from, senders) = (job.ticket.key(), job.from(), job.append.batches.senders.as_slice());
-            inserts.push(Insert { lsn: lsn.0, key, from, senders, chunks });
+            inserts.push(Insert { lsn: lsn.0, key, from, senders, chunks, facts });
         }
         let overflowed = self.picture.insert(inserts, self.clock.monotonic());
         self.counters.ledger_overflows.add(overflowed);

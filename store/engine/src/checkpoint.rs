@@ -14,7 +14,7 @@ use model::UnixNanos;
 use parts::{NewPart, SortedRows, new_part_id};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tables::{Lineage, Origin, PartId, PartMeta, TableId};
+use tables::{Lineage, Origin, PartId, PartMeta};
 
 /// What a flush has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Attempt {
     pub(crate) fn plan(sealed: Arc<Sealed>, catalog_generation: u64, specs: &Specs, settings: &Settings) -> Self {
         let rows = sealed.generation.places().map(|(place, chunks)| (place.clone(), chunks.to_vec()));
         let counts =
-            sealed.ledger.iter().map(|chunk| ((chunk.workspace.clone(), TableId::Ledger), vec![chunk.clone()]));
+            sealed.counted.iter().map(|chunk| ((chunk.workspace.clone(), chunk.batch.table), vec![chunk.clone()]));
         let tables = rows
             .chain(counts)
             .filter(|(_, chunks)| !chunks.is_empty())

@@ -22,6 +22,7 @@ use catalog::Catalog;
 use model::{Clock, ContentHash, Workspace};
 use parking_lot::Mutex;
 use parts::PartStore;
+use rollup::{Found, Reader, Resolved};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -49,6 +50,7 @@ pub struct Engine {
     pub(crate) status: Mutex<Status>,
     pub(crate) opened: Opened,
     pub(crate) stock: Stock,
+    pub(crate) reader: Reader,
     pub(crate) flush_wanted: Arc<Notify>,
     pub(crate) stop: CancellationToken,
     pub(crate) repeats: Arc<Repeats>,
@@ -83,7 +85,8 @@ impl Engine {
     /// meanwhile, it may be stored all the same, and its retry is then a repeat.
     pub async fn append(&self, append: Append, ticket: Ticket, permit: Permit) -> Result<Ack, Refusal> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        if let Err((job, closed)) = self.queue.push(Job { append, ticket, permit, reply }) {
+        let facts = self.reader.facts(&append.batches.tables);
+        if let Err((job, closed)) = self.queue.push(Job { append, facts, ticket, permit, reply }) {
             let refusal = if closed {
                 Refusal::closing()
             } else {
@@ -114,6 +117,13 @@ impl Engine {
     /// All rows of some tables, each once.
     pub fn view(&self, workspace: &Workspace, tables: &[TableId]) -> View {
         self.picture.view(workspace, tables)
+    }
+
+    /// Counts edges whose parent was found among stored spans, for rows of `edges_pending` that waited for
+    /// it. Each row is counted once, whoever else finds its parent, and however often this is called. Kept
+    /// with the next checkpoint; what a crash takes is still pending then.
+    pub fn resolve(&self, workspace: &Workspace, found: Vec<Found>) -> Resolved {
+        self.picture.resolve(workspace, found, self.clock.now(), self.clock.monotonic())
     }
 
     /// The live parts of a workspace.

@@ -10,6 +10,7 @@ use crate::ledger::{Deltas, Fate, Source};
 use crate::settings::Settings;
 use hashbrown::HashMap;
 use model::{ContentHash, UnixNanos, Workspace};
+use rollup::Facts;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -90,6 +91,8 @@ pub(crate) struct Insert<'a> {
     pub(crate) from: Source<'a>,
     pub(crate) senders: &'a [SenderCount],
     pub(crate) chunks: Vec<Arc<HotChunk>>,
+    /// What is counted of its spans; counted beside the generation (see [`crate::view`]).
+    pub(crate) facts: Facts,
 }
 
 impl Generation {
@@ -148,16 +151,21 @@ impl Generation {
         self.bytes + self.chunk_count * settings.chunk_overhead_bytes
     }
 
+    /// Notes that something is counted that no record says.
+    pub(crate) fn note_count(&mut self, now: Duration) {
+        self.first_count.get_or_insert(now);
+    }
+
     /// True if there is nothing that a checkpoint would keep.
     pub(crate) fn is_empty(&self) -> bool {
         self.wal.is_empty() && self.ledger.is_empty()
     }
 
     /// Whether it is time to seal.
-    pub(crate) fn is_due(&self, now: Duration, settings: &Settings) -> bool {
+    pub(crate) fn is_due(&self, now: Duration, counted_bytes: u64, settings: &Settings) -> bool {
         let older = |since: Option<Duration>, than| since.is_some_and(|s| now.saturating_sub(s) >= than);
         self.rows >= settings.flush_rows
-            || self.charge(settings) >= settings.flush_bytes
+            || self.charge(settings) + counted_bytes >= settings.flush_bytes
             || older(self.first_row, settings.flush_after)
             || older(self.first_count, settings.flush_counts_after)
     }

@@ -16,6 +16,7 @@ use crate::stats::Counters;
 use crate::view::Picture;
 use hashbrown::HashMap;
 use model::{Clock, ContentHash, UnixNanos};
+use rollup::Reader;
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) struct Recovery {
     pub(crate) checkpoint: u64,
     pub(crate) decode: DecodeFn,
     pub(crate) preparation: Preparation,
+    pub(crate) reader: Reader,
     pub(crate) bodies: Bodies,
     pub(crate) picture: Arc<Picture>,
     pub(crate) settings: Arc<Settings>,
@@ -152,10 +154,11 @@ impl Recovery {
         let rows: u64 = batches.tables.iter().map(|t| t.rows.num_rows() as u64).sum();
         self.counters.replayed_rows.add(rows);
         // How large a compressed body was is not known any more; rows have a least charge.
+        let facts = self.reader.facts(&batches.tables);
         let chunks = self.preparation.chunks(&head, body.len() as u64, &mut batches);
         let RecordHead { workspace, token, signal, received, .. } = &head;
         let from = Source { workspace, token: token.as_ref(), signal: *signal, received: *received };
-        let overflowed = self.picture.insert(vec![Insert { lsn, key, from, senders: &batches.senders, chunks }], now);
+        let overflowed = self.picture.insert(vec![Insert { lsn, key, from, senders: &batches.senders, chunks, facts }], now);
         self.counters.ledger_overflows.add(overflowed);
         self.counters.chunks_coalesced.add(self.picture.coalesce());
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::space::SpacePlan;
-use crate::stats::{Levels, Metric, metrics};
+use crate::stats::{Levels, Metric, metrics, rollup_metrics};
 use std::sync::atomic::Ordering;
 
 /// What is wrong at the moment, in sentences.
@@ -71,6 +71,7 @@ impl Engine {
         };
         let mut all = metrics(&self.counters, &now);
         all.extend(self.picture.ledger_metrics());
+        all.extend(rollup_metrics(&self.picture.rollup_stats()));
         all
     }
 

@@ -78,6 +78,9 @@ pub struct Settings {
     /// Senders counted apart in `/metrics`; those beyond are `__overflow__` there.
     pub ledger_senders_max: usize,
 
+    /// Request rates and edges.
+    pub rollups: rollup::Settings,
+
     pub compaction: CompactionSettings,
     pub retention: RetentionSettings,
     pub space: SpaceSettings,
@@ -160,6 +163,7 @@ impl Settings {
             ledger_rows_max: 50_000,
             drop_series_max: 10_000,
             ledger_senders_max: 1_000,
+            rollups: rollup::Settings::default(),
             compaction: CompactionSettings::default(),
             retention: RetentionSettings::default(),
             space: SpaceSettings::default(),

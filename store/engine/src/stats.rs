@@ -274,6 +274,60 @@ pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
     out
 }
 
+/// What is said of request rates and edges.
+pub(crate) fn rollup_metrics(stats: &rollup::Stats) -> Vec<Metric> {
+    let metric = |kind, name, help, value: u64| Metric { name, help, kind, labels: vec![], value: value as f64 };
+    let counter = |name, help, value| metric(Kind::Counter, name, help, value);
+    let gauge = |name, help, value| metric(Kind::Gauge, name, help, value);
+    vec![
+        counter("stormglass_rollup_spans_total", "Spans counted in request rates.", stats.spans),
+        counter(
+            "stormglass_rollup_duplicate_spans_total",
+            "Copies of a span that was counted already; stored, not counted.",
+            stats.duplicates,
+        ),
+        counter("stormglass_rollup_linked_spans_total", "Calls counted between services.", stats.linked),
+        counter("stormglass_rollup_parked_spans_total", "Spans and links that came before their parent.", stats.parked),
+        counter(
+            "stormglass_rollup_resolved_late_total",
+            "Parked spans whose parent came after a checkpoint.",
+            stats.resolved_late,
+        ),
+        counter(
+            "stormglass_rollup_reconciled_total",
+            "Parked spans whose parent was found among stored spans.",
+            stats.reconciled,
+        ),
+        counter(
+            "stormglass_rollup_evicted_parents_total",
+            "Parents given up in memory while children waited for them; found among stored spans later.",
+            stats.evicted,
+        ),
+        counter(
+            "stormglass_rollup_unparked_spans_total",
+            "Spans without a parent that found no room to wait in memory.",
+            stats.unparked,
+        ),
+        counter(
+            "stormglass_rollup_operations_overflowed_total",
+            "Spans counted under the operation __overflow__: too many operations of a service.",
+            stats.operations_overflowed,
+        ),
+        counter(
+            "stormglass_rollup_edges_overflowed_total",
+            "Edges counted to the node __overflow__: too many edges.",
+            stats.edges_overflowed,
+        ),
+        counter(
+            "stormglass_rollup_names_overflowed_total",
+            "Services and nodes counted as __overflow__: too many names.",
+            stats.names_overflowed,
+        ),
+        gauge("stormglass_rollup_waiting_spans", "Spans and links that wait for their parent.", stats.waiting),
+        gauge("stormglass_rollup_memory_bytes", "Memory of recent spans, in bytes.", stats.memory_bytes),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,7 +338,7 @@ mod tests {
         counters.refused(RefusalReason::Flush);
         let all = metrics(&counters, &Levels { disk_free: Some(1), ..Levels::default() });
         let mut seen = std::collections::HashSet::new();
-        for m in &all {
+        for m in all.iter().chain(&rollup_metrics(&rollup::Stats::default())) {
             assert!(m.name.starts_with("stormglass_"), "{}", m.name);
             assert!(m.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{}", m.name);
             assert_eq!(m.kind == Kind::Counter, m.name.ends_with("_total"), "{}", m.name);

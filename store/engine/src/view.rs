@@ -8,12 +8,15 @@ use crate::ledger::{Deltas, Fate, Source};
 use crate::memtable::{self, ChunkIds, Generation, HotChunk, Insert, Place, Run};
 use crate::settings::Settings;
 use crate::stats::Metric;
+use arrow::error::ArrowError;
 use hashbrown::HashMap;
 use model::{UnixNanos, Workspace};
 use parking_lot::Mutex;
+use rollup::{Found, Resolved, Rollups};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
-use tables::{PartId, PartMeta, PromotedSet, SenderCount, TableId};
+use tables::{PartId, PartMeta, PromotedSet, SenderCount, TableBatch, TableId};
 
 /// The rows of some tables of one workspace, each exactly once.
 #[derive(Clone, Debug)]
@@ -60,15 +63,15 @@ impl PartSet {
 #[derive(Debug)]
 pub(crate) struct Sealed {
     pub(crate) generation: Arc<Generation>,
-    /// Its ledger rows, one chunk per workspace.
-    pub(crate) ledger: Vec<Arc<HotChunk>>,
+    /// What was counted with it: ledger, request rates and edges, a chunk per workspace and table.
+    pub(crate) counted: Vec<Arc<HotChunk>>,
 }
 
-/// The ledger rows of the filling generation as last shown.
+/// Counts of the filling generation as last shown.
 #[derive(Debug)]
-struct LedgerChunk {
+struct Shown {
     version: u64,
-    chunk: Arc<HotChunk>,
+    chunk: Option<Arc<HotChunk>>,
 }
 
 #[derive(Debug)]
@@ -76,10 +79,19 @@ struct State {
     active: Generation,
     sealed: Option<Arc<Sealed>>,
     parts: PartSet,
-    ledger: HashMap<Workspace, LedgerChunk>,
+    /// Counted like the generation's ledger, but with a memory that outlives it.
+    rollups: Rollups,
+    shown: HashMap<Place, Shown>,
     /// Since the engine was opened.
     totals: Deltas,
     missing: Option<String>,
+}
+
+/// The tables that are counted and not sent.
+const COUNTED: [TableId; 4] = [TableId::Ledger, TableId::Red, TableId::ServiceEdges, TableId::EdgesPending];
+
+fn ledger_counts(generation: &Generation, workspace: &Workspace) -> Result<Option<TableBatch>, ArrowError> {
+    generation.ledger.to_batch(workspace)
 }
 
 /// The one lock.
@@ -108,8 +120,15 @@ impl Picture {
         promoted: Arc<PromotedSet>,
     ) -> Self {
         let active = Generation::new(1, wal_from);
-        let state =
-            State { active, sealed: None, parts, ledger: HashMap::new(), totals: Deltas::default(), missing: None };
+        let state = State {
+            active,
+            sealed: None,
+            parts,
+            rollups: Rollups::new(settings.rollups.clone(), RandomState::new().hash_one(wal_from)),
+            shown: HashMap::new(),
+            totals: Deltas::default(),
+            missing: None,
+        };
         Self { state: Mutex::new(state), settings, ids, promoted }
     }
 
@@ -120,8 +139,12 @@ impl Picture {
     /// Makes records visible, all at once. Gives overflowed ledger counts.
     pub(crate) fn insert(&self, records: Vec<Insert<'_>>, now: Duration) -> u64 {
         let mut state = self.state.lock();
+        let state = &mut *state;
         let mut overflowed = 0;
-        for record in records {
+        state.rollups.tick(now);
+        for mut record in records {
+            let facts = std::mem::take(&mut record.facts);
+            state.rollups.count(record.from.workspace, facts, record.from.received);
             state.totals.count_total(&record.from, record.senders, Fate::Stored, self.settings.ledger_senders_max);
             overflowed += state.active.insert(record, now, &self.settings);
         }
@@ -136,6 +159,22 @@ impl Picture {
         let mut state = self.state.lock();
         state.totals.count_total(from, senders, fate, self.settings.ledger_senders_max);
         state.active.count(from, senders, fate, now, self.settings.ledger_rows_max)
+    }
+
+    pub(crate) fn resolve(
+        &self,
+        workspace: &Workspace,
+        found: Vec<Found>,
+        now: UnixNanos,
+        monotonic: Duration,
+    ) -> Resolved {
+        let mut state = self.state.lock();
+        state.active.note_count(monotonic);
+        state.rollups.resolve(workspace, found, now, monotonic)
+    }
+
+    pub(crate) fn rollup_stats(&self) -> rollup::Stats {
+        self.state.lock().rollups.stats()
     }
 
     pub(crate) fn ledger_metrics(&self) -> Vec<Metric> {
@@ -155,52 +194,72 @@ impl Picture {
             }
             hot.extend_from_slice(state.active.chunks(&place));
         }
-        if tables.contains(&TableId::Ledger) {
-            let sealed = state.sealed.iter().flat_map(|s| &s.ledger).filter(|c| c.workspace == *workspace);
-            hot.extend(sealed.cloned());
-            hot.extend(self.ledger_chunk(&mut state, workspace));
+        for table in tables.iter().filter(|t| COUNTED.contains(t)) {
+            let sealed = state.sealed.iter().flat_map(|s| &s.counted);
+            hot.extend(sealed.filter(|c| c.workspace == *workspace && c.batch.table == *table).cloned());
+            hot.extend(self.shown(&mut state, &(workspace.clone(), *table)));
         }
         let incomplete_reason = state.missing.clone();
         View { parts, hot, promoted: self.promoted.clone(), complete: incomplete_reason.is_none(), incomplete_reason }
     }
 
-    /// The counts of the filling generation as a chunk: a new one, under a new id, when they have changed.
-    fn ledger_chunk(&self, state: &mut State, workspace: &Workspace) -> Option<Arc<HotChunk>> {
-        let version = state.active.ledger.version();
-        if let Some(shown) = state.ledger.get(workspace).filter(|shown| shown.version == version) {
-            return Some(shown.chunk.clone());
+    /// Counts of the filling generation as a chunk: a new one, under a new id, when they have changed.
+    fn shown(&self, state: &mut State, place: &Place) -> Option<Arc<HotChunk>> {
+        let version = match place.1 {
+            TableId::Ledger => state.active.ledger.version(),
+            _ => state.rollups.version(),
+        };
+        if let Some(shown) = state.shown.get(place).filter(|shown| shown.version == version) {
+            return shown.chunk.clone();
         }
-        let chunk = self.make_ledger_chunk(&state.active, workspace)?;
-        state.ledger.insert(workspace.clone(), LedgerChunk { version, chunk: chunk.clone() });
-        Some(chunk)
+        let counted = match place.1 {
+            TableId::Ledger => ledger_counts(&state.active, &place.0),
+            table => state.rollups.preview(&place.0, table),
+        };
+        let chunk = self.chunk_of(&place.0, counted.transpose());
+        state.shown.insert(place.clone(), Shown { version, chunk: chunk.clone() });
+        chunk
     }
 
-    fn make_ledger_chunk(&self, generation: &Generation, workspace: &Workspace) -> Option<Arc<HotChunk>> {
-        let batch = match generation.ledger.to_batch(workspace) {
-            Ok(batch) => batch?,
-            Err(error) => {
-                tracing::error!(%error, "the ledger does not fit its table");
-                return None;
+    fn chunk_of(
+        &self,
+        workspace: &Workspace,
+        counted: Option<Result<TableBatch, ArrowError>>,
+    ) -> Option<Arc<HotChunk>> {
+        match counted? {
+            Ok(batch) => {
+                let received = UnixNanos(batch.time_max);
+                Some(self.counted_chunk(workspace.clone(), batch, received))
             }
-        };
-        let received = UnixNanos(batch.time_max);
-        let (id, workspace) = (self.ids.next(), workspace.clone());
-        Some(Arc::new(HotChunk { id, workspace, batch, received, bytes: 0 }))
+            Err(error) => {
+                tracing::error!(%error, "counts do not fit their table");
+                None
+            }
+        }
+    }
+
+    fn counted_chunk(&self, workspace: Workspace, batch: TableBatch, received: UnixNanos) -> Arc<HotChunk> {
+        Arc::new(HotChunk { id: self.ids.next(), workspace, batch, received, bytes: 0 })
     }
 
     /// Seals the filling generation, unless one is sealed already or there is nothing in it. What is
     /// sealed is exactly the records inserted so far.
     pub(crate) fn seal(&self) -> Option<Arc<Sealed>> {
         let mut state = self.state.lock();
-        if state.sealed.is_some() || state.active.is_empty() {
+        if state.sealed.is_some() || (state.active.is_empty() && state.rollups.is_empty()) {
             return None;
         }
         let next = Generation::new(state.active.number + 1, state.active.wal.end);
         let generation = Arc::new(std::mem::replace(&mut state.active, next));
-        state.ledger.clear();
+        state.shown.clear();
         let workspaces = generation.ledger.workspaces();
-        let ledger = workspaces.iter().filter_map(|w| self.make_ledger_chunk(&generation, w)).collect();
-        let sealed = Arc::new(Sealed { generation, ledger });
+        let ledger = workspaces.iter().filter_map(|w| self.chunk_of(w, ledger_counts(&generation, w).transpose()));
+        let mut counted: Vec<Arc<HotChunk>> = ledger.collect();
+        match state.rollups.seal() {
+            Ok(rows) => counted.extend(rows.into_iter().map(|c| self.counted_chunk(c.workspace, c.batch, c.received))),
+            Err(error) => tracing::error!(%error, "request rates and edges do not fit their tables"),
+        }
+        let sealed = Arc::new(Sealed { generation, counted });
         state.sealed = Some(sealed.clone());
         Some(sealed)
     }
@@ -212,7 +271,8 @@ impl Picture {
     /// Whether the filling generation should be sealed now.
     pub(crate) fn is_due(&self, now: Duration) -> bool {
         let state = self.state.lock();
-        state.sealed.is_none() && state.active.is_due(now, &self.settings)
+        let counted = state.rollups.bytes() as u64;
+        state.sealed.is_none() && state.active.is_due(now, counted, &self.settings)
     }
 
     /// Puts the parts of the sealed generation in its place.
@@ -239,7 +299,8 @@ impl Picture {
     pub(crate) fn in_memory(&self) -> InMemory {
         let state = self.state.lock();
         let generations = state.sealed.iter().map(|s| &*s.generation).chain([&state.active]);
-        generations.fold(InMemory::default(), |sum, g| InMemory {
+        let counted = InMemory { charge: state.rollups.bytes() as u64, ..InMemory::default() };
+        generations.fold(counted, |sum, g| InMemory {
             charge: sum.charge + g.charge(&self.settings),
             rows: sum.rows + g.rows,
             chunks: sum.chunks + g.chunk_count,

@@ -1,0 +1,209 @@
+//! The spans that came last: whose they are, so that their children and their copies are known.
+//!
+//! A ring of slots in the order of arrival, and two indexes over it. The younger index fills; when it
+//! holds half of the ring, it becomes the older one and what that knew is forgotten. So at least half of
+//! the ring's spans are always known, an index never deletes, and a look-up costs a cache line or two.
+
+use crate::facts::{NONE, Target};
+use crate::names::SpanKind;
+
+/// One span, or the place kept for a parent that has not come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub(crate) key: u64,
+    pub(crate) duration: i64,
+    pub(crate) minute: i32,
+    pub(crate) owner: u32,
+    /// Node of the third party that was counted in place of a service.
+    pub(crate) guess: u32,
+    /// First of those that wait for this one.
+    pub(crate) chain: u32,
+    pub(crate) kind: SpanKind,
+    /// Kinds that have come under this id.
+    pub(crate) kinds: u8,
+    pub(crate) error: bool,
+    pub(crate) limited: bool,
+    /// Nothing has come yet but children.
+    pub(crate) awaited: bool,
+}
+
+impl Slot {
+    pub(crate) fn awaited(chain: u32) -> Self {
+        Self {
+            key: 0,
+            duration: 0,
+            minute: 0,
+            owner: NONE,
+            guess: NONE,
+            chain,
+            kind: SpanKind::Internal,
+            kinds: 0,
+            error: false,
+            limited: false,
+            awaited: true,
+        }
+    }
+
+    /// What was waited for has come.
+    pub(crate) fn become_span(&mut self, span: Slot) {
+        *self = Slot { key: self.key, ..span };
+    }
+}
+
+/// Entries of an index: upper half of the key, number of the slot plus one. Zero is empty.
+#[derive(Debug, Default)]
+struct Index {
+    entries: Vec<u64>,
+    len: usize,
+}
+
+impl Index {
+    fn with_capacity(keys: usize) -> Self {
+        Self { entries: vec![0; (keys * 2).next_power_of_two()], len: 0 }
+    }
+
+    fn places(&self, key: u64) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.entries.len() - 1;
+        (0..=mask).map(move |step| (key as usize).wrapping_add(step) & mask)
+    }
+
+    #[inline]
+    fn find(&self, key: u64, slots: &[Slot]) -> Option<u32> {
+        for place in self.places(key) {
+            let entry = self.entries[place];
+            if entry == 0 {
+                return None;
+            }
+            let at = entry as u32 - 1;
+            if entry >> 32 == key >> 32 && slots[at as usize].key == key {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    fn put(&mut self, key: u64, at: u32) {
+        if let Some(place) = self.places(key).find(|place| self.entries[*place] == 0) {
+            self.entries[place] = (key >> 32 << 32) | u64::from(at + 1);
+            self.len += 1;
+        }
+    }
+
+    fn clear(&mut self) {
+        self.entries.fill(0);
+        self.len = 0;
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Memory {
+    slots: Vec<Slot>,
+    /// Where the next slot goes.
+    next: usize,
+    half: usize,
+    young: Index,
+    old: Index,
+    seeds: [u64; 2],
+}
+
+fn folded(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+impl Memory {
+    /// Knows at least the last `spans_max / 2` spans, at most `spans_max`.
+    pub(crate) fn new(spans_max: usize, seed: u64) -> Self {
+        let half = (spans_max / 2).clamp(16, 1 << 30);
+        Self {
+            slots: Vec::new(),
+            next: 0,
+            half,
+            young: Index::with_capacity(half),
+            old: Index::with_capacity(half),
+            seeds: [seed | 1, folded(seed ^ 0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93) | 1],
+        }
+    }
+
+    /// What a span is known by. Other workspaces' spans are other spans.
+    pub(crate) fn key(&self, workspace: u32, target: &Target) -> u64 {
+        let halves = u128::from_le_bytes(target.trace);
+        let trace = folded(halves as u64 ^ self.seeds[0], (halves >> 64) as u64 ^ self.seeds[1]);
+        let span = u64::from_le_bytes(target.span) ^ u64::from(workspace) << 32;
+        folded(trace ^ span ^ self.seeds[1], self.seeds[0] ^ 0xa076_1d64_78bd_642f)
+    }
+
+    /// What the copy of another kind of a span is known by.
+    pub(crate) fn key_of_copy(&self, key: u64, kind: SpanKind) -> u64 {
+        folded(key ^ self.seeds[0], self.seeds[1] ^ (kind as u64 + 1).wrapping_mul(0xe703_7ed1_a0b4_28db))
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, key: u64) -> Option<u32> {
+        self.young.find(key, &self.slots).or_else(|| self.old.find(key, &self.slots))
+    }
+
+    pub(crate) fn get(&self, at: u32) -> &Slot {
+        &self.slots[at as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, at: u32) -> &mut Slot {
+        &mut self.slots[at as usize]
+    }
+
+    /// Remembers a span; gives its place, and what was forgotten for it. A slot that was found before stays
+    /// valid until this is called.
+    pub(crate) fn put(&mut self, key: u64, slot: Slot) -> (u32, Option<Slot>) {
+        if self.young.len >= self.half {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        let (at, slot) = (self.next, Slot { key, ..slot });
+        self.next = (self.next + 1) % (2 * self.half);
+        self.young.put(key, at as u32);
+        if at == self.slots.len() {
+            self.slots.push(slot);
+            return (at as u32, None);
+        }
+        (at as u32, Some(std::mem::replace(&mut self.slots[at], slot)))
+    }
+
+    /// All slots that are held, those about to be forgotten too.
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>() + (self.young.entries.len() + self.old.entries.len()) * 8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(n: u64) -> Target {
+        let mut trace = [0; 16];
+        trace[..8].copy_from_slice(&(n / 7).to_le_bytes());
+        Target { trace, span: n.to_be_bytes() }
+    }
+
+    #[test]
+    fn at_least_the_last_half_is_known_and_what_is_forgotten_is_handed_out() {
+        let mut memory = Memory::new(1_000, 7);
+        let mut forgotten = 0;
+        for n in 0..10_000_u64 {
+            let key = memory.key(0, &target(n));
+            assert_eq!(memory.find(key), None, "{n}");
+            let (at, gone) = memory.put(key, Slot { minute: n as i32, ..Slot::awaited(NONE) });
+            forgotten += u64::from(gone.is_some());
+            assert_eq!(memory.find(key), Some(at));
+            for earlier in n.saturating_sub(499)..n {
+                let found = memory.find(memory.key(0, &target(earlier)));
+                assert_eq!(found.map(|at| memory.get(at).minute), Some(earlier as i32), "{earlier} at {n}");
+            }
+        }
+        assert_eq!(forgotten, 9_000);
+        assert_eq!(memory.find(memory.key(1, &target(9_999))), None, "of another workspace");
+    }
+}
