@@ -62,6 +62,11 @@ pub const ROUTES: &[Route] = &[
     row("PUT", "/api/v1/catalog/customers", Need::Role(Role::Operator)),
     row("GET", "/api/v1/catalog/topology", Need::Role(Role::Viewer)),
     row("PUT", "/api/v1/catalog/topology", Need::Role(Role::Operator)),
+    row("GET", "/api/v1/traces", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/traces/{trace_id}", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/traces/compare", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/traces/differences", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/logs", Need::Role(Role::Viewer)),
     row("POST", "/api/v1/flush", Need::Role(Role::Operator)),
     row("POST", "/api/v1/compact", Need::Role(Role::Operator)),
 ];

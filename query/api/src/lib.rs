@@ -20,9 +20,11 @@ mod window;
 mod catalog;
 mod figures;
 mod health;
+mod logs;
 mod parts;
 mod sql;
 mod store;
+mod traces;
 
 mod describe;
 mod router;

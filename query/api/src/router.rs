@@ -69,6 +69,8 @@ fn calls() -> OpenApiRouter<Api> {
         .merge(store::routes())
         .merge(health::routes())
         .merge(catalog::routes())
+        .merge(crate::traces::routes())
+        .merge(crate::logs::routes())
         .routes(routes!(openapi))
 }
 

@@ -5,7 +5,7 @@
 //! that share an id as two sides of one call (client and server) are two nodes, one under the other.
 
 use crate::order;
-use crate::{Kind, Span, Status};
+use crate::{Kind, Names, Span, Status};
 use model::SpanId;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -79,6 +79,16 @@ impl Tree {
         };
         (tree.order, tree.depth) = order::preorder(&tree);
         tree
+    }
+
+    /// The same tree with its names in another set: what a comparison of two trees needs.
+    pub fn renamed(mut self, from: &Names, to: &mut Names) -> Self {
+        for span in &mut self.spans {
+            span.service = to.name(from.text(span.service));
+            span.operation = to.name(from.text(span.operation));
+            span.peer = span.peer.map(|peer| to.name(from.text(peer)));
+        }
+        self
     }
 
     pub fn len(&self) -> usize {

@@ -57,7 +57,9 @@ impl SpanFilter {
         let text = |name: &str| params.get(name).map(str::to_owned);
         let nanos = |name: &str| -> Result<Option<i64>, Problem> {
             let Some(text) = params.get(name) else { return Ok(None) };
-            text.parse().map(Some).map_err(|_| Problem::invalid(format!("{name} is {text:?}: an integer of nanoseconds")))
+            text.parse()
+                .map(Some)
+                .map_err(|_| Problem::invalid(format!("{name} is {text:?}: an integer of nanoseconds")))
         };
         let family = |prefix: &str| params.family(prefix).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         Self {
@@ -96,7 +98,9 @@ impl SpanFilter {
         let texts = [&self.service, &self.operation, &self.request_id].into_iter().flatten();
         let texts = texts.chain(self.attributes.iter().chain(&self.resource).flat_map(|(k, v)| [k, v]));
         if texts.into_iter().any(|text| text.len() > TEXT_BYTES_MAX) {
-            return Err(Problem::invalid(format!("a filter is longer than {TEXT_BYTES_MAX} bytes: give a shorter one")));
+            return Err(Problem::invalid(format!(
+                "a filter is longer than {TEXT_BYTES_MAX} bytes: give a shorter one"
+            )));
         }
         if self.attributes.len() + self.resource.len() > CONDITIONS_MAX {
             return Err(Problem::invalid(format!("more than {CONDITIONS_MAX} attributes: give fewer")));
@@ -169,9 +173,15 @@ mod tests {
             ("", "TRUE"),
             ("service=pay&status=error", "service = 'pay' AND status = 'error'"),
             ("min_duration_ns=5&max_duration_ns=9", "duration_ns >= 5 AND duration_ns <= 9"),
-            ("attr.order.id=o'1&resource.k8s.pod.name=p", "attributes['order.id'] = 'o''1' AND resource['k8s.pod.name'] = 'p'"),
+            (
+                "attr.order.id=o'1&resource.k8s.pod.name=p",
+                "attributes['order.id'] = 'o''1' AND resource['k8s.pod.name'] = 'p'",
+            ),
             ("attr.it's=%20", "attributes['it''s'] = ' '"),
-            ("request_id=r&kind=server&operation=GET%20/", "operation = 'GET /' AND kind = 'server' AND request_id = 'r'"),
+            (
+                "request_id=r&kind=server&operation=GET%20/",
+                "operation = 'GET /' AND kind = 'server' AND request_id = 'r'",
+            ),
         ] {
             assert_eq!(filter(query).as_deref(), Ok(sql), "{query}");
         }

@@ -130,11 +130,16 @@ pub(crate) fn attributes(row: Row<'_>) -> Result<Vec<Attribute>, Problem> {
 
 /// A resource's attributes, from the column `resource`; of a key sent twice the first value.
 pub(crate) fn resource(row: Row<'_>) -> Result<Resource, Problem> {
-    let mut resource = Resource::new();
-    for (key, value) in map(row, "resource")? {
-        resource.entry(key).or_insert_with(|| value.unwrap_or_default());
+    first_values(row, "resource")
+}
+
+/// A map column; of a key sent twice the first value.
+pub(crate) fn first_values(row: Row<'_>, name: &str) -> Result<BTreeMap<String, String>, Problem> {
+    let mut values = BTreeMap::new();
+    for (key, value) in map(row, name)? {
+        values.entry(key).or_insert_with(|| value.unwrap_or_default());
     }
-    Ok(resource)
+    Ok(values)
 }
 
 /// A map column as pairs in the order sent; a null map has none.
