@@ -12,4 +12,5 @@ mod odd;
 mod query;
 mod repeat;
 mod time;
+mod tls;
 mod wire;
