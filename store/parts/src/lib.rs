@@ -30,7 +30,7 @@ mod words;
 mod write;
 
 pub use error::PartError;
-pub use part::{ListedFile, Merge, NewPart, new_part_id};
+pub use part::{Combine, ListedFile, Merge, NewPart, new_part_id};
 pub use properties::writer_properties;
 pub use retry::{RetryStats, RetryStore};
 pub use rows::SortedRows;

@@ -49,11 +49,14 @@ pub(crate) fn run(
 ) -> Result<(), PartError> {
     let (folder, day_start) = common_folder(merge)?;
     let groups = Groups::of(merge, day_start, settings);
-    let mut out = Outputs { merge, settings, shelf, folder, overflow: Vec::new(), held_back: None, done: outputs };
+    let mut out =
+        Outputs { merge, settings, shelf, folder, overflow: Vec::new(), held_back: None, begun: 0, absorbed: 0, done: outputs };
     let passes: Vec<Vec<usize>> = groups.present.chunks(settings.merge_hours_max.max(1)).map(<[_]>::to_vec).collect();
     for pass in passes {
         let mut chunk = Chunk::new(&pass);
-        for slice in slices(&merge.inputs, settings.slice_rows) {
+        // Rows that are to be put together have to meet.
+        let slice_rows = if merge.combine.is_some() { u64::MAX } else { settings.slice_rows };
+        for slice in slices(&merge.inputs, slice_rows) {
             let mut sources = Vec::new();
             for input in slice.iter().filter(|input| pass.iter().any(|group| groups.may_hold(input, *group))) {
                 let file = out.shelf.input(input)?;
@@ -65,8 +68,8 @@ pub(crate) fn run(
         }
         chunk.end(&mut out)?;
     }
-    out.end()?;
-    conserve(&merge.inputs, outputs)
+    let absorbed = out.end()?;
+    conserve(&merge.inputs, outputs, absorbed)
 }
 
 /// Neighbouring inputs of about so many rows together; one input is never cut.
@@ -112,11 +115,11 @@ fn day_of_date(text: &str) -> Option<i32> {
     (guess - 4..=guess + 4).find(|day| model::time::date_text(*day) == text)
 }
 
-/// No row lost, none twice.
-fn conserve(inputs: &[PartMeta], outputs: &[PartMeta]) -> Result<(), PartError> {
+/// No row lost, none twice; `absorbed` are in others.
+fn conserve(inputs: &[PartMeta], outputs: &[PartMeta], absorbed: u64) -> Result<(), PartError> {
     let count = |parts: &[PartMeta]| parts.iter().map(|part| part.rows).sum::<u64>();
     let (before, after) = (count(inputs), count(outputs));
-    if before == after {
+    if before == after + absorbed {
         return Ok(());
     }
     let path = inputs.first().map(|input| input.path.clone()).unwrap_or_default();
@@ -343,7 +346,7 @@ impl Chunk {
         let bytes_max = out.settings.output_bytes_max;
         let gather = Gather::new(spec.schema.clone(), std::mem::take(&mut self.held));
         for (_, rows, writer) in self.chosen.iter_mut().filter(|(_, rows, _)| !rows.is_empty()) {
-            let mut batch = gather.rows(rows)?;
+            let mut batch = out.combined(gather.rows(rows)?)?;
             rows.clear();
             while batch.num_rows() > 0 {
                 let mut open = match writer.take() {
@@ -378,11 +381,27 @@ struct Outputs<'a> {
     /// Promoted keys that some input had no column for.
     overflow: Vec<String>,
     held_back: Option<PartWriter>,
+    /// Files begun, and rows that went into others.
+    begun: usize,
+    absorbed: u64,
     done: &'a mut Vec<PartMeta>,
 }
 
 impl Outputs<'_> {
+    /// The rows, put together where the table allows. A merge leaves something behind, so that there is a
+    /// file that says what it replaces.
+    fn combined(&mut self, rows: RecordBatch) -> Result<RecordBatch, PartError> {
+        let Some(combine) = self.merge.combine else { return Ok(rows) };
+        let combined = combine(self.merge.spec.id, &rows)?;
+        if combined.num_rows() == 0 && self.begun == 0 {
+            return Ok(rows);
+        }
+        self.absorbed += (rows.num_rows() - combined.num_rows()) as u64;
+        Ok(combined)
+    }
+
     fn begin(&mut self) -> Result<PartWriter, PartError> {
+        self.begun += 1;
         let inputs = &self.merge.inputs;
         // What its inputs had no column for is known when it ends.
         let overflow = inputs.iter().flat_map(|input| input.overflow.iter().cloned()).collect();
@@ -410,11 +429,12 @@ impl Outputs<'_> {
         }
     }
 
-    fn end(mut self) -> Result<(), PartError> {
-        match self.held_back.take() {
-            Some(last) => self.publish(last, true),
-            None => Ok(()),
+    /// Gives the number of rows that went into others.
+    fn end(mut self) -> Result<u64, PartError> {
+        if let Some(last) = self.held_back.take() {
+            self.publish(last, true)?;
         }
+        Ok(self.absorbed)
     }
 
     fn publish(&mut self, writer: PartWriter, last: bool) -> Result<(), PartError> {

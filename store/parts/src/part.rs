@@ -1,9 +1,11 @@
 //! What goes into a part and what comes out of a listing.
 
 use crate::SortedRows;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use model::{ContentHash, UnixNanos, Workspace};
 use std::sync::Arc;
-use tables::{Lineage, PartId, PartMeta, TableSpec};
+use tables::{Lineage, PartId, PartMeta, TableId, TableSpec};
 
 /// A part to be written. The same id with the same rows may be written again: it is the same part.
 #[derive(Debug)]
@@ -37,7 +39,12 @@ pub struct Merge {
     pub level: u8,
     /// Generation of the catalog when the merge was decided.
     pub generation: u64,
+    /// Puts neighbouring rows together, of tables whose rows add up; `None`: each row stays.
+    pub combine: Option<Combine>,
 }
+
+/// Fewer rows that say the same, from rows in the order of their table.
+pub type Combine = fn(TableId, &RecordBatch) -> Result<RecordBatch, ArrowError>;
 
 /// A file below the store's root, as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

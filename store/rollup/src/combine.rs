@@ -17,26 +17,16 @@ use tables::rollups::Merging;
 /// Neighbouring rows with the same ids beyond this many are left as they are.
 const PAIRED_MAX: usize = 1_024;
 
-/// Rows that were put together.
-#[derive(Clone, Debug)]
-pub struct Combined {
-    pub rows: RecordBatch,
-    /// How many fewer they are.
-    pub absorbed: u64,
-}
-
 /// Puts neighbouring rows together as [`TableId::merging`] says.
 ///
 /// # Errors
 /// When rows are not of the table, or a sketch is damaged.
-pub fn combine(table: TableId, rows: &RecordBatch) -> Result<Combined, ArrowError> {
-    let combined = match table.merging() {
-        Merging::Kept => rows.clone(),
-        Merging::Added { counts, sketch } => added(rows, counts, sketch)?,
-        Merging::Paired => without_pairs(rows)?,
-    };
-    let absorbed = (rows.num_rows() - combined.num_rows()) as u64;
-    Ok(Combined { rows: combined, absorbed })
+pub fn combine(table: TableId, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    match table.merging() {
+        Merging::Kept => Ok(rows.clone()),
+        Merging::Added { counts, sketch } => added(rows, counts, sketch),
+        Merging::Paired => without_pairs(rows),
+    }
 }
 
 fn keys(rows: &RecordBatch, columns: &[usize]) -> Result<Rows, ArrowError> {
@@ -83,7 +73,24 @@ fn added(rows: &RecordBatch, counts: &[&str], sketch: &str) -> Result<RecordBatc
     }
     let summed = RecordBatch::try_new(schema, columns)?;
     let kept = UInt32Array::from_iter_values((0..runs.len() as u32).filter(|at| says_something[*at as usize]));
-    if kept.len() == runs.len() { Ok(summed) } else { take_record_batch(&summed, &kept) }
+    let summed = if kept.len() == runs.len() { summed } else { take_record_batch(&summed, &kept)? };
+    conserve(rows, &summed, counts)?;
+    Ok(summed)
+}
+
+/// Nothing is lost or counted twice: the totals are what they were.
+fn conserve(before: &RecordBatch, after: &RecordBatch, counts: &[&str]) -> Result<(), ArrowError> {
+    for name in counts {
+        let total = |rows: &RecordBatch| -> Result<i64, ArrowError> {
+            let column = rows.column(rows.schema_ref().index_of(name)?);
+            Ok(sums(column, std::slice::from_ref(&(0..rows.num_rows()))).value(0))
+        };
+        let (before, after) = (total(before)?, total(after)?);
+        if before != after {
+            return Err(ArrowError::ComputeError(format!("adding rows up made {name} {after} of {before}")));
+        }
+    }
+    Ok(())
 }
 
 /// Sums of each run; they wrap around as those of SQL do.

@@ -26,7 +26,7 @@ pub mod sketch;
 mod combine;
 mod rows;
 
-pub use combine::{Combined, combine};
+pub use combine::combine;
 pub use facts::{Facts, Owner};
 pub use linker::{Rollups, Stats};
 pub use names::{NodeKind, PeerAttributes, SERVICE, SpanKind, is_limited};

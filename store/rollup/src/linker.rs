@@ -463,13 +463,17 @@ impl Rollups {
             chain = next;
             let away = !self.is_same_service(slot.owner, orphan.owner);
             answered |= away;
-            if durable {
+            if durable || self.stats.reconciled > 0 {
                 let workspace = self.owners.get(orphan.owner).map_or(0, |known| known.workspace);
-                if !self.settled.insert(self.settled.key(workspace, &orphan)) {
+                let key = self.settled.key(workspace, &orphan);
+                if durable && self.settled.insert(key) {
+                    self.stats.resolved_late += 1;
+                    self.counts.resolve(orphan);
+                } else if durable || self.settled.contains(key) {
+                    // A search was first. A row will say so, and needs the one that it answers.
+                    self.counts.pending.extend((!durable).then_some(orphan));
                     continue;
                 }
-                self.stats.resolved_late += 1;
-                self.counts.resolve(orphan);
             }
             if away {
                 self.called(slot.owner, slot.kind, &Child::from(&orphan), 1);

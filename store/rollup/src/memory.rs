@@ -111,6 +111,14 @@ fn folded(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// A number that looks random, of any number (the finalizer of splitmix64).
+fn scattered(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 impl Memory {
     /// Knows at least the last `spans_max / 2` spans, at most `spans_max`.
     pub(crate) fn new(spans_max: usize, seed: u64) -> Self {
@@ -121,7 +129,7 @@ impl Memory {
             half,
             young: Index::with_capacity(half),
             old: Index::with_capacity(half),
-            seeds: [seed | 1, folded(seed ^ 0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93) | 1],
+            seeds: [scattered(seed), scattered(seed.wrapping_add(1))],
         }
     }
 

@@ -8,12 +8,11 @@ use crate::facts::{Node, Owner, Target};
 use crate::linker::{Child, Rollups};
 use crate::names::{EdgeKind, NodeKind, SpanKind, bounded};
 use crate::waiting::Orphan;
-use hashbrown::HashSet;
 use model::{UnixNanos, Workspace};
 use std::time::Duration;
 
 /// A row of `edges_pending`, and the parent that was found for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Found {
     /// The trace its parent is in, and the parent's id.
     pub trace_id: [u8; 16],
@@ -32,7 +31,7 @@ pub struct Found {
 }
 
 /// A stored span that has a child.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Parent {
     pub owner: Owner,
     pub kind: SpanKind,
@@ -41,7 +40,7 @@ pub struct Parent {
 }
 
 /// A call to a third party that was none.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Guess {
     pub name: String,
     /// Start of the client span, Unix nanoseconds.
@@ -74,9 +73,8 @@ impl Rollups {
         self.version += 1;
         self.counts.received = self.counts.received.max(now.0);
         let workspace = self.workspace(workspace);
-        let mut taken_back = HashSet::new();
         for one in found {
-            match self.resolve_one(workspace, one, &mut taken_back) {
+            match self.resolve_one(workspace, one) {
                 true => report.resolved += 1,
                 false => report.known += 1,
             }
@@ -85,7 +83,7 @@ impl Rollups {
         report
     }
 
-    fn resolve_one(&mut self, workspace: u32, found: Found, taken_back: &mut HashSet<Target>) -> bool {
+    fn resolve_one(&mut self, workspace: u32, found: Found) -> bool {
         let target = Target { trace: found.trace_id, span: found.parent_span_id };
         let orphan = Orphan {
             target,
@@ -105,7 +103,7 @@ impl Rollups {
         let caller = self.owner(workspace, owner);
         if !self.is_same_service(caller, orphan.owner) {
             self.called(caller, kind, &Child::from(&orphan), 1);
-            self.disprove(workspace, caller, &target, guess, taken_back);
+            self.disprove(workspace, caller, &target, guess);
         }
         self.counts.resolve(orphan);
         true
@@ -113,21 +111,14 @@ impl Rollups {
 
     /// Takes the guess of a client span back, if it stands. Memory knows better than the search, which may
     /// be older.
-    fn disprove(
-        &mut self,
-        workspace: u32,
-        caller: u32,
-        target: &Target,
-        guess: Option<Guess>,
-        taken_back: &mut HashSet<Target>,
-    ) {
+    fn disprove(&mut self, workspace: u32, caller: u32, target: &Target, guess: Option<Guess>) {
         let known = self.memory.find(self.memory.key(workspace, target));
         if let Some(at) = known.filter(|at| !self.memory.get(*at).awaited) {
             self.take_back_guess(at);
             return;
         }
         if let Some(guess) = guess
-            && taken_back.insert(*target)
+            && self.settled.insert(self.settled.key_of_guess(workspace, target))
         {
             let node = Node { kind: NodeKind::ThirdParty, name: bounded(&guess.name).into() };
             let node = self.node(workspace, node);

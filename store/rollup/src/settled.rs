@@ -1,6 +1,7 @@
 //! Which orphans have found their parent lately, so that nobody resolves one twice: not the memory and a
 //! search among stored spans, and not two searches of which one saw an older view.
 
+use crate::facts::Target;
 use crate::waiting::Orphan;
 use hashbrown::{DefaultHashBuilder, HashSet};
 use std::hash::BuildHasher;
@@ -38,9 +39,14 @@ impl Settled {
         self.hasher.hash_one((workspace, orphan.target, orphan.span, orphan.kind))
     }
 
+    /// A span that was taken for the caller of a third party, and was found not to be.
+    pub(crate) fn key_of_guess(&self, workspace: u32, span: &Target) -> u64 {
+        self.hasher.hash_one((workspace, span))
+    }
+
     /// Notes one; false if it was noted already.
     pub(crate) fn insert(&mut self, key: u64) -> bool {
-        if self.young.contains(&key) || self.old.contains(&key) {
+        if self.contains(key) {
             return false;
         }
         if self.young.len() < self.max {
@@ -49,6 +55,10 @@ impl Settled {
             self.unsure_until = self.now + self.keep;
         }
         true
+    }
+
+    pub(crate) fn contains(&self, key: u64) -> bool {
+        self.young.contains(&key) || self.old.contains(&key)
     }
 
     /// Forgets what is old enough; `now` is monotonic.

@@ -38,7 +38,7 @@ async fn a10_b2_while_parts_cannot_be_written_rows_stay_and_are_written_later() 
     outage.end();
     house.clock.advance(Duration::from_millis(20));
     let first = engine.tick_flush().await.unwrap().unwrap();
-    assert_eq!(first.rows, 100 + 3 + 3);
+    assert_eq!(first.rows, 100 + 3 + 3 + 3);
     assert!(engine.readiness().is_empty());
     house.assert_exactly(&engine, 0..200);
     engine.flush().await.unwrap();
@@ -77,7 +77,7 @@ async fn b9_while_the_catalog_is_locked_acknowledging_goes_on_and_no_part_is_wri
         assert!(matches!(send(&house, &engine, &rows(100 + i * 10, 10, house.now())).await, Ok(Sent::Stored(_))));
     }
     let written = house.files().len();
-    assert_eq!(written, 3, "spans, resources, ledger: once each");
+    assert_eq!(written, 4, "spans, resources, ledger, request rates: once each");
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
     engine.flush().await.unwrap();

@@ -29,7 +29,7 @@ async fn an_hour_that_is_over_becomes_one_part_with_the_same_rows() {
     engine.tick_maintenance().await.unwrap();
     assert_eq!(spans(&engine).len(), 5, "the hour is not over");
     house.clock.advance(Duration::from_secs(3_600));
-    for _ in 0..3 {
+    for _ in 0..4 {
         engine.tick_maintenance().await.unwrap();
     }
     let parts = spans(&engine);
@@ -96,7 +96,10 @@ async fn parts_expire_by_table_and_by_the_later_of_event_and_receipt() {
 
 #[tokio::test]
 async fn c1_a_start_with_a_clock_far_ahead_wipes_nothing_until_a_person_confirms() {
-    let house = House::with(|s| s.retention.age = [(TableId::Spans, 10 * DAY)].into());
+    let house = House::with(|s| {
+        s.retention.age = [(TableId::Spans, 10 * DAY)].into();
+        s.retention.share_max = 0.2;
+    });
     let engine = house.open().await;
     flushed(&house, &engine, 0, 10).await;
     house.crash(engine).await;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tables::{PromotedKey, PromotedSet, PromotedType, TableId};
 
 fn of(spec: &Arc<TableSpec>, inputs: Vec<PartMeta>, promoted: u32) -> Merge {
-    Merge { spec: spec.clone(), promoted, inputs, level: 1, generation: 9 }
+    Merge { spec: spec.clone(), promoted, inputs, level: 1, generation: 9, combine: None }
 }
 
 /// What the merge of these batches must give: all rows in the table's order, by output.
