@@ -18,8 +18,11 @@ mod render;
 mod window;
 
 mod catalog;
+mod experience;
 mod figures;
+mod graph;
 mod health;
+mod jaeger;
 mod logs;
 mod parts;
 mod sql;

@@ -1,7 +1,7 @@
 //! The router, and the description that is made with it: every handler says its path, parameters and
 //! answers beside its code, and is mounted by exactly that.
 
-use crate::{Catalog, Problem, catalog, describe, health, parts, sql, store};
+use crate::{Catalog, Problem, catalog, describe, experience, graph, health, parts, sql, store};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -43,6 +43,8 @@ pub struct Api {
     pub engine: Arc<Engine>,
     pub intake: Arc<dyn Intake>,
     pub catalog: Catalog,
+    /// Attributes that name a lane, the first that is said counts.
+    pub lane_keys: Arc<[String]>,
     pub clock: Arc<dyn Clock>,
     pub health: Health,
     /// All figures of the process.
@@ -69,8 +71,11 @@ fn calls() -> OpenApiRouter<Api> {
         .merge(store::routes())
         .merge(health::routes())
         .merge(catalog::routes())
+        .merge(graph::routes())
+        .merge(experience::routes())
         .merge(crate::traces::routes())
         .merge(crate::logs::routes())
+        .merge(crate::jaeger::routes())
         .routes(routes!(openapi))
 }
 

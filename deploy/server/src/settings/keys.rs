@@ -112,6 +112,8 @@ keys! {
     "operations.extract", "Rules that make business events of spans and logs which name the values otherwise. Default none", |s, v| s.operations.extract = super::extract::rules(v)?;
     "operations.business_keys", "Attributes that are columns with an index. Default order.id, user.id, member.id, sku.id, store.id, tenant.id, coupon.id, payment.id", |s, v| s.operations.business_keys = v.list()?;
 
+    "lanes.keys", "Attributes that name a lane; the first that is said counts. Default lane, env.tag, gray, load_test", |s, v| s.engine.rollups.lane_keys = v.list()?;
+
     "catalog.file", "YAML file that says whose services are, who matters, and what stands where. Default none", |s, v| s.catalog = catalog(&v.path()?)?;
 
     "log.level", "error, warn, info, debug or trace, also by crate as in \"info,engine=debug\". Default info", |s, v| s.log.level = v.text()?;

@@ -84,7 +84,7 @@ impl ServiceEntry {
         Ok(())
     }
 
-    pub(super) fn weight(&self) -> Importance {
+    pub(crate) fn weight(&self) -> Importance {
         self.importance.map(Importance::from).unwrap_or_default()
     }
 }

@@ -1,0 +1,128 @@
+//! Questions to the rollups: exact counts, quantiles from sketches.
+
+use super::scope::Scope;
+use crate::window::Window;
+
+/// Relative error of a quantile from sketches.
+pub(super) const QUANTILE_ERROR: f64 = 0.01;
+/// Most rows of one question; the least travelled are left out, and the answer says so.
+pub(super) const ROWS_MAX: usize = 50_000;
+
+const SUMS: &str = "SUM(calls) AS calls, SUM(errors) AS errors, SUM(limited) AS limited, \
+     SUM(duration_sum_ns) AS duration_sum_ns";
+const ENDS: &str = "caller, caller_type, callee, callee_type, kind";
+
+fn quantiles(sketch: &str) -> String {
+    let of = |name: &str, share: f64| format!("sketch_quantile(sketch_merge({sketch}), {share}) AS {name}");
+    [of("p50_ns", 0.5), of("p95_ns", 0.95), of("p99_ns", 0.99)].join(", ")
+}
+
+/// Which edges a question is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Edges {
+    Calls,
+    Places,
+    Both,
+}
+
+impl Edges {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Calls => "kind NOT IN ('runs_on', 'unresolved')",
+            Self::Places => "kind = 'runs_on'",
+            Self::Both => "kind <> 'unresolved'",
+        }
+    }
+}
+
+/// Edges of the window, most travelled first.
+pub(super) fn edges(window: &Window, edges: Edges, scope: &Scope) -> String {
+    format!(
+        "SELECT {ENDS}, {SUMS}, MAX(time) AS last_seen, {} FROM service_edges WHERE {} AND {}{} \
+         GROUP BY {ENDS} HAVING SUM(calls) <> 0 ORDER BY calls DESC, {ENDS} LIMIT {ROWS_MAX}",
+        quantiles("duration_sketch"),
+        window.condition("time"),
+        edges.condition(),
+        scope.on_rollups()
+    )
+}
+
+/// When each edge of an earlier window was last seen.
+pub(super) fn edges_before(window: &Window, edges: Edges, scope: &Scope) -> String {
+    format!(
+        "SELECT {ENDS}, SUM(calls) AS calls, MAX(time) AS last_seen FROM service_edges WHERE {} AND {}{} \
+         GROUP BY {ENDS} HAVING SUM(calls) <> 0 ORDER BY calls DESC, {ENDS} LIMIT {ROWS_MAX}",
+        window.condition("time"),
+        edges.condition(),
+        scope.on_rollups()
+    )
+}
+
+/// Calls that services served, and calls to whatever else was called by several, with their quantiles.
+pub(super) fn served(window: &Window, edges: Edges, scope: &Scope) -> String {
+    let (quantiles, within, scope) = (quantiles("duration_sketch"), window.condition("time"), scope.on_rollups());
+    format!(
+        "SELECT service, 'service' AS type, MAX(environment) AS environment, MAX(namespace) AS namespace, {SUMS}, \
+         MAX(time) AS last_seen, {quantiles} FROM red WHERE {within} AND kind IN ('server', 'consumer'){scope} \
+         GROUP BY service HAVING SUM(calls) <> 0 \
+         UNION ALL SELECT callee, callee_type, '', '', {SUMS}, MAX(time), {quantiles} FROM service_edges \
+         WHERE {within} AND callee_type <> 'service' AND {}{scope} GROUP BY callee, callee_type \
+         HAVING SUM(calls) <> 0 ORDER BY calls DESC, type, service LIMIT {ROWS_MAX}",
+        edges.condition()
+    )
+}
+
+/// Every service that sent spans: what it served, and how many spans of any kind.
+pub(super) fn services(window: &Window, scope: &Scope) -> String {
+    let served = "kind IN ('server', 'consumer')";
+    let sum = |column: &str| format!("SUM(CASE WHEN {served} THEN {column} ELSE 0 END) AS {column}");
+    let sums = ["calls", "errors", "limited", "duration_sum_ns"].map(sum).join(", ");
+    format!(
+        "SELECT service, MAX(environment) AS environment, MAX(namespace) AS namespace, {sums}, SUM(calls) AS spans, \
+         MAX(time) AS last_seen, {} FROM red WHERE {}{} GROUP BY service HAVING SUM(calls) <> 0 \
+         ORDER BY service LIMIT {ROWS_MAX}",
+        quantiles(&format!("CASE WHEN {served} THEN duration_sketch END")),
+        window.condition("time"),
+        scope.on_rollups()
+    )
+}
+
+/// When each service of an earlier window was last seen.
+pub(super) fn services_before(window: &Window, scope: &Scope) -> String {
+    format!(
+        "SELECT service, MAX(namespace) AS namespace, MAX(environment) AS environment, MAX(time) AS last_seen FROM red \
+         WHERE {}{} GROUP BY service HAVING SUM(calls) <> 0 ORDER BY SUM(calls) DESC, service LIMIT {ROWS_MAX}",
+        window.condition("time"),
+        scope.on_rollups()
+    )
+}
+
+/// Spans of the window whose parent has not come.
+pub(super) fn unresolved(window: &Window, scope: &Scope) -> String {
+    let within = window.condition("time");
+    format!("SELECT SUM(unresolved) AS unresolved FROM service_edges WHERE {within}{}", scope.on_rollups())
+}
+
+/// Hops at which a lane was lost or crossed into another.
+pub(super) fn lanes(window: &Window, scope: &Scope, limit: usize) -> String {
+    format!(
+        "SELECT caller, callee, kind, caller_lane, lane, SUM(calls) AS calls FROM service_edges WHERE {} \
+         AND kind IN ('call', 'message') AND caller_lane <> '' AND caller_lane <> lane{} \
+         GROUP BY caller, callee, kind, caller_lane, lane HAVING SUM(calls) <> 0 \
+         ORDER BY calls DESC, caller, callee, kind, caller_lane, lane LIMIT {limit}",
+        window.condition("time"),
+        scope.on_callers()
+    )
+}
+
+/// Versions that services ran, and on how many instances, by what their resources said on the days of
+/// the window.
+pub(super) fn versions(window: &Window) -> String {
+    let day = std::time::Duration::from_secs(86_400);
+    format!(
+        "SELECT service, attributes['service.version'] AS version, \
+         COUNT(DISTINCT attributes['service.instance.id']) AS instances, MAX(time) AS last_seen FROM resources \
+         WHERE {} GROUP BY service, attributes['service.version'] ORDER BY service, last_seen DESC LIMIT {ROWS_MAX}",
+        window.snapped(day).condition("time")
+    )
+}
