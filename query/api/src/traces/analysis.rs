@@ -171,8 +171,8 @@ async fn losses(api: &Api, asker: &Asker, shape: &Shape) -> Result<(Callers, Dro
         orphans.map(|child| shape.names.text(shape.tree.span(*child).service)).take(LISTED_MAX).collect();
     let since = instant(start.saturating_sub(CALLERS_REACH));
     let called = format!(
-        "SELECT DISTINCT caller, callee FROM service_edges WHERE kind IN ('call', 'message') \
-         AND callee IN {} AND time >= {since} AND time < {to}",
+        "SELECT caller, callee FROM service_edges WHERE kind IN ('call', 'message') AND caller_type = 'service' \
+         AND callee IN {} AND time >= {since} AND time < {to} GROUP BY caller, callee HAVING sum(calls) > 0",
         literals(services)
     );
     let (dropped, called) = futures::join!(api.ask(asker, dropped), api.ask(asker, called));

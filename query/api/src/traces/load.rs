@@ -15,6 +15,8 @@ use traces::{Kind, Names, SPANS_MAX, Span, Tree};
 
 /// Span ids in one statement, whose text is bounded.
 const IDS_PER_QUERY: usize = 2_000;
+/// Trace ids in one statement; some, so that a search of many traces stops reading at its bound.
+const TRACES_PER_QUERY: usize = 100;
 /// Links, request ids and message ids of a trace that are followed.
 pub(crate) const FOLLOWED_MAX: usize = 100;
 
@@ -186,6 +188,64 @@ impl Api {
         }
         found.nodes = Some(nodes.to_vec());
         Ok(found)
+    }
+}
+
+/// Several traces in full, in the order they were asked for; those without a span are absent.
+#[derive(Debug, Default)]
+pub(crate) struct Many {
+    pub(crate) traces: Vec<(String, Loaded)>,
+    pub(crate) incomplete_reason: Option<String>,
+}
+
+impl Api {
+    /// Several traces in full, as far as they have `spans_max` spans together. `reach` is a condition
+    /// on `time`.
+    pub(crate) async fn load_traces(
+        &self,
+        asker: &Asker,
+        trace_ids: &[&str],
+        reach: &str,
+        spans_max: usize,
+    ) -> Result<Many, Problem> {
+        let mut many = Many::default();
+        let mut gathered: HashMap<String, (Gather, Found)> = HashMap::new();
+        let mut read = 0;
+        for ids in trace_ids.chunks(TRACES_PER_QUERY) {
+            let sql = format!(
+                "SELECT trace_id, {SHAPE_COLUMNS}, {REST_COLUMNS} FROM spans WHERE trace_id IN {} AND {reach} LIMIT {}",
+                literals(ids.iter().copied()),
+                spans_max - read + 1
+            );
+            let rows = self.ask(asker, sql).await?;
+            for row in rows.iter().take(spans_max - read) {
+                let id = row.text("trace_id")?;
+                if !gathered.contains_key(id) {
+                    gathered.insert(id.to_owned(), Default::default());
+                }
+                if let Some((gather, found)) = gathered.get_mut(id) {
+                    gather.add(row)?;
+                    found.add(row, &mut gather.names)?;
+                }
+            }
+            read += rows.len();
+            if !rows.complete {
+                many.incomplete_reason = rows.incomplete_reason.clone();
+            }
+            if read > spans_max {
+                let reason =
+                    format!("the traces have more than {spans_max} spans: the last ones are shown in part or not");
+                many.incomplete_reason = Some(reason);
+                break;
+            }
+        }
+        for id in trace_ids {
+            if let Some((gather, found)) = gathered.remove(*id) {
+                let loaded = found.loaded(gather.shape(true, None), id, Bounds::default())?;
+                many.traces.push(((*id).to_owned(), loaded));
+            }
+        }
+        Ok(many)
     }
 }
 
