@@ -14,4 +14,5 @@ mod load;
 mod mount;
 mod power_cut;
 mod recovery;
+mod slow_disk;
 mod write_errors;
