@@ -70,6 +70,11 @@ impl Fact {
         }
     }
 
+    /// Whether it is a span itself, and not something said within one.
+    pub fn is_span(&self) -> bool {
+        matches!(self.kind, Kind::Span | Kind::Request | Kind::Message | Kind::Job)
+    }
+
     /// Values of one key.
     pub fn values<'f>(&'f self, key: &'f str) -> impl Iterator<Item = &'f str> + 'f {
         self.keys.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
