@@ -4,8 +4,7 @@
 
 use crate::Problem;
 use crate::ask::Row;
-use arrow::array::{Array, AsArray, StringViewArray, StructArray};
-use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use model::{AttrType, SpanId};
 use std::collections::BTreeMap;
 use traces::{Kind, Names, Span, Status};
@@ -144,30 +143,45 @@ pub(crate) fn first_values(row: Row<'_>, name: &str) -> Result<BTreeMap<String, 
 
 /// A map column as pairs in the order sent; a null map has none.
 fn map(row: Row<'_>, name: &str) -> Result<Vec<(String, Option<String>)>, Problem> {
-    let column = row.column(name)?;
-    let Some(map) = column.as_map_opt() else { return Err(misfit(name)) };
-    if map.is_null(row.at) { Ok(Vec::new()) } else { pairs(&map.value(row.at), name) }
+    let map = row.column(name)?.as_map_opt().ok_or_else(|| misfit(name))?;
+    if map.is_null(row.at) {
+        return Ok(Vec::new());
+    }
+    let entries = table(map.value(row.at));
+    rows(&entries).map(|entry| Ok((entry.text("key")?.to_owned(), entry.opt_string("value")?))).collect()
 }
 
-fn pairs(entries: &StructArray, name: &str) -> Result<Vec<(String, Option<String>)>, Problem> {
-    let texts = |at: usize| entries.column(at).as_string_view_opt().ok_or_else(|| misfit(name));
-    let (keys, values): (&StringViewArray, &StringViewArray) = (texts(0)?, texts(1)?);
-    Ok(keys.iter().zip(values).map(|(k, v)| (k.unwrap_or_default().to_owned(), v.map(str::to_owned))).collect())
+/// Elements of a list or map as rows of their own.
+fn table(items: StructArray) -> RecordBatch {
+    RecordBatch::from(items)
+}
+
+fn rows(table: &RecordBatch) -> impl Iterator<Item = Row<'_>> {
+    (0..table.num_rows()).map(move |at| Row { batch: table, at })
+}
+
+/// The structs of a list column at a row; none for a null.
+fn list(row: Row<'_>, name: &str) -> Result<Option<RecordBatch>, Problem> {
+    let list = row.column(name)?.as_list_opt::<i32>().ok_or_else(|| misfit(name))?;
+    if list.is_null(row.at) {
+        return Ok(None);
+    }
+    let items = list.value(row.at);
+    items.as_struct_opt().cloned().map(table).map(Some).ok_or_else(|| misfit(name))
 }
 
 /// Links of a span, from the column `links`.
 pub(crate) fn links(row: Row<'_>) -> Result<Vec<Link>, Problem> {
     let Some(items) = list(row, "links")? else { return Ok(Vec::new()) };
-    let item = Items { name: "links", items: &items };
-    (0..items.len())
-        .map(|at| {
+    rows(&items)
+        .map(|item| {
             Ok(Link {
-                trace_id: item.text("trace_id", at)?.unwrap_or_default(),
-                span_id: item.text("span_id", at)?.unwrap_or_default(),
-                trace_state: item.text("trace_state", at)?,
-                trace_flags: item.int("trace_flags", at)?,
-                attributes: item.attributes(at)?,
-                dropped_attributes_count: item.int("dropped_attributes_count", at)?,
+                trace_id: item.text("trace_id")?.to_owned(),
+                span_id: item.text("span_id")?.to_owned(),
+                trace_state: item.opt_string("trace_state")?,
+                trace_flags: item.opt_int("trace_flags")?,
+                attributes: inner_attributes(item)?,
+                dropped_attributes_count: item.opt_int("dropped_attributes_count")?,
             })
         })
         .collect()
@@ -175,68 +189,28 @@ pub(crate) fn links(row: Row<'_>) -> Result<Vec<Link>, Problem> {
 
 fn events(row: Row<'_>) -> Result<Vec<Event>, Problem> {
     let Some(items) = list(row, "events")? else { return Ok(Vec::new()) };
-    let item = Items { name: "events", items: &items };
-    (0..items.len())
-        .map(|at| {
-            let times = item.column("time")?.as_primitive_opt::<TimestampNanosecondType>();
+    rows(&items)
+        .map(|item| {
             Ok(Event {
-                time: times.ok_or_else(|| misfit("events"))?.value(at),
-                name: item.text("name", at)?.unwrap_or_default(),
-                attributes: item.attributes(at)?,
-                dropped_attributes_count: item.int("dropped_attributes_count", at)?,
+                time: item.time("time")?.0,
+                name: item.text("name")?.to_owned(),
+                attributes: inner_attributes(item)?,
+                dropped_attributes_count: item.opt_int("dropped_attributes_count")?,
             })
         })
         .collect()
 }
 
-/// The structs of a list column at a row.
-fn list(row: Row<'_>, name: &str) -> Result<Option<StructArray>, Problem> {
-    let column = row.column(name)?;
-    let Some(list) = column.as_list_opt::<i32>() else { return Err(misfit(name)) };
-    if list.is_null(row.at) {
-        return Ok(None);
-    }
-    let items = list.value(row.at);
-    items.as_struct_opt().cloned().map(Some).ok_or_else(|| misfit(name))
-}
-
-/// Elements of a list, by field name.
-struct Items<'a> {
-    name: &'static str,
-    items: &'a StructArray,
-}
-
-impl Items<'_> {
-    fn column(&self, field: &str) -> Result<&dyn Array, Problem> {
-        self.items.column_by_name(field).map(|c| &**c).ok_or_else(|| misfit(self.name))
-    }
-
-    fn text(&self, field: &str, at: usize) -> Result<Option<String>, Problem> {
-        let column = self.column(field)?.as_string_view_opt().ok_or_else(|| misfit(self.name))?;
-        Ok((!column.is_null(at)).then(|| column.value(at).to_owned()))
-    }
-
-    fn int(&self, field: &str, at: usize) -> Result<Option<i64>, Problem> {
-        let column = self.column(field)?.as_primitive_opt::<Int64Type>().ok_or_else(|| misfit(self.name))?;
-        Ok((!column.is_null(at)).then(|| column.value(at)))
-    }
-
-    /// Here types are one tag byte an entry, or null when all are strings.
-    fn attributes(&self, at: usize) -> Result<Vec<Attribute>, Problem> {
-        let map = self.column("attributes")?.as_map_opt().ok_or_else(|| misfit(self.name))?;
-        if map.is_null(at) {
-            return Ok(Vec::new());
-        }
-        let tags = self.column("attribute_types")?.as_binary_opt::<i32>().ok_or_else(|| misfit(self.name))?;
-        let tags = if tags.is_null(at) { &[][..] } else { tags.value(at) };
-        let typed = pairs(&map.value(at), self.name)?.into_iter().enumerate();
-        Ok(typed
-            .map(|(at, (key, value))| {
-                let ty = tags.get(at).copied().and_then(AttrType::from_tag).unwrap_or(AttrType::String);
-                Attribute { key, value, ty }
-            })
-            .collect())
-    }
+/// Attributes of an event or link. Their types are one tag byte each, or null when all are strings.
+fn inner_attributes(item: Row<'_>) -> Result<Vec<Attribute>, Problem> {
+    let tags = item.opt_bytes("attribute_types")?.unwrap_or_default();
+    let typed = map(item, "attributes")?.into_iter().enumerate();
+    Ok(typed
+        .map(|(at, (key, value))| {
+            let ty = tags.get(at).copied().and_then(AttrType::from_tag).unwrap_or(AttrType::String);
+            Attribute { key, value, ty }
+        })
+        .collect())
 }
 
 fn misfit(name: &str) -> Problem {
@@ -271,5 +245,66 @@ pub(crate) fn type_name(ty: AttrType) -> &'static str {
         AttrType::Array => "array",
         AttrType::Map => "map",
         AttrType::Empty => "empty",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{
+        ArrayRef, BinaryArray, Int64Array, ListArray, MapBuilder, MapFieldNames, StringBuilder,
+        TimestampNanosecondArray,
+    };
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::Field;
+    use std::sync::Arc;
+
+    fn attribute_map(pairs: &[&[(&str, Option<&str>)]]) -> ArrayRef {
+        let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
+        let mut builder = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
+        for row in pairs {
+            for (key, value) in *row {
+                builder.keys().append_value(key);
+                builder.values().append_option(*value);
+            }
+            builder.append(true).unwrap();
+        }
+        Arc::new(builder.finish())
+    }
+
+    #[test]
+    fn attributes_get_their_types_by_place_and_else_by_key() {
+        let values = attribute_map(&[&[("a", Some("1")), ("b", None), ("a", Some("2")), ("c", Some("x"))]]);
+        let types = attribute_map(&[&[("a", Some("int")), ("b", Some("empty")), ("c", Some("string"))]]);
+        let batch = RecordBatch::try_from_iter([("attributes", values), ("attribute_types", types)]).unwrap();
+        let read = attributes(Row { batch: &batch, at: 0 }).unwrap();
+        let drawn: Vec<_> = read.iter().map(|a| (a.key.as_str(), a.value.as_deref(), type_name(a.ty))).collect();
+        assert_eq!(
+            drawn,
+            [("a", Some("1"), "int"), ("b", None, "empty"), ("a", Some("2"), "int"), ("c", Some("x"), "string")]
+        );
+        assert_eq!(value_of(&read, "a"), Some("1"));
+    }
+
+    #[test]
+    fn events_are_read_with_the_tags_of_their_values() {
+        let fields: Vec<(&str, ArrayRef)> = vec![
+            ("time", Arc::new(TimestampNanosecondArray::from(vec![5]).with_timezone("UTC"))),
+            ("name", Arc::new(arrow::array::StringArray::from(vec!["exception"]))),
+            ("attributes", attribute_map(&[&[("n", Some("7")), ("s", Some("7"))]])),
+            ("attribute_types", Arc::new(BinaryArray::from(vec![Some(&b"is"[..])]))),
+            ("dropped_attributes_count", Arc::new(Int64Array::from(vec![None]))),
+        ];
+        let items = StructArray::from(RecordBatch::try_from_iter(fields).unwrap());
+        let field = Arc::new(Field::new("item", items.data_type().clone(), true));
+        let list = ListArray::new(field, OffsetBuffer::from_lengths([1, 0]), Arc::new(items), None);
+        let batch = RecordBatch::try_from_iter([("events", Arc::new(list) as ArrayRef)]).unwrap();
+        let read = events(Row { batch: &batch, at: 0 }).unwrap();
+        assert_eq!((read[0].time, read[0].name.as_str()), (5, "exception"));
+        let types: Vec<_> = read[0].attributes.iter().map(|a| a.ty).collect();
+        assert_eq!(types, [AttrType::Int, AttrType::String]);
+        assert!(events(Row { batch: &batch, at: 1 }).unwrap().is_empty());
+        let wrong = RecordBatch::try_from_iter([("events", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
+        assert!(events(Row { batch: &wrong, at: 0 }).unwrap_err().detail().contains("another shape"));
     }
 }
