@@ -1,8 +1,9 @@
 //! Spans that others name as their parent and that are not there: who should have sent them.
 //!
 //! A lost span cannot say whose it was. Its children can: one that runs inside a process has its parent
-//! in the same process; one that serves a call knows at best who called. What the ledger has of spans
-//! that senders dropped themselves is set beside it. Where nothing is known, nothing is named.
+//! in the same process; one that serves a call knows at best who called. What the ledger has of items
+//! that senders dropped themselves (their counters often do not say of which signal) is set beside it.
+//! Where nothing is known, nothing is named.
 
 use crate::{Kind, Name, Names, Tree};
 use model::SpanId;
@@ -11,7 +12,7 @@ use std::fmt;
 
 /// Which services call a service, as counted edges have it: callee to callers.
 pub type Callers = BTreeMap<String, BTreeSet<String>>;
-/// Spans that a service's senders say they dropped around the time of the trace.
+/// Items that a service's senders say they dropped around the time of the trace.
 pub type Drops = BTreeMap<String, i64>;
 
 /// Services that one missing parent may be of.
@@ -31,7 +32,7 @@ pub struct Missing {
 pub struct LostBy {
     pub service: String,
     pub why: WhyLost,
-    /// Spans that this service's senders report as dropped around that time, if they report any.
+    /// Items that this service's senders report as dropped around that time, if they report any.
     pub dropped: Option<i64>,
 }
 
@@ -63,7 +64,7 @@ impl fmt::Display for LostBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "lost by sender {}", self.service)?;
         match self.dropped {
-            Some(dropped) => write!(f, ", which reports {dropped} spans dropped around that time")?,
+            Some(dropped) => write!(f, ", which reports {dropped} items dropped around that time")?,
             None => write!(f, ", which reports none dropped around that time")?,
         }
         write!(f, " ({})", self.why.as_str())
@@ -124,10 +125,10 @@ mod tests {
     #[test]
     fn a_missing_parent_is_named_with_the_sender_that_lost_it_as_far_as_that_is_known() {
         let same =
-            "9 lost by sender cart, which reports 3 spans dropped around that time (a child runs in the same process)";
+            "9 lost by sender cart, which reports 3 items dropped around that time (a child runs in the same process)";
         let peer = "9 lost by sender web, which reports none dropped around that time (a child names it as the other side of its call)";
-        let only = "9 lost by sender cart, which reports 3 spans dropped around that time (it is the only known caller of the child's service)";
-        let job = "9 lost by sender job, which reports 12 spans dropped around that time (it is one of the known callers of the child's service)";
+        let only = "9 lost by sender cart, which reports 3 items dropped around that time (it is the only known caller of the child's service)";
+        let job = "9 lost by sender job, which reports 12 items dropped around that time (it is one of the known callers of the child's service)";
         let cart = job.replace("job", "cart").replace("12", "3");
         for (text, expected) in [
             ("1 9 cart call client 0 1", vec![same]),

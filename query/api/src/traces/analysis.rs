@@ -37,7 +37,8 @@ pub(crate) struct Analysis {
     /// The most self time first.
     operations: Vec<OperationItem>,
     operation_count: usize,
-    /// Services that report spans they dropped themselves around that time, when parents are missing.
+    /// Services (Collectors too) that report items they dropped themselves around that time, when parents
+    /// are missing.
     dropped_by_senders: Vec<DroppedBy>,
 }
 
@@ -86,7 +87,7 @@ struct MissingParent {
 struct Loser {
     service: String,
     why: &'static str,
-    /// Spans that this service reports as dropped around that time; null when it reports none.
+    /// Items that this service reports as dropped around that time; null when it reports none.
     dropped_by_sender: Option<i64>,
     /// The same in a sentence.
     said: String,
@@ -162,9 +163,10 @@ async fn losses(api: &Api, asker: &Asker, shape: &Shape) -> Result<(Callers, Dro
     let (start, end) = shape.tree.interval().unwrap_or_default();
     let (start, end) = (UnixNanos(start), UnixNanos(end));
     let (from, to) = (instant(start.saturating_sub(DROPS_REACH)), instant(end.saturating_add(DROPS_REACH)));
+    // Counters of drops come as metrics, so the row is one of that signal, whatever was dropped.
     let dropped = format!(
-        "SELECT service, sum(dropped_by_sender) AS dropped FROM ledger WHERE signal = 'traces' \
-         AND dropped_by_sender > 0 AND time >= {from} AND time < {to} GROUP BY service"
+        "SELECT service, sum(dropped_by_sender) AS dropped FROM ledger WHERE \
+         dropped_by_sender > 0 AND time >= {from} AND time < {to} GROUP BY service"
     );
     let orphans = shape.tree.missing().iter().flat_map(|(_, children)| children);
     let services: BTreeSet<&str> =
