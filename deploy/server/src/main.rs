@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod guard;
 mod net;
+mod reconcile;
 mod settings;
 mod telemetry;
 mod wiring;

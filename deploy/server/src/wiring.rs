@@ -2,6 +2,7 @@
 
 use crate::guard;
 use crate::net::{Certificate, Ports, Shared, serve};
+use crate::reconcile::Reconciler;
 use crate::settings::{ObjectStore, Settings};
 use crate::telemetry::{counter, gauge, process_figures, say};
 use access::{Access, Exposure, bind_refusal};
@@ -85,6 +86,13 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     let going_down = Arc::new(AtomicBool::new(false));
     let shared = Shared::new(settings.net.clone());
     let panics = Arc::new(AtomicU64::new(0));
+    let reconciler = Reconciler {
+        engine: Arc::clone(&engine),
+        client: Arc::clone(&client),
+        clock: Arc::clone(&clock),
+        settings: settings.reconcile,
+        lane_keys: settings.engine.rollups.lane_keys.clone(),
+    };
     let api = Api {
         client: Arc::clone(&client),
         engine: Arc::clone(&engine),
@@ -107,6 +115,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     tokio::spawn(serve(listeners.http, http, tls, shared, answers.clone()));
     let fresh = Arc::clone(&access);
     tokio::spawn(async move { fresh.keep_fresh().await });
+    tokio::spawn(reconciler.run());
     Ok(Wired { addresses, engine, client, access, metastore, certificate, ingest, answers, going_down })
 }
 

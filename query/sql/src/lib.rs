@@ -3,7 +3,8 @@
 //! It runs in a process of its own, asks its parent for one view per query, and reads Parquet files
 //! itself. It refuses to know how rows came to be, and cannot write: not through SQL, not past it.
 //!
-//! The way of a statement: `budget` parses it and bounds it, `keys` finds the attributes it names,
+//! The way of a statement: `budget` parses it and bounds it, `table_functions` puts queries in the places of
+//! functions that give rows, `keys` finds the attributes it names,
 //! `session` plans it, `plan` admits it and says what it needs, `view` is what there is, `provider`
 //! turns filters (`translate`) and columns (`derive`) into file terms, `run` executes, `worker` sends.
 
@@ -27,8 +28,11 @@ pub mod run;
 pub mod scope;
 pub mod session;
 pub mod shape;
+pub mod sketches;
 pub mod statistics;
+pub mod table_functions;
 pub mod text;
+pub mod trace;
 pub mod translate;
 pub mod view;
 pub mod worker;

@@ -4,7 +4,7 @@ use crate::keys::Keys;
 use crate::provider::StoreTable;
 use crate::scope::QueryScope;
 use crate::shape::Shape;
-use crate::{derive, keys, quantile};
+use crate::{derive, keys, quantile, sketches, trace};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
@@ -58,9 +58,14 @@ pub fn base(runtime: Arc<RuntimeEnv>, threads: usize) -> Result<SessionState> {
     for name in REMOVED {
         state.deregister_udf(name)?;
     }
+    for function in trace::all() {
+        state.register_udf(Arc::new(function))?;
+    }
     for quantile in quantile::all() {
         state.register_udaf(Arc::new(quantile))?;
     }
+    state.register_udf(Arc::new(sketches::quantile()))?;
+    state.register_udaf(Arc::new(sketches::merge()))?;
     Ok(state)
 }
 

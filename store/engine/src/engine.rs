@@ -126,6 +126,11 @@ impl Engine {
         self.picture.resolve(workspace, found, self.clock.now(), self.clock.monotonic())
     }
 
+    /// Workspaces that have rows of a table.
+    pub fn workspaces(&self, table: TableId) -> Vec<Workspace> {
+        self.picture.workspaces(table)
+    }
+
     /// The live parts of a workspace.
     pub fn parts_of(&self, workspace: &Workspace) -> Vec<Arc<PartMeta>> {
         self.picture.parts().into_iter().filter(|p| p.workspace == *workspace).collect()

@@ -292,6 +292,16 @@ impl Picture {
         state.parts.add(added.iter().cloned());
     }
 
+    /// Workspaces that have parts of a table, or rows that are counted in memory.
+    pub(crate) fn workspaces(&self, table: TableId) -> Vec<Workspace> {
+        let state = self.state.lock();
+        let parts = state.parts.all().filter(|part| part.table == table).map(|part| part.workspace.clone());
+        let mut all: Vec<Workspace> = parts.chain(state.rollups.workspaces().iter().cloned()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     pub(crate) fn parts(&self) -> Vec<Arc<PartMeta>> {
         self.state.lock().parts.all().cloned().collect()
     }

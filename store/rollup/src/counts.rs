@@ -7,7 +7,7 @@ use crate::facts::NONE;
 use crate::names::{EdgeKind, SpanKind};
 use crate::sketch::Sketch;
 use crate::waiting::Orphan;
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 use tables::rollups::{EDGE_BUCKET_NS, OVERFLOW, RED_BUCKET_NS};
 
 /// What is counted of spans and of calls. Durations wrap around as sums of SQL do.
@@ -59,6 +59,20 @@ pub(crate) struct SeriesKey {
     pub(crate) operation: Box<str>,
 }
 
+/// A [`SeriesKey`] in the request's own text.
+#[derive(Hash)]
+pub(crate) struct SeriesRef<'a> {
+    pub(crate) owner: u32,
+    pub(crate) kind: SpanKind,
+    pub(crate) operation: &'a str,
+}
+
+impl Equivalent<SeriesKey> for SeriesRef<'_> {
+    fn equivalent(&self, key: &SeriesKey) -> bool {
+        self.owner == key.owner && self.kind == key.kind && *self.operation == *key.operation
+    }
+}
+
 /// Ends of an edge. `a` calls `b`; each is an owner or a node as [`EdgeKind`] says.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct EdgeKey {
@@ -104,10 +118,11 @@ pub(crate) fn red_bucket(time: i64) -> i64 {
 
 impl Counts {
     /// The number of a series, and whether its operation was beyond the bound.
-    pub(crate) fn series(&mut self, key: SeriesKey, operations_max: usize) -> (u32, bool) {
+    pub(crate) fn series(&mut self, key: SeriesRef<'_>, operations_max: usize) -> (u32, bool) {
         if let Some(number) = self.series_numbers.get(&key) {
             return (*number, false);
         }
+        let key = SeriesKey { owner: key.owner, kind: key.kind, operation: key.operation.into() };
         let operations = self.operations_of.entry(key.owner).or_default();
         let beyond = *operations >= operations_max;
         let key = if beyond { SeriesKey { operation: OVERFLOW.into(), ..key } } else { key };

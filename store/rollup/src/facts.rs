@@ -11,9 +11,11 @@ pub(crate) const NONE: u32 = u32::MAX;
 /// The spans of a request, as they are counted.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// Where the names of series and nodes lie.
+    pub(crate) text: String,
     pub(crate) owners: Vec<Owner>,
     pub(crate) series: Vec<Series>,
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<NamedNode>,
     pub(crate) places: Vec<Place>,
     pub(crate) spans: Vec<Span>,
     /// Of all spans one after the other; each span says how many are its own.
@@ -23,6 +25,13 @@ pub struct Facts {
 impl Facts {
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
+    }
+
+    /// Puts a name down.
+    pub(crate) fn name(&mut self, name: &str) -> Name {
+        let start = self.text.len();
+        self.text.push_str(name);
+        Name { start: start as u32, end: self.text.len() as u32 }
     }
 }
 
@@ -37,12 +46,32 @@ pub struct Owner {
     pub service: Box<str>,
 }
 
+/// A piece of [`Facts::text`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name {
+    start: u32,
+    end: u32,
+}
+
+impl Name {
+    pub(crate) fn of(self, text: &str) -> &str {
+        &text[self.start as usize..self.end as usize]
+    }
+}
+
 /// One operation of one owner.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Series {
     pub(crate) owner: u32,
     pub(crate) kind: SpanKind,
-    pub(crate) operation: Box<str>,
+    pub(crate) operation: Name,
+}
+
+/// A node as a request names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NamedNode {
+    pub(crate) kind: NodeKind,
+    pub(crate) name: Name,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

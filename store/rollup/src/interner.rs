@@ -1,6 +1,6 @@
 //! Names as small numbers, as many as are allowed, reused when nobody has them any more.
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, Equivalent, HashTable};
 use std::hash::{BuildHasher, Hash};
 
 #[derive(Debug)]
@@ -17,23 +17,30 @@ impl<K: Hash + Eq> Interner<K> {
         Self { items: Vec::new(), table: HashTable::new(), free: Vec::new(), hasher: DefaultHashBuilder::default(), max }
     }
 
-    /// The number of a name; `beyond` stands for all names that find no room.
-    pub(crate) fn number(&mut self, key: K, beyond: impl FnOnce(K) -> K) -> (u32, bool) {
-        let hash = self.hasher.hash_one(&key);
-        if let Some(known) = self.find(hash, &key) {
+    /// The number of a name, and whether it is that of `beyond`, which stands for all names that find no
+    /// room. `named` hashes like what `make` gives, and is equal to it.
+    pub(crate) fn number<Q: Hash + Equivalent<K> + ?Sized>(
+        &mut self,
+        named: &Q,
+        make: impl FnOnce() -> K,
+        beyond: impl FnOnce() -> K,
+    ) -> (u32, bool) {
+        let hash = self.hasher.hash_one(named);
+        if let Some(known) = self.find(hash, named) {
             return (known, false);
         }
         if self.len() < self.max {
-            return (self.put(hash, key), false);
+            return (self.put(hash, make()), false);
         }
-        let key = beyond(key);
+        let key = beyond();
         let hash = self.hasher.hash_one(&key);
         let number = self.find(hash, &key).unwrap_or_else(|| self.put(hash, key));
         (number, true)
     }
 
-    fn find(&self, hash: u64, key: &K) -> Option<u32> {
-        self.table.find(hash, |at| self.items[*at as usize].as_ref() == Some(key)).copied()
+    fn find<Q: Equivalent<K> + ?Sized>(&self, hash: u64, named: &Q) -> Option<u32> {
+        let is = |at: &u32| self.items[*at as usize].as_ref().is_some_and(|item| named.equivalent(item));
+        self.table.find(hash, is).copied()
     }
 
     fn put(&mut self, hash: u64, key: K) -> u32 {
@@ -79,7 +86,7 @@ mod tests {
     #[test]
     fn numbers_are_stable_bounded_and_used_again() {
         let mut names = Interner::new(3);
-        let number = |names: &mut Interner<String>, text: &str| names.number(text.into(), |_| "beyond".into());
+        let number = |names: &mut Interner<String>, text: &str| names.number(text, || text.into(), || "beyond".into());
         let first: Vec<_> = ["a", "b", "c", "a", "d", "e"].map(|t| number(&mut names, t)).into();
         assert_eq!(first, [(0, false), (1, false), (2, false), (0, false), (3, true), (3, true)]);
         assert!(names.is_crowded());

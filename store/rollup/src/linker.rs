@@ -6,13 +6,14 @@
 //! parent. Nothing here recurses, and a span that is its own ancestor is a span like any other.
 
 use crate::Settings;
-use crate::counts::{Counts, EdgeKey, Outcome, SeriesKey, minute, red_bucket};
-use crate::facts::{Facts, NONE, Node, Owner, Span, Target};
+use crate::counts::{Counts, EdgeKey, Outcome, SeriesRef, minute, red_bucket};
+use crate::facts::{Facts, NONE, NamedNode, Node, Owner, Span, Target};
 use crate::interner::Interner;
 use crate::memory::{Memory, Slot};
 use crate::names::{EdgeKind, NodeKind, SpanKind};
 use crate::settled::Settled;
 use crate::waiting::{Orphan, Waiting};
+use hashbrown::Equivalent;
 use model::{UnixNanos, Workspace};
 use tables::rollups::OVERFLOW;
 
@@ -53,6 +54,26 @@ pub(crate) struct Known<T> {
     pub(crate) it: T,
 }
 
+/// A [`Node`] in the request's own text.
+#[derive(Hash)]
+struct NodeRef<'a> {
+    workspace: u32,
+    kind: NodeKind,
+    name: &'a str,
+}
+
+impl Equivalent<Known<Node>> for NodeRef<'_> {
+    fn equivalent(&self, known: &Known<Node>) -> bool {
+        self.workspace == known.workspace && self.kind == known.it.kind && *self.name == *known.it.name
+    }
+}
+
+/// The names of a request.
+struct Names<'a> {
+    text: &'a str,
+    nodes: &'a [NamedNode],
+}
+
 /// Where the parts of a request have their numbers, while it is counted.
 #[derive(Debug, Default)]
 struct Request {
@@ -63,6 +84,24 @@ struct Request {
     nodes: Vec<u32>,
     series: Vec<SeriesAt>,
     places: Vec<PlaceAt>,
+    /// By span, what it and its parent are known by.
+    keys: Vec<(u64, u64)>,
+    /// Spans that count.
+    firsts: Vec<u32>,
+    cells: Vec<u32>,
+}
+
+impl Request {
+    fn read_ahead(&mut self, memory: &Memory, spans: &[Span]) {
+        let workspace = self.workspace;
+        self.keys.clear();
+        self.keys.extend(spans.iter().map(|span| {
+            let parent = Target { trace: span.id.trace, span: span.parent };
+            (memory.key(workspace, &span.id), memory.key(workspace, &parent))
+        }));
+        std::hint::black_box(memory.touch(self.keys.iter().flat_map(|(own, parent)| [*own, *parent])));
+        self.firsts.clear();
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +176,8 @@ impl Rollups {
         self.version += 1;
         self.counts.received = self.counts.received.max(received.0);
         let mut request = std::mem::take(&mut self.request);
-        let Facts { owners, series, mut nodes, places, spans, links } = facts;
+        let Facts { text, owners, series, nodes, places, spans, links } = facts;
+        let names = Names { text: &text, nodes: &nodes };
         request.workspace = self.workspace(workspace);
         request.received = received.0;
         request.owners.clear();
@@ -147,7 +187,7 @@ impl Rollups {
         request.series.clear();
         for series in series {
             let owner = request.owners[series.owner as usize];
-            let key = SeriesKey { owner, kind: series.kind, operation: series.operation };
+            let key = SeriesRef { owner, kind: series.kind, operation: series.operation.of(&text) };
             let (number, overflowed) = self.counts.series(key, self.settings.operations_max);
             let kind = series.kind;
             request.series.push(SeriesAt { owner, kind, number, overflowed, bucket: 0, cell: NONE });
@@ -161,12 +201,14 @@ impl Rollups {
             on_cell: NONE,
             under_cell: NONE,
         }));
+        request.read_ahead(&self.memory, &spans);
         let mut links = links.as_slice();
-        for span in &spans {
+        for (at, span) in spans.iter().enumerate() {
             let own;
             (own, links) = links.split_at(span.links as usize);
-            self.span(span, own, &mut request, &mut nodes);
+            self.span(at, span, own, &mut request, &names);
         }
+        self.red(&spans, &mut request);
         self.request = request;
     }
 
@@ -179,34 +221,35 @@ impl Rollups {
     }
 
     pub(crate) fn owner(&mut self, workspace: u32, owner: Owner) -> u32 {
-        let beyond = |_| Known { workspace, it: Owner { service: OVERFLOW.into(), ..Owner::default() } };
-        let (number, overflowed) = self.owners.number(Known { workspace, it: owner }, beyond);
+        let beyond = || Known { workspace, it: Owner { service: OVERFLOW.into(), ..Owner::default() } };
+        let owner = Known { workspace, it: owner };
+        let (number, overflowed) = self.owners.number(&owner, || owner.clone(), beyond);
         self.stats.names_overflowed += u64::from(overflowed);
         number
     }
 
-    pub(crate) fn node(&mut self, workspace: u32, node: Node) -> u32 {
-        let kind = node.kind;
-        let beyond = |_| Known { workspace, it: Node { kind, name: OVERFLOW.into() } };
-        let (number, overflowed) = self.nodes.number(Known { workspace, it: node }, beyond);
+    pub(crate) fn node(&mut self, workspace: u32, kind: NodeKind, name: &str) -> u32 {
+        let make = |name: &str| Known { workspace, it: Node { kind, name: name.into() } };
+        let named = NodeRef { workspace, kind, name };
+        let (number, overflowed) = self.nodes.number(&named, || make(name), || make(OVERFLOW));
         self.stats.names_overflowed += u64::from(overflowed);
         number
     }
 
     /// The number of a request's node.
-    fn node_of(&mut self, request: &mut Request, nodes: &mut [Node], at: u32) -> u32 {
+    fn node_of(&mut self, request: &mut Request, names: &Names<'_>, at: u32) -> u32 {
         let known = request.nodes[at as usize];
         if known != NONE {
             return known;
         }
-        let node = &mut nodes[at as usize];
-        let node = Node { kind: node.kind, name: std::mem::take(&mut node.name) };
-        let number = self.node(request.workspace, node);
+        let node = &names.nodes[at as usize];
+        let number = self.node(request.workspace, node.kind, node.name.of(names.text));
         request.nodes[at as usize] = number;
         number
     }
 
-    fn span(&mut self, span: &Span, links: &[Target], request: &mut Request, nodes: &mut [Node]) {
+    fn span(&mut self, at: usize, span: &Span, links: &[Target], request: &mut Request, names: &Names<'_>) {
+        let (key, parent_key) = request.keys[at];
         let SeriesAt { owner, kind, .. } = request.series[span.series as usize];
         let outcome = Outcome { error: span.error, limited: span.limited, duration: span.duration };
         let child = Child { owner, kind, minute: minute(span.time), outcome };
@@ -215,7 +258,7 @@ impl Rollups {
         let mut answered = false;
         let mut chain = NONE;
         if known {
-            match self.arrive(&span.id, &child, request.workspace) {
+            match self.arrive(key, &child) {
                 Arrival::Again => return,
                 Arrival::First { at, chain: waiting, answered: by_copy } => {
                     (here, chain, answered) = (Some(at), waiting, by_copy);
@@ -223,13 +266,13 @@ impl Rollups {
             }
         }
         self.stats.spans += 1;
-        self.red(span, &outcome, request);
-        self.places(span, &child, request, nodes);
+        request.firsts.push(at as u32);
+        self.places(span, &child, request, names);
         if let Some(at) = here {
             answered |= self.adopt(at, chain);
         }
         if span.peer != NONE {
-            let guess = self.peer(span, &child, answered, request, nodes);
+            let guess = self.peer(span, &child, answered, request, names);
             if let (Some(at), Some(node)) = (here, guess) {
                 self.memory.get_mut(at).guess = node;
             }
@@ -239,16 +282,16 @@ impl Rollups {
         }
         let parent = Target { trace: span.id.trace, span: span.parent };
         if parent.is_known() && parent != span.id {
-            self.seek(&child, span.id.span, &parent, request.workspace, request.received);
+            self.seek(&child, span.id.span, &parent, parent_key, request.received);
         }
         for target in links {
-            self.seek(&child, span.id.span, target, request.workspace, request.received);
+            let key = self.memory.key(request.workspace, target);
+            self.seek(&child, span.id.span, target, key, request.received);
         }
     }
 
     /// Notes that a span is there.
-    fn arrive(&mut self, id: &Target, child: &Child, workspace: u32) -> Arrival {
-        let key = self.memory.key(workspace, id);
+    fn arrive(&mut self, key: u64, child: &Child) -> Arrival {
         let slot = Slot {
             owner: child.owner,
             minute: child.minute,
@@ -297,26 +340,36 @@ impl Rollups {
         at
     }
 
-    fn red(&mut self, span: &Span, outcome: &Outcome, request: &mut Request) {
-        let series = &mut request.series[span.series as usize];
-        let bucket = red_bucket(span.time);
-        if series.cell == NONE || series.bucket != bucket {
-            (series.bucket, series.cell) = (bucket, self.counts.red_cell(series.number, bucket));
+    /// Counts the spans that were the first of their kind, in two steps, so that the cells of many are
+    /// fetched at a time.
+    fn red(&mut self, spans: &[Span], request: &mut Request) {
+        request.cells.clear();
+        for at in &request.firsts {
+            let span = &spans[*at as usize];
+            let series = &mut request.series[span.series as usize];
+            let bucket = red_bucket(span.time);
+            if series.cell == NONE || series.bucket != bucket {
+                (series.bucket, series.cell) = (bucket, self.counts.red_cell(series.number, bucket));
+            }
+            self.stats.operations_overflowed += u64::from(series.overflowed);
+            request.cells.push(series.cell);
         }
-        self.stats.operations_overflowed += u64::from(series.overflowed);
-        self.counts.red(series.cell, outcome);
+        for (at, cell) in request.firsts.iter().zip(&request.cells) {
+            let Span { error, limited, duration, .. } = spans[*at as usize];
+            self.counts.red(*cell, &Outcome { error, limited, duration });
+        }
     }
 
     /// Counts a span where it ran.
-    fn places(&mut self, span: &Span, child: &Child, request: &mut Request, nodes: &mut [Node]) {
+    fn places(&mut self, span: &Span, child: &Child, request: &mut Request, names: &Names<'_>) {
         if span.place != NONE {
             let mut place = request.places[span.place as usize];
             if place.on_cell == NONE || place.minute != child.minute {
-                let on = self.node_of(request, nodes, place.on);
+                let on = self.node_of(request, names, place.on);
                 place.minute = child.minute;
                 place.on_cell = self.place_cell(EdgeKind::RunsOn, place.owner, on, child);
                 if place.under != NONE {
-                    let under = self.node_of(request, nodes, place.under);
+                    let under = self.node_of(request, names, place.under);
                     let key = self.place_key(EdgeKind::StandsOn, on, under, child);
                     place.under_cell = self.counts.edge_cell(key);
                 }
@@ -328,7 +381,7 @@ impl Rollups {
             }
         }
         if span.site != NONE {
-            let site = self.node_of(request, nodes, span.site);
+            let site = self.node_of(request, names, span.site);
             let cell = self.place_cell(EdgeKind::RunsOn, child.owner, site, child);
             self.counts.placed(cell, &child.outcome);
         }
@@ -352,7 +405,7 @@ impl Rollups {
         let to_node = |number: u32, rollups: &mut Self| {
             let Some(Known { workspace, it }) = rollups.nodes.get(number) else { return number };
             let (workspace, kind) = (*workspace, it.kind);
-            rollups.node(workspace, Node { kind, name: OVERFLOW.into() })
+            rollups.node(workspace, kind, OVERFLOW)
         };
         match key.kind {
             EdgeKind::Peer | EdgeKind::Publish | EdgeKind::RunsOn => EdgeKey { b: to_node(key.b, self), ..key },
@@ -374,14 +427,14 @@ impl Rollups {
         child: &Child,
         answered: bool,
         request: &mut Request,
-        nodes: &mut [Node],
+        names: &Names<'_>,
     ) -> Option<u32> {
-        let node_kind = nodes[span.peer as usize].kind;
+        let node_kind = names.nodes[span.peer as usize].kind;
         let guess = node_kind == NodeKind::ThirdParty;
         if guess && answered {
             return None;
         }
-        let node = self.node_of(request, nodes, span.peer);
+        let node = self.node_of(request, names, span.peer);
         let (kind, a, b) = match (node_kind, child.kind) {
             (NodeKind::Queue, SpanKind::Consumer) => (EdgeKind::Consume, node, child.owner),
             (NodeKind::Queue, _) => (EdgeKind::Publish, child.owner, node),
@@ -393,8 +446,7 @@ impl Rollups {
     }
 
     /// Looks for the parent of a span, or for the target of a link; what is not there is waited for.
-    fn seek(&mut self, child: &Child, span: [u8; 8], target: &Target, workspace: u32, received: i64) {
-        let key = self.memory.key(workspace, target);
+    fn seek(&mut self, child: &Child, span: [u8; 8], target: &Target, key: u64, received: i64) {
         let found = self.memory.find(key);
         if let Some(at) = found.filter(|at| !self.memory.get(*at).awaited) {
             self.join(at, key, child);
@@ -497,6 +549,11 @@ impl Rollups {
     pub(crate) fn is_same_service(&self, a: u32, b: u32) -> bool {
         let service = |number| self.owners.get(number).map(|known| &known.it.service);
         a == b || service(a) == service(b)
+    }
+
+    /// Workspaces that spans were counted of since the start.
+    pub fn workspaces(&self) -> &[Workspace] {
+        &self.workspaces
     }
 
     pub fn stats(&self) -> Stats {

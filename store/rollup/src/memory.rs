@@ -7,6 +7,9 @@
 use crate::facts::{NONE, Target};
 use crate::names::SpanKind;
 
+/// More are not remembered, whatever the settings say: an index needs bits for the key, too.
+const SPANS_MAX: usize = 1 << 24;
+
 /// One span, or the place kept for a parent that has not come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
@@ -50,16 +53,19 @@ impl Slot {
     }
 }
 
-/// Entries of an index: upper half of the key, number of the slot plus one. Zero is empty.
+/// Entries of an index: the number of a slot plus one in the lower bits, above it some bits of the key.
+/// Zero is empty.
 #[derive(Debug, Default)]
 struct Index {
-    entries: Vec<u64>,
+    entries: Vec<u32>,
     len: usize,
+    slot_bits: u32,
 }
 
 impl Index {
-    fn with_capacity(keys: usize) -> Self {
-        Self { entries: vec![0; (keys * 2).next_power_of_two()], len: 0 }
+    fn of_half(keys: usize) -> Self {
+        let slot_bits = (2 * keys + 1).next_power_of_two().trailing_zeros();
+        Self { entries: vec![0; (keys * 2).next_power_of_two()], len: 0, slot_bits }
     }
 
     fn places(&self, key: u64) -> impl Iterator<Item = usize> + use<> {
@@ -67,15 +73,21 @@ impl Index {
         (0..=mask).map(move |step| (key as usize).wrapping_add(step) & mask)
     }
 
+    /// The upper bits of an entry: of the key those that do not choose the place.
+    fn tag(&self, key: u64) -> u32 {
+        (key >> 32) as u32 >> self.slot_bits << self.slot_bits
+    }
+
     #[inline]
     fn find(&self, key: u64, slots: &[Slot]) -> Option<u32> {
+        let (tag, numbers) = (self.tag(key), (1 << self.slot_bits) - 1);
         for place in self.places(key) {
             let entry = self.entries[place];
             if entry == 0 {
                 return None;
             }
-            let at = entry as u32 - 1;
-            if entry >> 32 == key >> 32 && slots[at as usize].key == key {
+            let at = (entry & numbers) - 1;
+            if entry & !numbers == tag && slots[at as usize].key == key {
                 return Some(at);
             }
         }
@@ -84,9 +96,14 @@ impl Index {
 
     fn put(&mut self, key: u64, at: u32) {
         if let Some(place) = self.places(key).find(|place| self.entries[*place] == 0) {
-            self.entries[place] = (key >> 32 << 32) | u64::from(at + 1);
+            self.entries[place] = self.tag(key) | (at + 1);
             self.len += 1;
         }
+    }
+
+    /// Brings the place of a key near; the sum of what lies there keeps the read from being left out.
+    fn touch(&self, key: u64) -> u32 {
+        self.entries[key as usize & (self.entries.len() - 1)]
     }
 
     fn clear(&mut self) {
@@ -122,13 +139,13 @@ fn scattered(number: u64) -> u64 {
 impl Memory {
     /// Knows at least the last `spans_max / 2` spans, at most `spans_max`.
     pub(crate) fn new(spans_max: usize, seed: u64) -> Self {
-        let half = (spans_max / 2).clamp(16, 1 << 30);
+        let half = (spans_max / 2).clamp(16, SPANS_MAX / 2);
         Self {
             slots: Vec::new(),
             next: 0,
             half,
-            young: Index::with_capacity(half),
-            old: Index::with_capacity(half),
+            young: Index::of_half(half),
+            old: Index::of_half(half),
             seeds: [scattered(seed), scattered(seed.wrapping_add(1))],
         }
     }
@@ -149,6 +166,11 @@ impl Memory {
     #[inline]
     pub(crate) fn find(&self, key: u64) -> Option<u32> {
         self.young.find(key, &self.slots).or_else(|| self.old.find(key, &self.slots))
+    }
+
+    /// Reads ahead for keys that will be looked for: many at once cost little more than one.
+    pub(crate) fn touch(&self, keys: impl Iterator<Item = u64>) -> u32 {
+        keys.fold(0, |sum, key| sum ^ self.young.touch(key) ^ self.old.touch(key))
     }
 
     pub(crate) fn get(&self, at: u32) -> &Slot {
@@ -182,7 +204,7 @@ impl Memory {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>() + (self.young.entries.len() + self.old.entries.len()) * 8
+        self.slots.capacity() * size_of::<Slot>() + (self.young.entries.len() + self.old.entries.len()) * 4
     }
 }
 

@@ -4,7 +4,7 @@
 //! and again only where the view that stands for it changes.
 
 use crate::Settings;
-use crate::facts::{Facts, NONE, Node, Owner, Place, Series, Span, Target};
+use crate::facts::{Facts, NONE, NamedNode, Owner, Place, Series, Span, Target};
 use crate::names::{NodeKind, PeerAttributes, SpanKind, bounded, is_limited};
 use arrow::array::{Array, AsArray, FixedSizeBinaryArray, MapArray, RecordBatch, StringViewArray};
 use arrow::datatypes::{Int64Type, TimestampNanosecondType};
@@ -176,17 +176,22 @@ impl<'a> Columns<'a> {
         })
     }
 
-    /// What stands for the other end of a span: equal views are equal texts.
-    fn peer_views(&self, row: usize) -> [u128; 6] {
-        let texts = [
-            self.db_system,
-            self.db_namespace,
-            self.messaging_system,
-            self.messaging_destination,
-            self.peer_service,
-            self.server_address,
-        ];
-        texts.map(|column| column.filter(|c| c.is_valid(row)).map_or(0, |c| c.views()[row].wrapping_add(1)))
+    /// What stands for the other end of a span: where it is the same, the name is. Zero is the view of an
+    /// empty text, which says as little as none.
+    fn peer_views(&self, kind: SpanKind, row: usize) -> (u8, u128, u128, i64) {
+        let view = |column: Option<&StringViewArray>| {
+            column.filter(|c| c.is_valid(row)).map_or(0, |c| c.views()[row])
+        };
+        let queue = |column: u8| (column, view(self.messaging_system), view(self.messaging_destination), 0);
+        match (kind, view(self.db_system), view(self.messaging_system)) {
+            (SpanKind::Client, 0, 0) => {
+                let port = self.port(row).unwrap_or(i64::MIN);
+                (1, view(self.peer_service), view(self.server_address), port)
+            }
+            (SpanKind::Client, 0, _) => queue(2),
+            (SpanKind::Client, db, _) => (3, db, view(self.db_namespace), 0),
+            _ => queue(4),
+        }
     }
 
     fn peer(&self, row: usize) -> PeerAttributes<'a> {
@@ -255,7 +260,7 @@ impl<'a> Reading<'a, '_> {
         let lanes = self.lanes();
         let mut owners: Numbers<(u128, u128, u32)> = Numbers::new();
         let mut series: Numbers<(u32, u128, u128)> = Numbers::new();
-        let mut peers: Numbers<(SpanKind, [u128; 6], i64)> = Numbers::new();
+        let mut peers: Numbers<(u8, u128, u128, i64)> = Numbers::new();
         let mut sites: Numbers<&'a str> = Numbers::new();
         let mut places: Vec<u32> = Vec::new();
         let first_owner = self.facts.owners.len();
@@ -272,10 +277,7 @@ impl<'a> Reading<'a, '_> {
             let kind = self.facts.series[of_series as usize].kind;
             let peer = match kind {
                 SpanKind::Internal | SpanKind::Server => NONE,
-                _ => {
-                    let port = self.columns.port(row).unwrap_or(i64::MIN);
-                    peers.get((kind, self.columns.peer_views(row), port), || self.peer(kind, row))
-                }
+                _ => peers.get(self.columns.peer_views(kind, row), || self.peer(kind, row)),
             };
             let site = match value(self.columns.site, row).or_else(|| self.resources.get(&resource_id)?.site) {
                 Some(site) if !site.is_empty() => sites.get(site, || self.node(NodeKind::Site, site)),
@@ -300,7 +302,8 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn node(&mut self, kind: NodeKind, name: &str) -> u32 {
-        self.facts.nodes.push(Node { kind, name: bounded(name).into() });
+        let name = self.facts.name(bounded(name));
+        self.facts.nodes.push(NamedNode { kind, name });
         self.facts.nodes.len() as u32 - 1
     }
 
@@ -310,7 +313,7 @@ impl<'a> Reading<'a, '_> {
 
     fn series(&mut self, owner: u32, row: usize) -> u32 {
         let kind = SpanKind::from_text(self.columns.kind.value(row));
-        let operation = bounded(self.columns.operation.value(row)).into();
+        let operation = self.facts.name(bounded(self.columns.operation.value(row)));
         self.facts.series.push(Series { owner, kind, operation });
         self.facts.series.len() as u32 - 1
     }

@@ -4,7 +4,7 @@
 //! both are kept or lost together; what is lost in a crash is found again by the next search.
 
 use crate::counts::{EdgeKey, Outcome, minute};
-use crate::facts::{Node, Owner, Target};
+use crate::facts::{Owner, Target};
 use crate::linker::{Child, Rollups};
 use crate::names::{EdgeKind, NodeKind, SpanKind, bounded};
 use crate::waiting::Orphan;
@@ -120,8 +120,7 @@ impl Rollups {
         if let Some(guess) = guess
             && self.settled.insert(self.settled.key_of_guess(workspace, target))
         {
-            let node = Node { kind: NodeKind::ThirdParty, name: bounded(&guess.name).into() };
-            let node = self.node(workspace, node);
+            let node = self.node(workspace, NodeKind::ThirdParty, bounded(&guess.name));
             let outcome = Outcome { error: guess.error, limited: guess.limited, duration: guess.duration };
             let minute = minute(guess.time);
             let key = EdgeKey { minute, kind: EdgeKind::Peer, a: caller, b: node, owner: caller };

@@ -22,11 +22,24 @@ const PIECE_BITS: u32 = 6;
 const BUCKETS: u16 = EXACT as u16 + ((63 - EXACT_BITS as u16) << PIECE_BITS);
 
 /// A distribution of durations in nanoseconds.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sketch {
-    /// Ascending by bucket; no count is zero.
-    counts: Vec<(u16, i64)>,
+    /// The first few buckets, while they are few: most counts of ten seconds need no more.
+    few: [(u16, i32); FEW],
+    len: u8,
+    /// All buckets, once they are more. Both ascend by bucket, and no count is zero.
+    many: Vec<(u16, i64)>,
 }
+
+const FEW: usize = 6;
+
+impl PartialEq for Sketch {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries().eq(other.entries())
+    }
+}
+
+impl Eq for Sketch {}
 
 /// Bytes that are no sketch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -66,51 +79,85 @@ impl Sketch {
         self.add_bucket(bucket(duration), times);
     }
 
+    #[inline]
     fn add_bucket(&mut self, bucket: u16, times: i64) {
-        match self.counts.binary_search_by_key(&bucket, |(b, _)| *b) {
+        if self.many.is_empty() && self.add_to_few(bucket, times) {
+            return;
+        }
+        if self.many.is_empty() {
+            self.many = self.entries().collect();
+            self.len = 0;
+        }
+        match self.many.binary_search_by_key(&bucket, |(b, _)| *b) {
             Ok(at) => {
-                let count = self.counts[at].1.wrapping_add(times);
+                let count = self.many[at].1.wrapping_add(times);
                 if count == 0 {
-                    self.counts.remove(at);
+                    self.many.remove(at);
                 } else {
-                    self.counts[at].1 = count;
+                    self.many[at].1 = count;
                 }
             }
             Err(_) if times == 0 => {}
-            Err(at) => self.counts.insert(at, (bucket, times)),
+            Err(at) => self.many.insert(at, (bucket, times)),
         }
+    }
+
+    /// False if there is no room.
+    #[inline]
+    fn add_to_few(&mut self, bucket: u16, times: i64) -> bool {
+        let len = usize::from(self.len);
+        let at = self.few[..len].iter().position(|(have, _)| *have >= bucket).unwrap_or(len);
+        let have = if at < len && self.few[at].0 == bucket { i64::from(self.few[at].1) } else { 0 };
+        let Ok(count) = i32::try_from(have.wrapping_add(times)) else { return false };
+        match (have != 0, count != 0) {
+            (true, true) => self.few[at].1 = count,
+            (true, false) => {
+                self.few.copy_within(at + 1..len, at);
+                self.len -= 1;
+            }
+            (false, true) if len < FEW => {
+                self.few.copy_within(at..len, at + 1);
+                self.few[at] = (bucket, count);
+                self.len += 1;
+            }
+            (false, true) => return false,
+            (false, false) => {}
+        }
+        true
+    }
+
+    /// Buckets and counts, ascending.
+    fn entries(&self) -> impl Iterator<Item = (u16, i64)> {
+        let few = self.few[..usize::from(self.len)].iter().map(|(bucket, count)| (*bucket, i64::from(*count)));
+        few.chain(self.many.iter().copied())
     }
 
     pub fn merge(&mut self, other: &Sketch) {
-        if self.counts.is_empty() {
-            self.counts.clone_from(&other.counts);
-            return;
-        }
-        other.counts.iter().for_each(|(bucket, count)| self.add_bucket(*bucket, *count));
+        other.entries().for_each(|(bucket, count)| self.add_bucket(bucket, count));
     }
 
     pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
+        self.len == 0 && self.many.is_empty()
     }
 
     /// How many durations, those taken back subtracted.
     pub fn count(&self) -> i64 {
-        self.counts.iter().fold(0, |sum, (_, count)| sum.wrapping_add(*count))
+        self.entries().fold(0, |sum, (_, count)| sum.wrapping_add(count))
     }
 
     /// The duration below or at which the share `q` of all lie (nearest rank), within
     /// [`RELATIVE_ERROR`]; `None` of nothing, or for a share outside 0 to 1.
     pub fn quantile(&self, q: f64) -> Option<i64> {
-        let total = self.counts.iter().map(|(_, count)| (*count).max(0)).fold(0_i64, i64::saturating_add);
+        let total = self.entries().map(|(_, count)| count.max(0)).fold(0_i64, i64::saturating_add);
         if total == 0 || !(0.0..=1.0).contains(&q) {
             return None;
         }
         let rank = ((q * total as f64).ceil() as i64).clamp(1, total);
         let mut seen = 0_i64;
-        for (bucket, count) in &self.counts {
-            seen = seen.saturating_add((*count).max(0));
+        for (bucket, count) in self.entries() {
+            seen = seen.saturating_add(count.max(0));
             if seen >= rank {
-                return Some(middle(*bucket));
+                return Some(middle(bucket));
             }
         }
         None
@@ -118,13 +165,13 @@ impl Sketch {
 
     /// Format byte, then for each bucket its distance from the one before and its count, as varints.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1 + 3 * self.counts.len());
+        let mut out = Vec::with_capacity(1 + 3 * (usize::from(self.len) + self.many.len()));
         out.push(FORMAT);
         let mut last = 0;
-        for (bucket, count) in &self.counts {
+        for (bucket, count) in self.entries() {
             put_varint(&mut out, u64::from(bucket - last));
             put_varint(&mut out, ((count << 1) ^ (count >> 63)) as u64);
-            last = *bucket;
+            last = bucket;
         }
         out
     }
@@ -152,19 +199,14 @@ impl Sketch {
             let zigzag = take_varint(&mut rest)?;
             let count = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
             let number = u16::try_from(bucket).ok().filter(|b| *b < BUCKETS).ok_or(SketchError::Damaged)?;
-            match self.counts.last() {
-                // Ascending, as they mostly come into an empty sketch.
-                Some((last, _)) if *last >= number => self.add_bucket(number, count),
-                _ if count != 0 => self.counts.push((number, count)),
-                _ => {}
-            }
+            self.add_bucket(number, count);
         }
         Ok(())
     }
 
     /// Bytes of memory beside the struct itself.
     pub fn heap_bytes(&self) -> usize {
-        self.counts.capacity() * size_of::<(u16, i64)>()
+        self.many.capacity() * size_of::<(u16, i64)>()
     }
 }
 

@@ -114,6 +114,15 @@ keys! {
 
     "lanes.keys", "Attributes that name a lane; the first that is said counts. Default lane, env.tag, gray, load_test", |s, v| s.engine.rollups.lane_keys = v.list()?;
 
+    "rollups.spans_max", "Recent spans remembered, to know children and copies in memory; 50 bytes each. Default 524288", |s, v| s.engine.rollups.spans_max = v.count(1)? as usize;
+    "rollups.waiting_max", "Spans that wait for their parent in memory; those beyond are found among stored spans. Default 131072", |s, v| s.engine.rollups.waiting_max = v.count(1)? as usize;
+    "rollups.operations_max", "Operations of one service counted apart between two flushes; the rest is __overflow__. Default 2000", |s, v| s.engine.rollups.operations_max = v.count(1)? as usize;
+    "rollups.edges_max", "Edges counted apart between two flushes; nodes beyond are __overflow__. Default 50000", |s, v| s.engine.rollups.edges_max = v.count(1)? as usize;
+    "rollups.names_max", "Names of services, and of nodes, held at a time; the rest is __overflow__. Default 65536", |s, v| s.engine.rollups.names_max = v.count(1)? as usize;
+    "rollups.links_max", "Links of one consumer span that are followed. Default 128", |s, v| s.engine.rollups.links_max = v.count(1)? as usize;
+    "rollups.reconcile_every", "How often parents that memory did not know are looked for among stored spans. Default 60s", |s, v| s.reconcile.every = v.duration()?;
+    "rollups.reconcile_after", "Age at which a span without its parent is first looked at; 4, 16 and more times later again. Default 60s", |s, v| s.reconcile.after = v.duration()?;
+
     "catalog.file", "YAML file that says whose services are, who matters, and what stands where. Default none", |s, v| s.catalog = catalog(&v.path()?)?;
 
     "log.level", "error, warn, info, debug or trace, also by crate as in \"info,engine=debug\". Default info", |s, v| s.log.level = v.text()?;

@@ -74,6 +74,7 @@ pub(crate) struct Settings {
     pub(crate) receive: receive::Settings,
     pub(crate) access: access::Settings,
     pub(crate) engine: engine::Settings,
+    pub(crate) reconcile: crate::reconcile::Settings,
     pub(crate) object_store: ObjectStore,
     /// Paths in it are filled in by [`Settings::data_dir`] at wiring.
     pub(crate) query: client::Settings,
@@ -102,6 +103,7 @@ impl Default for Settings {
             receive: receive::Settings::default(),
             access: access::Settings::default(),
             engine: engine::Settings::new(here),
+            reconcile: crate::reconcile::Settings::default(),
             object_store: ObjectStore {
                 url: None,
                 endpoint: None,
