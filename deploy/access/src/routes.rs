@@ -85,6 +85,24 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/jaeger/api/v3/trace-summaries", Need::Role(Role::Viewer)),
     row("GET", "/jaeger/api/v3/dependencies", Need::Role(Role::Viewer)),
     row("GET", "/jaeger/api/v3/capabilities", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/operations", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/entities/{type}/{id}", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/business-events", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/business-events/uncovered", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/changes", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/heartbeats", Need::Role(Role::Viewer)),
+    // What is told here is stored as log records: whoever may send those may tell.
+    row("POST", "/api/v1/business-events", Need::Ingest(Signal::Logs)),
+    row("POST", "/api/v1/changes", Need::Ingest(Signal::Logs)),
+    row("POST", "/api/v1/heartbeats/{name}", Need::Ingest(Signal::Logs)),
+    row("POST", "/api/v1/heartbeats/{name}/{state}", Need::Ingest(Signal::Logs)),
+    // The path is the secret.
+    row("GET", "/ping/{secret}", Need::Nothing),
+    row("POST", "/ping/{secret}", Need::Nothing),
+    row("GET", "/ping/{secret}/{name}", Need::Nothing),
+    row("POST", "/ping/{secret}/{name}", Need::Nothing),
+    row("GET", "/ping/{secret}/{name}/{state}", Need::Nothing),
+    row("POST", "/ping/{secret}/{name}/{state}", Need::Nothing),
     row("POST", "/api/v1/flush", Need::Role(Role::Operator)),
     row("POST", "/api/v1/compact", Need::Role(Role::Operator)),
 ];
@@ -131,9 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn only_liveness_and_preflights_need_nothing() {
+    fn only_liveness_preflights_and_secret_paths_need_nothing() {
         for route in ROUTES.iter().filter(|r| r.needs == Need::Nothing) {
-            let named = route.method == "OPTIONS" || ["/healthz", "/readyz"].contains(&route.path);
+            let secret = route.path.starts_with("/ping/{secret}");
+            let named = route.method == "OPTIONS" || ["/healthz", "/readyz"].contains(&route.path) || secret;
             assert!(named, "{route:?}");
         }
     }

@@ -99,6 +99,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
         intake: Arc::new(Door(receiver.clone())),
         catalog: Catalog::new(&metastore, settings.catalog.clone()),
         lane_keys: settings.engine.rollups.lane_keys.clone().into(),
+        operations: Arc::new(settings.operations.reading()),
         clock,
         health: health(&settings, &engine, &going_down),
         metrics: figures(&engine, &receiver, &client, &shared, &panics),

@@ -8,6 +8,7 @@
 //! the input that is wrong and what would be right.
 
 mod asker;
+mod otlp_log;
 mod problem;
 mod suggest;
 
@@ -17,13 +18,17 @@ mod params;
 mod render;
 mod window;
 
+mod business;
 mod catalog;
+mod changes;
 mod experience;
 mod figures;
 mod graph;
 mod health;
+mod heartbeats;
 mod jaeger;
 mod logs;
+mod operations;
 mod parts;
 mod sql;
 mod store;
@@ -35,6 +40,7 @@ mod router;
 pub use asker::Asker;
 pub use catalog::{Catalog, CatalogFile, CatalogFileError, Customer, ImportanceName, ServiceEntry};
 pub use figures::prometheus_text;
+pub use heartbeats::PingSecrets;
 pub use problem::Problem;
-pub use router::{Api, Health, Intake, mounted, router};
+pub use router::{Api, Health, Intake, OperationSettings, mounted, router};
 pub use suggest::nearest;

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use model::{Clock, Signal};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,6 +37,19 @@ pub trait Intake: Send + Sync + fmt::Debug {
     fn store(&self, asker: &crate::Asker, signal: Signal, body: Bytes) -> BoxFuture<'static, Result<(), Problem>>;
 }
 
+/// How business operations are read.
+#[derive(Clone, Debug)]
+pub struct OperationSettings {
+    /// Attributes that name business things: stories are followed by them.
+    pub business_keys: Vec<String>,
+    /// Attributes beyond the usual headers that hold trace contexts of other propagators.
+    pub trace_context_keys: Vec<String>,
+    /// Time from create to complete by operation, where the event does not say, and of all others.
+    pub deadlines: Vec<(String, Duration)>,
+    pub deadline: Duration,
+    pub ping_secrets: crate::PingSecrets,
+}
+
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
@@ -45,6 +59,7 @@ pub struct Api {
     pub catalog: Catalog,
     /// Attributes that name a lane, the first that is said counts.
     pub lane_keys: Arc<[String]>,
+    pub operations: Arc<OperationSettings>,
     pub clock: Arc<dyn Clock>,
     pub health: Health,
     /// All figures of the process.
@@ -76,6 +91,10 @@ fn calls() -> OpenApiRouter<Api> {
         .merge(crate::traces::routes())
         .merge(crate::logs::routes())
         .merge(crate::jaeger::routes())
+        .merge(crate::operations::routes())
+        .merge(crate::business::routes())
+        .merge(crate::changes::routes())
+        .merge(crate::heartbeats::routes())
         .routes(routes!(openapi))
 }
 

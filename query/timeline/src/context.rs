@@ -19,6 +19,13 @@ pub fn trace_id_of(key: &str, value: &str) -> Option<String> {
     read(header, value)
 }
 
+/// The trace id in a value whose key says nothing of its form: any of the forms above, or 32 digits of hex.
+pub fn read_any(value: &str) -> Option<String> {
+    let value = value.trim();
+    let plain = || if value.len() == 32 { hex_id(value) } else { None };
+    ["traceparent", "uber-trace-id", "b3", "sw8"].iter().find_map(|header| read(header, value)).or_else(plain)
+}
+
 fn ends_with_part(key: &str, header: &str) -> bool {
     key.strip_suffix(header).is_some_and(|front| front.ends_with('.') || front.ends_with("header-"))
 }
@@ -121,6 +128,14 @@ mod tests {
         ] {
             assert_eq!(trace_id_of(key, value).as_deref(), expected, "{key}: {value}");
         }
+    }
+
+    #[test]
+    fn a_key_that_says_nothing_may_hold_any_form() {
+        for value in [ID.to_owned(), format!("{ID}:1:0:1"), format!("00-{ID}-b7ad6b7169203331-01")] {
+            assert_eq!(read_any(&value).as_deref(), Some(ID), "{value}");
+        }
+        assert_eq!(read_any("order 7"), None);
     }
 
     #[test]

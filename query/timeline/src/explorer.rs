@@ -13,7 +13,7 @@ use crate::unit::{Unit, units};
 use crate::vocabulary::Vocabulary;
 use model::{TraceId, UnixNanos};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Follows one story. Call [`Explorer::ask`] and [`Explorer::tell`] in turn until there is no question
@@ -36,7 +36,7 @@ pub struct Explorer {
     asked: BTreeSet<Asked>,
     cut: BTreeSet<String>,
     /// How things stood with so many facts and so many traces passed over.
-    stood: Option<((usize, usize), Rc<Standing>)>,
+    stood: Option<((usize, usize), Arc<Standing>)>,
 }
 
 /// What was looked up, so that it is not again.
@@ -134,13 +134,13 @@ impl Explorer {
         question
     }
 
-    fn standing(&mut self) -> Rc<Standing> {
+    fn standing(&mut self) -> Arc<Standing> {
         let size = (self.facts.len(), self.passed_over.len());
         match &self.stood {
-            Some((same, standing)) if *same == size => Rc::clone(standing),
+            Some((same, standing)) if *same == size => Arc::clone(standing),
             _ => {
-                let standing = Rc::new(self.stand());
-                self.stood = Some((size, Rc::clone(&standing)));
+                let standing = Arc::new(self.stand());
+                self.stood = Some((size, Arc::clone(&standing)));
                 standing
             }
         }

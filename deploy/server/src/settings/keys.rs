@@ -1,6 +1,7 @@
 //! Every setting by name, in one table: what it is, and which field of which crate it sets.
 
 use super::{Input, Settings, TlsFiles};
+use api::PingSecrets;
 use engine::Durability;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,6 +111,11 @@ keys! {
 
     "operations.request_id_keys", "Further attributes that hold a request id", |s, v| s.operations.request_id_keys = v.list()?;
     "operations.extract", "Rules that make business events of spans and logs which name the values otherwise. Default none", |s, v| s.operations.extract = super::extract::rules(v)?;
+    "operations.trace_context_keys", "Attributes that hold trace contexts of other propagators, beside the usual headers. Default none", |s, v| s.operations.trace_context_keys = v.list()?;
+    "operations.deadline", "Time from create to complete of an operation before it counts as stuck. Default 1h", |s, v| s.operations.deadline = v.duration()?;
+    "operations.deadlines", "The same by operation: [\"buy tea=15m\"]. Default none", |s, v| s.operations.deadlines = deadlines(v)?;
+    "heartbeats.ping_key", "Secret of /ping/KEY/NAME, for clients of healthchecks; at least 16 characters. Default none", |s, v| s.operations.ping_secrets.key = Some(secret(&v.text()?)?);
+    "heartbeats.pings", "Secrets of /ping/SECRET by name: [\"nightly=SECRET\"]. Default none", |s, v| s.operations.ping_secrets.names = pings(v)?;
     "operations.business_keys", "Attributes that are columns with an index. Default order.id, user.id, member.id, sku.id, store.id, tenant.id, coupon.id, payment.id", |s, v| s.operations.business_keys = v.list()?;
 
     "lanes.keys", "Attributes that name a lane; the first that is said counts. Default lane, env.tag, gray, load_test", |s, v| s.engine.rollups.lane_keys = v.list()?;
@@ -136,6 +142,32 @@ fn tls(settings: &mut Settings) -> &mut TlsFiles {
 fn catalog(path: &std::path::Path) -> Result<api::CatalogFile, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     api::CatalogFile::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// A secret that stands in a path and in place of a token.
+fn secret(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match text.len() >= PingSecrets::BYTES_MIN && text.chars().all(fits) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("a secret has at least {} of a-z, A-Z, 0-9, '-' and '_'", PingSecrets::BYTES_MIN)),
+    }
+}
+
+fn pings(input: &Input) -> Result<Vec<(String, String)>, String> {
+    let ping = |text: String| match text.split_once('=') {
+        Some((name, own)) if !name.is_empty() => Ok((name.to_owned(), secret(own)?)),
+        _ => Err("a ping is no NAME=SECRET".to_owned()),
+    };
+    input.list()?.into_iter().map(ping).collect()
+}
+
+fn deadlines(input: &Input) -> Result<Vec<(String, Duration)>, String> {
+    let deadline = |text: String| {
+        let wrong = || format!("{text:?} is no deadline: write \"OPERATION=15m\"");
+        let (operation, time) = text.rsplit_once('=').ok_or_else(wrong)?;
+        Ok((operation.to_owned(), super::duration(time).ok_or_else(wrong)?))
+    };
+    input.list()?.into_iter().map(deadline).collect()
 }
 
 fn size(input: &Input) -> Result<usize, String> {

@@ -12,10 +12,12 @@ mod keys;
 pub(crate) use input::{Input, duration};
 pub(crate) use keys::KEYS;
 
+use api::{OperationSettings, PingSecrets};
 use engine::failpoint::Failpoint;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tables::build::ExtractRule;
 
 /// Addresses of the three ports.
@@ -56,6 +58,23 @@ pub(crate) struct Operations {
     pub(crate) request_id_keys: Vec<String>,
     pub(crate) business_keys: Vec<String>,
     pub(crate) extract: Vec<ExtractRule>,
+    pub(crate) trace_context_keys: Vec<String>,
+    pub(crate) deadlines: Vec<(String, Duration)>,
+    pub(crate) deadline: Duration,
+    pub(crate) ping_secrets: PingSecrets,
+}
+
+impl Operations {
+    /// What reading needs to know.
+    pub(crate) fn reading(&self) -> OperationSettings {
+        OperationSettings {
+            business_keys: self.business_keys.clone(),
+            trace_context_keys: self.trace_context_keys.clone(),
+            deadlines: self.deadlines.clone(),
+            deadline: self.deadline,
+            ping_secrets: self.ping_secrets.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +137,10 @@ impl Default for Settings {
                 request_id_keys: vec![],
                 business_keys: BUSINESS_KEYS.map(String::from).into(),
                 extract: vec![],
+                trace_context_keys: vec![],
+                deadlines: vec![],
+                deadline: Duration::from_secs(3_600),
+                ping_secrets: PingSecrets::default(),
             },
             catalog: api::CatalogFile::default(),
             log: Log { level: "info".into(), json: false },

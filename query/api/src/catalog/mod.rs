@@ -45,8 +45,13 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[derive(Serialize, ToSchema)]
 struct ServiceAnswer {
     name: String,
-    #[serde(flatten)]
-    entry: ServiceEntry,
+    owner: Option<String>,
+    team: Option<String>,
+    /// low, normal, high or critical; null where nothing is said, which counts as normal.
+    #[schema(value_type = Option<String>)]
+    importance: Option<ImportanceName>,
+    runbook: Option<String>,
+    repository: Option<String>,
     source: Source,
     /// When it was told by the API, RFC 3339; null for the file's.
     updated: Option<String>,
@@ -54,7 +59,8 @@ struct ServiceAnswer {
 
 fn described(name: String, known: Known) -> ServiceAnswer {
     let updated = known.updated.map(|at| timestamp_text(at.0));
-    ServiceAnswer { name, entry: known.entry, source: known.source, updated }
+    let ServiceEntry { owner, team, importance, runbook, repository } = known.entry;
+    ServiceAnswer { name, owner, team, importance, runbook, repository, source: known.source, updated }
 }
 
 /// The service catalog, by name.
@@ -146,8 +152,11 @@ struct Customers {
 
 #[derive(Serialize, ToSchema)]
 struct CustomerAnswer {
-    #[serde(flatten)]
-    customer: Customer,
+    key: String,
+    value: String,
+    /// low, normal, high or critical.
+    #[schema(value_type = String)]
+    importance: ImportanceName,
     source: Source,
 }
 
@@ -161,7 +170,8 @@ async fn customers(
 ) -> Result<Json<Page<CustomerAnswer>>, Problem> {
     Params::read(&uri, &[])?;
     let all = api.catalog.customers(&asker).await?;
-    Ok(Json(Page::whole(all.into_iter().map(|(customer, source)| CustomerAnswer { customer, source }).collect())))
+    let told = |(Customer { key, value, importance }, source)| CustomerAnswer { key, value, importance, source };
+    Ok(Json(Page::whole(all.into_iter().map(told).collect())))
 }
 
 /// Says which customers matter, in place of what was said before; those of the file stay.
@@ -206,8 +216,11 @@ struct TopologyText {
 
 #[derive(Serialize, ToSchema)]
 struct RelationAnswer {
-    #[serde(flatten)]
-    relation: RelationText,
+    from: String,
+    /// runs_on, depends_on or at.
+    #[schema(value_type = String)]
+    relation: RelationKind,
+    to: String,
     source: Source,
 }
 
@@ -223,7 +236,7 @@ async fn topology(
     let (_, relations) = api.catalog.topology(&asker).await?;
     let written = |(relation, source): (Relation, Source)| {
         let Relation { from, relation, to } = relation;
-        RelationAnswer { relation: RelationText { from, relation, to }, source }
+        RelationAnswer { from, relation, to, source }
     };
     Ok(Json(Page::whole(relations.into_iter().map(written).collect())))
 }
@@ -252,6 +265,10 @@ async fn put_topology(
 }
 
 fn read_body<T: serde::de::DeserializeOwned>(body: &[u8], right: &str) -> Result<T, Problem> {
+    // A list would be read as the fields in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid(format!("the body is not a JSON object: send {right}")));
+    }
     serde_json::from_slice(body)
         .map_err(|error| Problem::invalid(format!("the body cannot be read: {error}; send {right}")))
 }

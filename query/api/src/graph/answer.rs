@@ -128,12 +128,9 @@ pub(super) struct GraphAnswer {
     pub(super) incomplete_reason: Option<String>,
 }
 
-/// Method and error of the quantiles of a source.
-pub(super) fn quantiles_of(source: Source) -> (&'static str, f64) {
-    match source {
-        Source::Rollups => ("sketch", QUANTILE_ERROR),
-        Source::Spans => ("exact", 0.0),
-    }
+/// Method and error of quantiles.
+pub(super) fn quantiles_of(exact: bool) -> (&'static str, f64) {
+    if exact { ("exact", 0.0) } else { ("sketch", QUANTILE_ERROR) }
 }
 
 /// `graph` is the part of `measured` that is shown.
@@ -145,7 +142,7 @@ pub(super) fn graph_answer(
     lanes: Vec<LaneFinding>,
 ) -> GraphAnswer {
     let seconds = measured.window.duration().as_secs_f64();
-    let (quantile_method, quantile_error) = quantiles_of(measured.source);
+    let (quantile_method, quantile_error) = quantiles_of(measured.exact);
     let cycles = graph.components();
     let mut cycle_of = vec![None; graph.nodes.len()];
     for (number, cycle) in cycles.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Asking for a graph: which questions, and what their rows make.
 
+use super::buckets::{BUCKET_ROWS_MAX, Buckets};
 use super::level::Level;
 use super::rollups::{self, Edges, ROWS_MAX};
 use super::scope::Scope;
@@ -50,9 +51,13 @@ pub(super) struct Measured {
     pub(super) graph: Graph,
     pub(super) window: Window,
     pub(super) source: Source,
+    /// Whether the quantiles of edges are.
+    pub(super) exact: bool,
     pub(super) places: HashMap<String, Place>,
     /// Spans whose parent has not come: edges that may be missing yet.
     pub(super) unresolved: u64,
+    /// Whether rollups say that calls left their lane.
+    pub(super) astray: bool,
     pub(super) said: Said,
 }
 
@@ -86,10 +91,23 @@ impl Said {
     }
 }
 
+/// Rows of all questions of one graph.
+struct Counted {
+    edges: Vec<Rows>,
+    /// Edges that were counted slice by slice.
+    sliced: Buckets,
+    served: Rows,
+    /// Where the edges do not say it.
+    unresolved: Option<Rows>,
+    gone: Option<Rows>,
+    said: Said,
+}
+
 /// The width of the buckets that windows snap to: that of the edges.
 const BUCKET: Duration = Duration::from_nanos(tables::rollups::EDGE_BUCKET_NS.unsigned_abs());
 
 impl Asked {
+    /// Where counts come from.
     pub(super) fn source(&self) -> Source {
         let spans = self.exact || self.level == Level::Operation || self.scope.needs_spans();
         if spans { Source::Spans } else { Source::Rollups }
@@ -114,25 +132,43 @@ impl Asked {
 
     async fn ask_rollups(&self, api: &Api, asker: &Asker) -> Result<Measured, Problem> {
         let window = self.answered();
-        let (edges, served, unresolved, gone) = futures::try_join!(
+        let (edges, served, gone) = futures::try_join!(
             api.ask(asker, rollups::edges(&window, self.edges(), &self.scope)),
             api.ask(asker, rollups::served(&window, self.edges(), &self.scope)),
-            api.ask(asker, rollups::unresolved(&window, &self.scope)),
             self.gone(api, asker, &window),
         )?;
-        self.measured(api, asker, Source::Rollups, [edges, served, unresolved], gone).await
+        let (sliced, said) = (Buckets::default(), Said::default());
+        self.measured(api, asker, Counted { edges: vec![edges], sliced, served, unresolved: None, gone, said }).await
     }
 
     async fn ask_spans(&self, api: &Api, asker: &Asker) -> Result<Measured, Problem> {
-        let window = self.answered();
-        let spans = spans_of(api, asker, window, &self.scope).await?;
-        let (edges, served, unresolved, gone) = futures::try_join!(
-            api.ask(asker, spans.edges(self.level, 2 * ROWS_MAX)),
+        let (window, mut said) = (self.answered(), Said::default());
+        let spans = spans_of(api, asker, window, &self.scope, &mut said).await?;
+        let mut edges = Vec::new();
+        let mut sliced = Buckets::default();
+        if self.level == Level::Operation && !self.exact {
+            for slice in spans.slices()? {
+                for question in slice.operations(BUCKET_ROWS_MAX) {
+                    let rows = api.ask(asker, question).await?;
+                    said.note(&rows);
+                    sliced.add(&rows)?;
+                }
+            }
+        } else {
+            for question in spans.edges(self.level, ROWS_MAX) {
+                edges.push(api.ask(asker, question).await?);
+            }
+        }
+        let unresolved = match self.scope.needs_spans() {
+            true => spans.unresolved(),
+            false => rollups::unresolved(&window, &self.scope),
+        };
+        let (served, unresolved, gone) = futures::try_join!(
             api.ask(asker, spans.served(self.level, ROWS_MAX)),
-            api.ask(asker, spans.unresolved()),
+            api.ask(asker, unresolved),
             self.gone(api, asker, &window),
         )?;
-        self.measured(api, asker, Source::Spans, [edges, served, unresolved], gone).await
+        self.measured(api, asker, Counted { edges, sliced, served, unresolved: Some(unresolved), gone, said }).await
     }
 
     /// Edges of the time before the window, where rollups can tell.
@@ -143,40 +179,33 @@ impl Asked {
         OptionFuture::from(asked).await.transpose()
     }
 
-    async fn measured(
-        &self,
-        api: &Api,
-        asker: &Asker,
-        source: Source,
-        [edges, served, unresolved]: [Rows; 3],
-        gone: Option<Rows>,
-    ) -> Result<Measured, Problem> {
-        let mut said = Said::default();
-        let mut calls = Vec::with_capacity(edges.len());
-        let mut nodes = Vec::with_capacity(served.len());
-        let mut places = HashMap::new();
-        for rows in [&edges, &served, &unresolved].into_iter().chain(&gone) {
+    async fn measured(&self, api: &Api, asker: &Asker, counted: Counted) -> Result<Measured, Problem> {
+        let Counted { edges, sliced, served, unresolved, gone, mut said } = counted;
+        let (source, mut places) = (self.source(), HashMap::new());
+        let (mut calls, mut nodes) = sliced.rows();
+        for rows in edges.iter().chain([&served]).chain(&unresolved).chain(&gone) {
             said.note(rows);
         }
-        if edges.len() >= if source == Source::Spans { 2 * ROWS_MAX } else { ROWS_MAX } {
+        if edges.iter().any(|rows| rows.len() >= ROWS_MAX) {
             said.add(format!("more than {ROWS_MAX} edges: the least travelled are left out"));
         }
-        for row in edges.iter() {
-            match row.opt_text("caller")? {
-                Some(_) => calls.push(call(&row, measure(&row)?)?),
-                None if row.text("callee_type")? != "service" && row.text("callee_type")? != "operation" => {
-                    nodes.push(NodeRow { entity: end(&row, "callee_type", "callee")?, measure: measure(&row)? });
-                }
-                None => {}
+        let (mut waiting, mut astray) = (0, false);
+        for row in edges.iter().flat_map(Rows::iter) {
+            let called = row.text("callee_type")?;
+            if source == Source::Rollups {
+                waiting += row.int("unresolved")?;
+                astray |= row.int("astray")? != 0;
+            }
+            if is_call(&row)? {
+                calls.push(call(&row, measure(&row)?)?);
+            } else if row.opt_text("caller")?.is_none() && called != "service" && called != "operation" {
+                nodes.push(NodeRow { entity: end(&row, "callee_type", "callee")?, measure: measure(&row)? });
             }
         }
         for row in served.iter() {
             let entity = self.served_entity(&row, source)?;
-            let place = Place {
-                environment: row.text("environment")?.to_owned(),
-                namespace: row.text("namespace")?.to_owned(),
-            };
-            places.insert(entity.name.clone(), place);
+            let (environment, namespace) = (row.text("environment")?.to_owned(), row.text("namespace")?.to_owned());
+            places.insert(entity.name.clone(), Place { environment, namespace });
             nodes.push(NodeRow { entity, measure: measure(&row)? });
         }
         for row in gone.iter().flat_map(Rows::iter) {
@@ -187,14 +216,18 @@ impl Asked {
         }
         let graph = Graph::build(calls, nodes, self.bounds);
         if let Some(cut) = graph.cut {
+            let (nodes, edges) = (cut.nodes_total, cut.edges_total);
             said.add(format!(
-                "{} nodes and {} edges: the least travelled are left out; focus on a node, or raise nodes_max and edges_max",
-                cut.nodes_total, cut.edges_total
+                "there are {nodes} nodes and {edges} edges: the least travelled are left out; focus on a node, or \
+                 raise nodes_max and edges_max"
             ));
         }
-        let unresolved = unresolved.first().map(|row| row.int("unresolved")).transpose()?.unwrap_or(0);
-        let unresolved = u64::try_from(unresolved).unwrap_or(0);
-        Ok(Measured { graph, window: self.answered(), source, places, unresolved, said })
+        for row in unresolved.iter().flat_map(Rows::iter) {
+            waiting += row.int("unresolved")?;
+        }
+        let unresolved = u64::try_from(waiting).unwrap_or(0);
+        let exact = source == Source::Spans && (self.exact || self.level != Level::Operation);
+        Ok(Measured { graph, window: self.answered(), source, exact, places, unresolved, astray, said })
     }
 
     fn served_entity(&self, row: &Row<'_>, source: Source) -> Result<Entity, Problem> {
@@ -212,11 +245,25 @@ pub(super) async fn spans_of<'a>(
     asker: &Asker,
     window: Window,
     scope: &'a Scope,
+    said: &mut Said,
 ) -> Result<Spans<'a>, Problem> {
     let oddities = api.ask(asker, spans::oddities(&window)).await?;
+    said.note(&oddities);
     let row = oddities.first().ok_or_else(|| Problem::internal("a count gave no row"))?;
-    let copies = row.int("spans")? != row.int("counted")?;
-    Ok(Spans { window, scope, lane_keys: &api.lane_keys, copies, links: row.int("linked")? > 0 })
+    let copies = row.int("spans")?.saturating_sub(row.int("counted")?);
+    if copies > 0 {
+        said.add(format!(
+            "{copies} spans are copies of others and are counted here; the counts of the rollups (without attr.K=V, \
+             exact and level=operation) leave them out"
+        ));
+    }
+    let count = u64::try_from(row.int("inside")?).unwrap_or(0);
+    Ok(Spans { window, scope, lane_keys: &api.lane_keys, links: row.int("linked")? > 0, count })
+}
+
+/// Whether a row is an edge: not a sum over all callers, and not the count of spans that wait.
+pub(super) fn is_call(row: &Row<'_>) -> Result<bool, Problem> {
+    Ok(row.opt_text("caller_type")?.is_some_and(|kind| !kind.is_empty()))
 }
 
 pub(super) fn call(row: &Row<'_>, measure: Measure) -> Result<CallRow, Problem> {
@@ -228,7 +275,7 @@ pub(super) fn call(row: &Row<'_>, measure: Measure) -> Result<CallRow, Problem> 
     })
 }
 
-fn end(row: &Row<'_>, kind: &str, name: &str) -> Result<Entity, Problem> {
+pub(super) fn end(row: &Row<'_>, kind: &str, name: &str) -> Result<Entity, Problem> {
     let text = row.text(kind)?;
     let kind = Kind::from_name(text)
         .ok_or_else(|| Problem::internal(format!("a node of kind {text:?}, which is not known here")))?;
@@ -244,7 +291,7 @@ pub(super) fn measure(row: &Row<'_>) -> Result<Measure, Problem> {
     Ok(Measure::seen(traffic(row)?, quantiles, row.opt_time("last_seen")?))
 }
 
-fn traffic(row: &Row<'_>) -> Result<Traffic, Problem> {
+pub(super) fn traffic(row: &Row<'_>) -> Result<Traffic, Problem> {
     // Deltas that take back what was counted elsewhere may be all that a window holds of an edge.
     let count = |name: &str| Ok::<_, Problem>(u64::try_from(row.int(name)?).unwrap_or(0));
     Ok(Traffic {

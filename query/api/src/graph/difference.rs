@@ -153,7 +153,7 @@ fn sides(api: &Api, params: &Params) -> Result<Sides, Problem> {
 }
 
 fn answer(before: Measured, after: Measured, level: Level, found: Difference) -> DifferenceAnswer {
-    let (quantile_method, quantile_error) = quantiles_of(after.source);
+    let (quantile_method, quantile_error) = quantiles_of(after.exact);
     let mut said = before.said.clone();
     said.merge(after.said.clone());
     let seconds = [before.window, after.window].map(|window| window.duration().as_secs_f64());

@@ -120,7 +120,7 @@ pub(super) async fn graph_impact(
     };
     let mut said = Said::default();
     let (entity, callers) = callers(&api, &asker, &asked, named, limit, &mut said).await?;
-    let spans = spans_of(&api, &asker, asked.answered(), &asked.scope).await?;
+    let spans = spans_of(&api, &asker, asked.answered(), &asked.scope, &mut said).await?;
     let hit = Hitting { spans: &spans, touches: touches(&entity) };
     let counted = api.ask(&asker, hit.count()).await?;
     said.note(&counted);
@@ -174,6 +174,9 @@ async fn callers(
     said.note(&edges);
     let mut calls: Vec<_> = topology.0.calls().collect();
     for row in edges.iter() {
+        if !super::asked::is_call(&row)? {
+            continue;
+        }
         calls.push(super::asked::call(&row, super::asked::measure(&row)?)?);
     }
     // An operation is hurt, and hurts, as its service is.
@@ -239,8 +242,7 @@ struct Hitting<'a> {
 
 impl Hitting<'_> {
     fn touched(&self) -> String {
-        let from = self.spans.from("c", &self.spans.window);
-        format!("FROM {from} WHERE {} AND ({})", self.spans.within(), self.touches)
+        format!("FROM spans AS c WHERE {} AND ({})", self.spans.within(), self.touches)
     }
 
     fn count(&self) -> String {
@@ -260,8 +262,7 @@ impl Hitting<'_> {
     /// Spans of those traces, within reach of the window.
     fn of_traces(&self, traces: &str) -> String {
         let wide = self.spans.window.widened(REACH);
-        let from = self.spans.from("t", &wide);
-        format!("FROM {from} WHERE {} AND t.trace_id IN ({traces})", wide.condition("t.time"))
+        format!("FROM spans AS t WHERE {} AND t.trace_id IN ({traces})", wide.condition("t.time"))
     }
 
     fn operations(&self, traces: &str, limit: usize) -> String {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod asked;
+mod buckets;
 mod difference;
 mod impact;
 mod level;
@@ -18,7 +19,7 @@ use crate::params::Params;
 use crate::window::{Window, parse_duration};
 use crate::{Api, Asker, Problem, nearest};
 use answer::{GraphAnswer, LaneFinding, graph_answer};
-use asked::{Asked, Said, spans_of};
+use asked::{Asked, Said, Source, spans_of};
 use axum::extract::State;
 use axum::{Extension, Json};
 use graph::{Bounds, Entity, Graph};
@@ -99,26 +100,36 @@ async fn graph(
         }
         None => measured.graph.clone(),
     };
-    let (lanes, said) = lanes(&api, &asker, &asked).await?;
+    let (lanes, said) = lanes(&api, &asker, &asked, measured.astray).await?;
     measured.said.merge(said);
     let catalog = api.catalog.services(&asker).await?;
     Ok(Json(graph_answer(measured, &shown, asked.level, &catalog, lanes)))
 }
 
 /// Calls that left their lane. Rollups say whether there are any; the spans name the operations.
-async fn lanes(api: &Api, asker: &Asker, asked: &Asked) -> Result<(Vec<LaneFinding>, Said), Problem> {
+async fn lanes(
+    api: &Api,
+    asker: &Asker,
+    asked: &Asked,
+    astray: bool,
+) -> Result<(Vec<LaneFinding>, Said), Problem> {
     let (window, mut said) = (asked.answered(), Said::default());
     if asked.level == Level::Infrastructure {
         return Ok((Vec::new(), said));
     }
-    if !asked.scope.needs_spans() {
+    // Edges from rollups have said it; those of one lane are not those that left it.
+    let told = asked.source() == Source::Rollups && asked.scope.lane().is_none();
+    if told && !astray {
+        return Ok((Vec::new(), said));
+    }
+    if !told && !asked.scope.needs_spans() {
         let any = api.ask(asker, rollups::lanes(&window, &asked.scope, 1)).await?;
         said.note(&any);
         if any.is_empty() {
             return Ok((Vec::new(), said));
         }
     }
-    let spans = spans_of(api, asker, window, &asked.scope).await?;
+    let spans = spans_of(api, asker, window, &asked.scope, &mut said).await?;
     let rows = api.ask(asker, spans.lanes(LANE_FINDINGS_MAX)).await?;
     said.note(&rows);
     if rows.len() == LANE_FINDINGS_MAX {

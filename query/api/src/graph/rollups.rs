@@ -35,11 +35,14 @@ impl Edges {
     }
 }
 
-/// Edges of the window, most travelled first.
+/// Edges of the window, most travelled first; `astray` are calls that left their lane. A row of kind
+/// `unresolved` has no caller and says how many spans wait for theirs.
 pub(super) fn edges(window: &Window, edges: Edges, scope: &Scope) -> String {
     format!(
-        "SELECT {ENDS}, {SUMS}, MAX(time) AS last_seen, {} FROM service_edges WHERE {} AND {}{} \
-         GROUP BY {ENDS} HAVING SUM(calls) <> 0 ORDER BY calls DESC, {ENDS} LIMIT {ROWS_MAX}",
+        "SELECT {ENDS}, {SUMS}, MAX(time) AS last_seen, SUM(unresolved) AS unresolved, \
+         SUM(CASE WHEN caller_lane <> '' AND caller_lane <> lane AND kind IN ('call', 'message') THEN calls ELSE 0 END) \
+         AS astray, {} FROM service_edges WHERE {} AND ({} OR kind = 'unresolved'){} \
+         GROUP BY {ENDS} HAVING SUM(calls) <> 0 OR SUM(unresolved) <> 0 ORDER BY calls DESC, {ENDS} LIMIT {ROWS_MAX}",
         quantiles("duration_sketch"),
         window.condition("time"),
         edges.condition(),

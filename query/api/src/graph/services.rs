@@ -1,7 +1,7 @@
 //! `GET /api/v1/services`: every service with its rates, errors, durations, and whose it is.
 
 use super::answer::{Counts, quantiles_of};
-use super::asked::{Asked, Said, Source, measure, spans_of};
+use super::asked::{Asked, Said, measure, spans_of};
 use super::level::Level;
 use super::rollups;
 use super::scope::{self, Scope};
@@ -124,7 +124,7 @@ pub(super) async fn services(
         let versions = versions.remove(&name).unwrap_or_default();
         described(name.clone(), service, versions, catalog.get(&name), seconds)
     };
-    let (quantile_method, quantile_error) = quantiles_of(if asked.exact { Source::Spans } else { Source::Rollups });
+    let (quantile_method, quantile_error) = quantiles_of(asked.exact);
     Ok(Json(ServicesAnswer {
         from: timestamp_text(window.from.0),
         to: timestamp_text(window.to.0),
@@ -179,7 +179,7 @@ async fn exact_quantiles(
     services: &mut BTreeMap<String, Seen>,
     said: &mut Said,
 ) -> Result<(), Problem> {
-    let spans = spans_of(api, asker, asked.answered(), &asked.scope).await?;
+    let spans = spans_of(api, asker, asked.answered(), &asked.scope, said).await?;
     let rows = api.ask(asker, spans.served(Level::Service, rollups::ROWS_MAX)).await?;
     said.note(&rows);
     for row in rows.iter() {

@@ -3,12 +3,15 @@
 //! The rules are those by which rollups count (see the crate `rollup`), so that both ways agree to the
 //! last call: an edge between services is a span whose parent, or whose link from a consumer, is of
 //! another service, at the time of the child; a client span without a child elsewhere is a call to
-//! whatever it names; the first copy of (trace, span, kind) counts; ids that are absent link nothing.
+//! whatever it names; ids that are absent link nothing. One thing is not done here: copies of spans are
+//! not told apart, which would mean sorting everything. It is found out whether there are any, and said.
 
 use super::level::Level;
 use super::scope::{Scope, lane_of};
+use crate::Problem;
 use crate::ask::literal;
 use crate::window::Window;
+use http::StatusCode;
 use std::time::Duration;
 
 /// How far from the window parents and children are looked for: an hour of work, or of a wrong clock.
@@ -18,10 +21,18 @@ const STEPS_MAX: usize = 16;
 const NO_TRACE: &str = "'00000000000000000000000000000000'";
 const NO_SPAN: &str = "'0000000000000000'";
 
+const ENDS: &str = "caller, caller_type, callee, callee_type, kind";
+macro_rules! sums {
+    () => {
+        "COUNT(*) AS calls, SUM(CASE WHEN failed THEN 1 ELSE 0 END) AS errors, \
+         SUM(CASE WHEN limited THEN 1 ELSE 0 END) AS limited, SUM(duration_ns) AS duration_sum_ns, MAX(time) AS last_seen"
+    };
+}
+/// Counts of calls.
+const SUMS: &str = sums!();
 /// Counts and exact quantiles of calls.
-const MEASURES: &str = "COUNT(*) AS calls, SUM(CASE WHEN failed THEN 1 ELSE 0 END) AS errors, \
-     SUM(CASE WHEN limited THEN 1 ELSE 0 END) AS limited, SUM(duration_ns) AS duration_sum_ns, \
-     MAX(time) AS last_seen, p50(duration_ns) AS p50_ns, p95(duration_ns) AS p95_ns, p99(duration_ns) AS p99_ns";
+const MEASURES: &str =
+    concat!(sums!(), ", p50(duration_ns) AS p50_ns, p95(duration_ns) AS p95_ns, p99(duration_ns) AS p99_ns");
 /// What is said of the call by its span `c`.
 const CALL: &str = "c.status = 'error' AS failed, \
      COALESCE(c.attributes['resilience.outcome'], '') IN ('limited', 'broken_circuit', 'mocked', 'fallback') AS limited, \
@@ -33,37 +44,95 @@ pub(super) struct Spans<'a> {
     pub(super) window: Window,
     pub(super) scope: &'a Scope,
     pub(super) lane_keys: &'a [String],
-    /// Whether copies of spans must be told apart: costs a sort, so it is found out first.
-    pub(super) copies: bool,
     /// Whether any consumer has links.
     pub(super) links: bool,
+    /// How many spans the window has.
+    pub(super) count: u64,
 }
 
-/// Finds out whether there are copies of spans, and links of consumers: `spans` is how many there are,
-/// `counted` how many of them the rollups counted, `linked` how many consumers have links.
+/// Most spans of one slice of a window: what the walk to operations has memory for.
+const SLICE_SPANS_MAX: u64 = 100_000;
+/// Most slices of one question.
+const SLICES_MAX: u64 = 60;
+
+/// Finds out how many spans there are `inside` the window and, with what lies in reach of it, whether
+/// there are copies of spans, and links of consumers: `spans` is how many there are, `counted` how many
+/// of them the rollups counted, `linked` how many consumers have links.
 pub(super) fn oddities(window: &Window) -> String {
     let wide = window.widened(REACH).snapped(Duration::from_secs(10)).condition("time");
     format!(
-        "SELECT (SELECT COUNT(*) FROM spans WHERE {wide}) AS spans, \
+        "SELECT (SELECT COUNT(*) FROM spans WHERE {}) AS inside, (SELECT COUNT(*) FROM spans WHERE {wide}) AS spans, \
          (SELECT SUM(calls) FROM red WHERE {wide}) AS counted, \
-         (SELECT COUNT(*) FROM spans WHERE {wide} AND kind = 'consumer' AND links IS NOT NULL) AS linked"
+         (SELECT COUNT(*) FROM spans WHERE {wide} AND kind = 'consumer' AND links IS NOT NULL) AS linked",
+        window.condition("time")
     )
 }
 
 impl Spans<'_> {
-    /// Edges of a level, most travelled first: the columns of the rollups' question. Rows without a caller
-    /// sum up what was called, by whomever.
-    pub(super) fn edges(&self, level: Level, rows_max: usize) -> String {
-        let (with, from) = match level {
-            Level::Service => (String::new(), format!("({}) AS hops", self.hops())),
-            Level::Operation => (self.walk(), "made".to_owned()),
-            Level::Infrastructure => (String::new(), format!("({}) AS places", self.places())),
+    /// Questions for the edges of a level, most travelled first, one after the other so that each has
+    /// the memory to itself: the columns of the rollups' question. Rows without a caller sum up what was
+    /// called, by whomever.
+    pub(super) fn edges(&self, level: Level, rows_max: usize) -> Vec<String> {
+        let parts = match level {
+            Level::Service => self.hops(false).into_iter().map(|hops| (String::new(), hops)).collect(),
+            Level::Operation => self.between_operations(),
+            Level::Infrastructure => {
+                self.places().into_iter().map(|places| (String::new(), places)).collect::<Vec<_>>()
+            }
         };
-        format!(
-            "{with}SELECT caller, caller_type, callee, callee_type, kind, {MEASURES} FROM {from} \
-             GROUP BY GROUPING SETS ((caller, caller_type, callee, callee_type, kind), (callee, callee_type)) \
-             ORDER BY calls DESC, caller, caller_type, callee, callee_type, kind LIMIT {rows_max}"
-        )
+        let question = |(with, from): (String, String)| {
+            format!(
+                "{with}SELECT {ENDS}, {MEASURES} FROM ({from}) AS calls \
+                 GROUP BY GROUPING SETS (({ENDS}), (callee, callee_type)) ORDER BY calls DESC, {ENDS} LIMIT {rows_max}"
+            )
+        };
+        parts.into_iter().map(question).collect()
+    }
+
+    /// The same between operations, with durations in buckets instead of quantiles, so that the answers
+    /// of slices of a window can be put together. See [`super::buckets`].
+    pub(super) fn operations(&self, rows_max: usize) -> Vec<String> {
+        let question = |(with, from): (String, String)| {
+            format!(
+                "{with}SELECT {ENDS}, {} AS bucket, {SUMS} FROM ({from}) AS calls GROUP BY {ENDS}, bucket \
+                 ORDER BY calls DESC, {ENDS}, bucket LIMIT {rows_max}",
+                super::buckets::SQL
+            )
+        };
+        self.between_operations().into_iter().map(question).collect()
+    }
+
+    /// The window in parts that the walk to operations has memory for.
+    pub(super) fn slices(&self) -> Result<Vec<Self>, Problem> {
+        let parts = self.count.div_ceil(SLICE_SPANS_MAX).max(1);
+        if parts > SLICES_MAX {
+            return Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "query-too-large",
+                "The query asks for too much",
+                format!(
+                    "the window has {} spans; operations are found among at most {}: narrow from and to, or leave \
+                     level=operation out",
+                    self.count,
+                    SLICES_MAX * SLICE_SPANS_MAX
+                ),
+            ));
+        }
+        let step = self.window.duration().as_nanos().div_ceil(u128::from(parts)).max(1);
+        let step = Duration::from_nanos(u64::try_from(step).unwrap_or(u64::MAX));
+        let mut slices = Vec::new();
+        let mut from = self.window.from;
+        while from < self.window.to {
+            let to = from.saturating_add(step).min(self.window.to);
+            slices.push(Self { window: Window { from, to }, ..self.clone() });
+            from = to;
+        }
+        Ok(slices)
+    }
+
+    /// Calls between operations: what comes before the question, and what it reads.
+    fn between_operations(&self) -> Vec<(String, String)> {
+        self.hops(true).iter().map(|hops| (self.walk(hops), "SELECT * FROM made".to_owned())).collect()
     }
 
     /// Calls that services, or their operations, served.
@@ -78,7 +147,7 @@ impl Spans<'_> {
              COALESCE(c.resource['service.namespace'], '') AS namespace, {CALL} FROM {} \
              WHERE {} AND c.kind IN ('server', 'consumer')) AS served \
              GROUP BY name ORDER BY calls DESC, service LIMIT {rows_max}",
-            self.from("c", &self.window),
+            from("c"),
             self.within()
         )
     }
@@ -86,12 +155,11 @@ impl Spans<'_> {
     /// Spans of the window whose parent is not to be found within [`REACH`].
     pub(super) fn unresolved(&self) -> String {
         format!(
-            "SELECT COUNT(*) AS unresolved FROM {} LEFT ANTI JOIN {} ON {PARENT} AND {} WHERE {} AND {}",
-            self.from("c", &self.window),
-            self.near("p"),
+            "SELECT COUNT(*) AS unresolved FROM {} RIGHT ANTI JOIN {} ON {PARENT} AND {} WHERE {} AND {HAS_PARENT}",
+            from("p"),
+            from("c"),
             self.reach("p"),
             self.within(),
-            HAS_PARENT
         )
     }
 
@@ -105,42 +173,41 @@ impl Spans<'_> {
             "SELECT caller, caller_operation, callee, callee_operation, caller_lane, lane, COUNT(*) AS calls FROM \
              (SELECT p.service AS caller, p.operation AS caller_operation, c.service AS callee, \
              c.operation AS callee_operation, {above} AS caller_lane, {below} AS lane \
-             FROM {} JOIN {} ON {PARENT} WHERE {} AND {} AND {HAS_PARENT} AND c.service <> p.service) AS hops \
-             WHERE caller_lane <> '' AND caller_lane <> lane{left} \
+             FROM {} JOIN {} ON {PARENT} AND c.service <> p.service \
+             WHERE {} AND {} AND {HAS_PARENT} AND {above} <> '') AS hops WHERE caller_lane <> lane{left} \
              GROUP BY caller, caller_operation, callee, callee_operation, caller_lane, lane \
              ORDER BY calls DESC, caller, caller_operation, callee, callee_operation, caller_lane, lane LIMIT {limit}",
-            self.from("c", &self.window),
-            self.near("p"),
+            from("p"),
+            from("c"),
             all_lanes.within(),
             self.reach("p")
         )
     }
 
-    /// Every call, with the span at its caller's end (`start`), from which the walk to the operation that
-    /// made it begins.
-    fn hops(&self) -> String {
-        let mut arms = vec![self.calls(), self.peers(), self.third_parties()];
+    /// Every call, in parts. With `walked`, each row has the span at its caller's end (`start`), from which
+    /// the walk to the operation that made it begins.
+    fn hops(&self, walked: bool) -> Vec<String> {
+        let start = |alias: &str| if walked { start(alias) } else { String::new() };
+        let mut parts = vec![self.calls(&start("p")), self.peers(&start("c")), self.third_parties(&start("c"))];
         if self.links {
-            arms.push(self.linked());
+            parts.push(self.linked(&start("p")));
         }
-        arms.join(" UNION ALL ")
+        parts
     }
 
-    /// Spans whose parent is of another service. Among several spans of the parent's id one of the
-    /// child's own service comes first, then the one that serves before the one that calls.
-    fn calls(&self) -> String {
+    /// Spans whose parent is of another service. Where one id is that of a call and of its answer, one of
+    /// the child's own service is its parent first, then the one that serves.
+    fn calls(&self, start: &str) -> String {
         format!(
             "SELECT p.service AS caller, 'service' AS caller_type, c.service AS callee, 'service' AS callee_type, \
              CASE WHEN c.kind = 'consumer' OR p.kind = 'producer' THEN 'message' ELSE 'call' END AS kind, {CALL}, \
-             c.operation AS callee_operation, c.trace_id AS start_trace, p.span_id AS start, \
-             p.operation AS start_operation, p.kind AS start_kind, p.parent_span_id AS up \
-             FROM {} JOIN {} ON {PARENT} LEFT ANTI JOIN {} \
-             ON c.trace_id = o.trace_id AND c.parent_span_id = o.span_id AND {} \
-             AND p.kind <> o.kind AND (o.service = c.service OR {} < {}) \
-             WHERE {} AND {} AND {HAS_PARENT} AND c.service <> p.service",
-            self.from("c", &self.window),
-            self.near("p"),
-            self.near("o"),
+             c.operation AS callee_operation{start} FROM {} RIGHT ANTI JOIN \
+             ({} JOIN {} ON {PARENT} AND c.service <> p.service) \
+             ON c.trace_id = o.trace_id AND c.parent_span_id = o.span_id AND {} AND o.kind IN ('server', 'consumer') \
+             AND p.kind <> o.kind AND (o.service = c.service OR {} < {}) WHERE {} AND {} AND {HAS_PARENT}",
+            from("o"),
+            from("p"),
+            from("c"),
             self.reach("o"),
             rank("o"),
             rank("p"),
@@ -150,26 +217,26 @@ impl Spans<'_> {
     }
 
     /// Consumers whose links name spans of other traces and services.
-    fn linked(&self) -> String {
+    fn linked(&self, start: &str) -> String {
         format!(
-            "SELECT p.service, 'service', c.service, 'service', 'message', c.failed, c.limited, c.duration_ns, c.time, \
-             c.operation, p.trace_id, p.span_id, p.operation, p.kind, p.parent_span_id FROM \
-             (SELECT DISTINCT trace_id, span_id, service, operation, failed, limited, duration_ns, time, \
+            "SELECT p.service AS caller, 'service' AS caller_type, c.service AS callee, 'service' AS callee_type, \
+             'message' AS kind, c.failed, c.limited, c.duration_ns, c.time, c.callee_operation{start} FROM \
+             (SELECT DISTINCT trace_id, span_id, service, callee_operation, failed, limited, duration_ns, time, \
              link['trace_id'] AS link_trace, link['span_id'] AS link_span FROM \
-             (SELECT c.trace_id, c.span_id, c.service, c.operation, {CALL}, unnest(c.links) AS link FROM {} \
-             WHERE {} AND c.kind = 'consumer' AND c.links IS NOT NULL) AS consumers) AS c \
-             JOIN {} ON p.trace_id = c.link_trace AND p.span_id = c.link_span \
+             (SELECT c.trace_id, c.span_id, c.service, c.operation AS callee_operation, {CALL}, \
+             unnest(c.links) AS link FROM {} WHERE {} AND c.kind = 'consumer' AND c.links IS NOT NULL) AS consumers) AS c \
+             JOIN {} ON c.link_trace = p.trace_id AND c.link_span = p.span_id \
              WHERE {} AND c.link_trace <> c.trace_id AND c.link_trace <> {NO_TRACE} AND c.link_span <> {NO_SPAN} \
              AND p.service <> c.service",
-            self.from("c", &self.window),
+            from("c"),
             self.within(),
-            self.near("p"),
+            from("p"),
             self.reach("p"),
         )
     }
 
     /// Databases, caches and queues, by the span at our end.
-    fn peers(&self) -> String {
+    fn peers(&self, start: &str) -> String {
         let (system, is_store) = (said("db.system.name"), Self::calls_store());
         let kind = format!(
             "CASE WHEN NOT {is_store} THEN 'queue' WHEN {system} IN ('redis', 'memcached', 'valkey') THEN 'cache' \
@@ -178,13 +245,12 @@ impl Spans<'_> {
         let name = format!("CASE WHEN {is_store} THEN {} ELSE {} END", Self::store_name(), Self::queue_name());
         let is_consumer = "c.kind = 'consumer'";
         format!(
-            "SELECT CASE WHEN {is_consumer} THEN {name} ELSE c.service END, \
-             CASE WHEN {is_consumer} THEN 'queue' ELSE 'service' END, \
-             CASE WHEN {is_consumer} THEN c.service ELSE {name} END, \
-             CASE WHEN {is_consumer} THEN 'service' ELSE {kind} END, {kind}, {CALL}, \
-             c.operation, c.trace_id, c.span_id, c.operation, c.kind, c.parent_span_id FROM {} \
-             WHERE {} AND ({is_store} OR {})",
-            self.from("c", &self.window),
+            "SELECT CASE WHEN {is_consumer} THEN {name} ELSE c.service END AS caller, \
+             CASE WHEN {is_consumer} THEN 'queue' ELSE 'service' END AS caller_type, \
+             CASE WHEN {is_consumer} THEN c.service ELSE {name} END AS callee, \
+             CASE WHEN {is_consumer} THEN 'service' ELSE {kind} END AS callee_type, {kind} AS kind, {CALL}, \
+             c.operation AS callee_operation{start} FROM {} WHERE {} AND ({is_store} OR {})",
+            from("c"),
             self.within(),
             Self::meets_queue(),
         )
@@ -230,20 +296,20 @@ impl Spans<'_> {
     }
 
     /// Client spans that nobody of another service has answered.
-    fn third_parties(&self) -> String {
+    fn third_parties(&self, start: &str) -> String {
         format!(
-            "SELECT c.service, 'service', {}, 'third_party', 'third_party', {CALL}, \
-             c.operation, c.trace_id, c.span_id, c.operation, c.kind, c.parent_span_id FROM {} \
+            "SELECT c.service AS caller, 'service' AS caller_type, {} AS callee, 'third_party' AS callee_type, \
+             'third_party' AS kind, {CALL}, c.operation AS callee_operation{start} FROM {} \
              LEFT ANTI JOIN {} ON c.trace_id = k.trace_id AND c.span_id = k.parent_span_id \
              AND c.service <> k.service AND {} AND {KNOWN} \
              LEFT ANTI JOIN {} ON c.trace_id = o.trace_id AND c.span_id = o.span_id \
-             AND c.service <> o.service AND {} AND {KNOWN} \
+             AND c.service <> o.service AND {} AND {KNOWN} AND o.kind <> 'client' \
              WHERE {} AND {}",
             Self::third_party_name(),
-            self.from("c", &self.window),
-            self.near("k"),
+            from("c"),
+            from("k"),
             self.reach("k"),
-            self.near("o"),
+            from("o"),
             self.reach("o"),
             self.within(),
             Self::calls_other(),
@@ -251,69 +317,52 @@ impl Spans<'_> {
     }
 
     /// What services run on, and what that stands on.
-    fn places(&self) -> String {
+    fn places(&self) -> Vec<String> {
         let of = |key: &str| format!("NULLIF(c.resource[{}], '')", literal(key));
         let (pod, host, node) = (of("k8s.pod.name"), of("host.name"), of("k8s.node.name"));
         let site = "NULLIF(COALESCE(c.attributes['store.id'], c.resource['store.id']), '')";
         let on = format!("COALESCE({pod}, {host}, {node})");
         let on_type =
             format!("CASE WHEN {pod} IS NOT NULL THEN 'pod' WHEN {host} IS NOT NULL THEN 'host' ELSE 'node' END");
-        let arm = |ends: &str, when: &str| {
-            let (from, within) = (self.from("c", &self.window), self.within());
-            format!("SELECT {ends}, 'runs_on' AS kind, {CALL} FROM {from} WHERE {within} AND {when}")
+        let part = |[caller, caller_type, callee, callee_type]: [&str; 4], when: &str| {
+            format!(
+                "SELECT {caller} AS caller, {caller_type} AS caller_type, {callee} AS callee, {callee_type} AS callee_type, \
+                 'runs_on' AS kind, {CALL} FROM {} WHERE {} AND {when}",
+                from("c"),
+                self.within()
+            )
         };
-        let ends = format!("c.service AS caller, 'service' AS caller_type, {on} AS callee, {on_type} AS callee_type");
-        let below = format!("{node} IS NOT NULL AND ({pod} IS NOT NULL OR ({host} IS NOT NULL AND {host} <> {node}))");
-        [
-            arm(&ends, &format!("{on} IS NOT NULL")),
-            arm(&format!("COALESCE({pod}, {host}), {on_type}, {node}, 'node'"), &below),
-            arm(&format!("c.service, 'service', {site}, 'site'"), &format!("{site} IS NOT NULL")),
+        let (above, stands) = (format!("COALESCE({pod}, {host})"), format!("({pod} IS NOT NULL OR {host} <> {node})"));
+        vec![
+            part(["c.service", "'service'", &on, &on_type], &format!("{on} IS NOT NULL")),
+            part([&above, &on_type, &node, "'node'"], &format!("{node} IS NOT NULL AND {stands}")),
+            part(["c.service", "'service'", site, "'site'"], &format!("{site} IS NOT NULL")),
         ]
-        .join(" UNION ALL ")
     }
 
-    /// Hops between operations, as `made`. The operation that made a call is the nearest span above it,
-    /// within the caller's service, that was served; without one, the topmost within [`STEPS_MAX`] steps.
-    fn walk(&self) -> String {
+    /// The operations that made calls, then the calls between operations as `made`. The operation that
+    /// made a call is the nearest span above it, within the caller's service, that was served; without
+    /// one, the topmost within [`STEPS_MAX`] steps.
+    fn walk(&self, hops: &str) -> String {
         format!(
             "WITH RECURSIVE hops AS ({hops}), walk AS (\
              SELECT DISTINCT start_trace, start, caller, start_operation AS operation, start_kind AS kind, up, 1 AS step \
              FROM hops WHERE caller_type = 'service' \
-             UNION ALL SELECT w.start_trace, w.start, w.caller, p.operation, p.kind, p.parent_span_id, w.step + 1 \
-             FROM walk AS w JOIN {above} ON w.start_trace = p.trace_id AND w.up = p.span_id \
-             WHERE {reach} AND p.service = w.caller AND p.span_id <> {NO_SPAN} \
+             UNION ALL SELECT w.start_trace, w.start, w.caller, p.operation, p.kind, p.{UP}, w.step + 1 \
+             FROM walk AS w JOIN {} ON w.start_trace = p.{TRACE} AND w.up = p.{SPAN} \
+             WHERE {} AND p.service = w.caller AND p.span_id <> {NO_SPAN} AND p.trace_id <> {NO_TRACE} \
              AND w.kind NOT IN ('server', 'consumer') AND w.step < {STEPS_MAX}), \
              origin AS (SELECT start_trace, start, caller, last_value(operation ORDER BY step) AS operation \
              FROM walk GROUP BY start_trace, start, caller), \
-             made AS (SELECT CASE WHEN o.operation IS NULL THEN h.caller ELSE h.caller || '/' || o.operation END AS caller, \
-             CASE WHEN h.caller_type = 'service' THEN 'operation' ELSE h.caller_type END AS caller_type, \
+             made AS (SELECT CASE WHEN h.caller_type = 'service' THEN h.caller || '/' || o.operation ELSE h.caller END \
+             AS caller, CASE WHEN h.caller_type = 'service' THEN 'operation' ELSE h.caller_type END AS caller_type, \
              CASE WHEN h.callee_type = 'service' THEN h.callee || '/' || h.callee_operation ELSE h.callee END AS callee, \
              CASE WHEN h.callee_type = 'service' THEN 'operation' ELSE h.callee_type END AS callee_type, \
              h.kind, h.failed, h.limited, h.duration_ns, h.time FROM hops AS h LEFT JOIN origin AS o \
              ON h.start_trace = o.start_trace AND h.start = o.start AND h.caller = o.caller) ",
-            hops = self.hops(),
-            above = self.near("p"),
-            reach = self.reach("p"),
+            from("p"),
+            self.reach("p"),
         )
-    }
-
-    /// The spans under an alias, each once.
-    pub(super) fn from(&self, alias: &str, window: &Window) -> String {
-        if !self.copies {
-            return format!("spans AS {alias}");
-        }
-        let columns = "trace_id, span_id, parent_span_id, service, operation, kind, status, duration_ns, time, \
-             resource, attributes, links";
-        let (within, known) = (window.condition("time"), format!("trace_id <> {NO_TRACE} AND span_id <> {NO_SPAN}"));
-        format!(
-            "(SELECT * FROM (SELECT DISTINCT ON (trace_id, span_id, kind) {columns} FROM spans WHERE {within} AND {known} \
-             ORDER BY trace_id, span_id, kind, time) AS first_copies \
-             UNION ALL SELECT {columns} FROM spans WHERE {within} AND NOT ({known})) AS {alias}"
-        )
-    }
-
-    fn near(&self, alias: &str) -> String {
-        self.from(alias, &self.window.widened(REACH))
     }
 
     /// The conditions on the span `c` that a call is counted by.
@@ -325,6 +374,23 @@ impl Spans<'_> {
     fn reach(&self, alias: &str) -> String {
         self.window.widened(REACH).condition(&format!("{alias}.time"))
     }
+}
+
+/// The bytes behind ids: what is joined on within a statement that joins.
+const TRACE: &str = "\"trace_id (bytes)\"";
+const SPAN: &str = "\"span_id (bytes)\"";
+const UP: &str = "\"parent_span_id (bytes)\"";
+
+/// Where the walk to the operation that made a call begins.
+fn start(alias: &str) -> String {
+    format!(
+        ", {alias}.{TRACE} AS start_trace, {alias}.{SPAN} AS start, {alias}.operation AS start_operation, \
+         {alias}.kind AS start_kind, {alias}.{UP} AS up"
+    )
+}
+
+fn from(alias: &str) -> String {
+    format!("spans AS {alias}")
 }
 
 /// `p` is the parent of `c`.
@@ -351,4 +417,50 @@ fn rank(alias: &str) -> String {
         "(CASE {alias}.kind WHEN 'server' THEN 0 WHEN 'consumer' THEN 1 WHEN 'internal' THEN 2 WHEN 'client' THEN 3 \
          ELSE 4 END)"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::Params;
+    use model::UnixNanos;
+
+    fn spans(scope: &Scope, count: u64) -> Spans<'_> {
+        let window = Window { from: UnixNanos(0), to: UnixNanos(600_000_000_000) };
+        Spans { window, scope, lane_keys: &[], links: true, count }
+    }
+
+    #[test]
+    fn slices_cover_the_window_without_a_gap_and_too_many_are_refused() {
+        let scope = Scope::default();
+        for count in [0, 1, SLICE_SPANS_MAX, SLICE_SPANS_MAX + 1, SLICES_MAX * SLICE_SPANS_MAX] {
+            let all = spans(&scope, count);
+            let slices = all.slices().unwrap();
+            assert!(slices.len() as u64 <= SLICES_MAX && slices.len() as u64 >= count.div_ceil(SLICE_SPANS_MAX));
+            assert_eq!((slices[0].window.from, slices[slices.len() - 1].window.to), (all.window.from, all.window.to));
+            for pair in slices.windows(2) {
+                assert_eq!(pair[0].window.to, pair[1].window.from);
+            }
+        }
+        let problem = spans(&scope, SLICES_MAX * SLICE_SPANS_MAX + 1).slices().unwrap_err();
+        assert!(problem.status() == 422 && problem.detail().contains("narrow from and to"), "{problem:?}");
+    }
+
+    #[test]
+    fn every_question_of_a_filter_asks_within_its_traces_and_its_window() {
+        let params = Params::read(&"/x?attr.tenant.id=it's".parse().unwrap(), &["attr.*"]).unwrap();
+        let scope = Scope::read(&params, "attr.").unwrap();
+        let spans = spans(&scope, 1);
+        let levels = [Level::Service, Level::Operation, Level::Infrastructure];
+        let questions = levels.iter().flat_map(|level| spans.edges(*level, 10));
+        let questions =
+            questions.chain(spans.operations(10)).chain([spans.served(Level::Service, 10), spans.lanes(10)]);
+        for question in questions {
+            assert!(question.contains("attributes['tenant.id'] = 'it''s'"), "{question}");
+            assert!(question.contains("c.time >= TIMESTAMP '1970-01-01T00:00:00.000000000Z'"), "{question}");
+            assert!(question.contains(" LIMIT 10"), "{question}");
+        }
+        let links = spans.edges(Level::Service, 10).len();
+        assert_eq!((links, Spans { links: false, ..spans.clone() }.edges(Level::Service, 10).len()), (4, 3));
+    }
 }
