@@ -86,6 +86,17 @@ impl Server {
         Ok(answer)
     }
 
+    /// The complete answer of a call of the API.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        let response = self.client.get(format!("http://{}{path}", self.addresses["http"])).send().await?;
+        let status = response.status();
+        let text = response.text().await?;
+        ensure!(status.is_success(), "{path}\n{status}: {text}");
+        let answer: Value = serde_json::from_str(&text).with_context(|| format!("the answer to {path}"))?;
+        ensure!(answer["complete"] == true, "{path}\nis incomplete: {}", answer["incomplete_reason"]);
+        Ok(answer)
+    }
+
     /// Bytes under `parquet/`, of one table or of all.
     pub(crate) fn parquet_bytes(&self, table: Option<&str>) -> Result<u64> {
         Ok(self.parquet_files(table)?.iter().map(|(_, bytes)| bytes).sum())

@@ -21,7 +21,23 @@ struct Question {
     axis: &'static str,
     goal_ms: f64,
     times: usize,
-    asked: Vec<(String, Check)>,
+    asked: Vec<(Asked, Check)>,
+}
+
+/// How it is asked.
+enum Asked {
+    Sql(String),
+    /// A path of the API.
+    Get(String),
+}
+
+impl Asked {
+    async fn of(&self, server: &Server) -> Result<Value> {
+        match self {
+            Self::Sql(sql) => server.sql(sql).await,
+            Self::Get(path) => server.get(path).await,
+        }
+    }
 }
 
 type Check = Box<dyn Fn(&Value) -> bool>;
@@ -34,7 +50,7 @@ pub(crate) async fn measure(settings: &Settings, spans: &Arc<Workload>) -> Resul
     server.flush(true).await?;
     server.tree().quiet(Duration::from_secs(60)).await?;
     let mut rows = Vec::new();
-    for question in questions(&truth) {
+    for question in questions(&truth).into_iter().chain(graphs(&server).await?) {
         rows.extend(ask(&server, &question).await.with_context(|| question.axis.to_owned())?);
     }
     Ok(rows)
@@ -44,13 +60,13 @@ fn questions(truth: &Truth) -> Vec<Question> {
     let by_trace = truth.traces.iter().map(|(id, spans)| {
         let spans = *spans;
         let check: Check = Box::new(move |answer| answer["row_count"] == spans);
-        (format!("SELECT * FROM spans WHERE trace_id = '{id}'"), check)
+        (Asked::Sql(format!("SELECT * FROM spans WHERE trace_id = '{id}'")), check)
     });
     let by_order = truth.orders.iter().map(|(id, spans)| {
         let spans = *spans;
         let check: Check = Box::new(move |answer| answer["row_count"] == spans);
         let columns = "time, trace_id, span_id, service, operation, duration_ns, status";
-        (format!("SELECT {columns} FROM spans WHERE attributes['{ORDER_KEY}'] = '{id}'"), check)
+        (Asked::Sql(format!("SELECT {columns} FROM spans WHERE attributes['{ORDER_KEY}'] = '{id}'")), check)
     });
     let mut questions = vec![
         Question { axis: "trace by id, whole spans", goal_ms: 25.0, times: LOOKUPS, asked: by_trace.collect() },
@@ -75,7 +91,7 @@ fn questions(truth: &Truth) -> Vec<Question> {
     questions
 }
 
-fn newest(routed: &Routed) -> (String, Check) {
+fn newest(routed: &Routed) -> (Asked, Check) {
     let until = routed.starts.last().copied().unwrap_or_default() + 1;
     let from = until - FIVE_MINUTES_NS;
     let sql = format!(
@@ -90,10 +106,10 @@ fn newest(routed: &Routed) -> (String, Check) {
         let got = rows.iter().map(|row| row[0].as_i64().or_else(|| row[0].as_str()?.parse().ok()));
         got.eq(expected.iter().copied().map(Some))
     });
-    (sql, check)
+    (Asked::Sql(sql), check)
 }
 
-fn services(truth: &Truth) -> (String, Check) {
+fn services(truth: &Truth) -> (Asked, Check) {
     let sql = "SELECT service, count(*) AS calls, sum(CASE WHEN status = 'error' THEN 1 ELSE 0 END) AS errors, \
                p99(duration_ns) AS p99 FROM spans GROUP BY service ORDER BY service";
     let expected: Vec<(String, u64, u64, i64)> = truth
@@ -108,7 +124,41 @@ fn services(truth: &Truth) -> (String, Check) {
                 row[0] == *service && row[1] == *calls && row[2] == *errors && row[3] == *p99
             })
     });
-    (sql.to_owned(), check)
+    (Asked::Sql(sql.to_owned()), check)
+}
+
+/// The service graph from spans and from rollups, which must be one graph.
+async fn graphs(server: &Server) -> Result<Vec<Question>> {
+    let counted = "SELECT caller, callee, SUM(calls) AS calls FROM service_edges WHERE kind IN ('call', 'message') \
+                   GROUP BY caller, callee HAVING SUM(calls) <> 0 ORDER BY caller, callee";
+    let counted = server.sql(counted).await?["rows"].clone();
+    let joined = "SELECT p.service AS caller, c.service AS callee, COUNT(*) AS calls FROM spans AS p \
+                  JOIN spans AS c ON c.trace_id = p.trace_id AND c.parent_span_id = p.span_id \
+                  WHERE c.service <> p.service GROUP BY p.service, c.service ORDER BY caller, callee";
+    let calls: u64 = counted.as_array().into_iter().flatten().filter_map(|row| row[2].as_u64()).sum();
+    let equal: Check = Box::new(move |answer| answer["rows"] == counted);
+    let times = "SELECT CAST(MIN(time) AS BIGINT) AS a, CAST(MAX(time) AS BIGINT) + 1 AS b FROM spans";
+    let times = server.sql(times).await?["rows"][0].clone();
+    let path = format!("/api/v1/graph?from={}&to={}&gone_within=0s", times[0], times[1]);
+    let same: Check = Box::new(move |graph| {
+        let edges = graph["edges"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let between = edges.iter().filter(|edge| edge["kind"] == "call" || edge["kind"] == "message");
+        between.filter_map(|edge| edge["calls"].as_u64()).sum::<u64>() == calls
+    });
+    Ok(vec![
+        Question {
+            axis: "service graph over everything, from spans",
+            goal_ms: 700.0,
+            times: AGGREGATES,
+            asked: vec![(Asked::Sql(joined.to_owned()), equal)],
+        },
+        Question {
+            axis: "graph of everything from rollups, placed and judged",
+            goal_ms: 10.0,
+            times: AGGREGATES,
+            asked: vec![(Asked::Get(path), same)],
+        },
+    ])
 }
 
 /// The exact 99th percentile of sorted values by nearest rank.
@@ -120,12 +170,12 @@ async fn ask(server: &Server, question: &Question) -> Result<Vec<Row>> {
     let tree = server.tree();
     let (first, _) = &question.asked[0];
     // The worker process starts and footers are read on the first question: a cost of the first day only.
-    server.sql(first).await?;
+    first.of(server).await?;
     let (mut right, mut slowest, mut statistics) = (0, 0.0_f64, Value::Null);
     let before = tree.cpu_seconds()?;
-    for (sql, check) in question.asked.iter().cycle().take(question.times) {
+    for (how, check) in question.asked.iter().cycle().take(question.times) {
         let asked = Instant::now();
-        let answer = server.sql(sql).await?;
+        let answer = how.of(server).await?;
         slowest = slowest.max(asked.elapsed().as_secs_f64());
         right += u32::from(check(&answer));
         statistics = answer["statistics"].clone();
