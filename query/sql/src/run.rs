@@ -12,7 +12,7 @@ use crate::reader::Readers;
 use crate::scope::{Prepared, QueryScope};
 use crate::shape::{Shape, Source};
 use crate::view::{Arrived, ChunkCache, Holding, Seen, View};
-use crate::{keys, narrow, session, statistics};
+use crate::{keys, narrow, session, statistics, table_functions};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -97,6 +97,8 @@ impl Workshop {
 
     fn plan(&self, order: &Order) -> Result<Planned, SqlError> {
         let mut statement = budget::parse(&order.sql, &self.budget)?;
+        table_functions::expand(&mut statement)?;
+        budget::check(&statement, &self.budget)?;
         let keys = keys::rewrite(&mut statement);
         let cache = self.base.runtime_env().cache_manager.get_file_metadata_cache();
         let reader = Arc::new(Readers::new(self.files.clone(), cache));
