@@ -22,7 +22,7 @@ use catalog::Catalog;
 use model::{Clock, ContentHash, Workspace};
 use parking_lot::Mutex;
 use parts::PartStore;
-use rollup::{Found, Reader, Resolved};
+use rollup::{Found, Moment, Reader, Resolved};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -122,8 +122,13 @@ impl Engine {
     /// Counts edges whose parent was found among stored spans, for rows of `edges_pending` that waited for
     /// it. Each row is counted once, whoever else finds its parent, and however often this is called. Kept
     /// with the next checkpoint; what a crash takes is still pending then.
-    pub fn resolve(&self, workspace: &Workspace, found: Vec<Found>) -> Resolved {
-        self.picture.resolve(workspace, found, self.clock.now(), self.clock.monotonic())
+    pub fn resolve(&self, workspace: &Workspace, found: Vec<Found>, moment: Moment) -> Resolved {
+        self.picture.resolve(workspace, found, moment, (self.clock.now(), self.clock.monotonic()))
+    }
+
+    /// To be taken before a search for [`Engine::resolve`] begins.
+    pub fn moment(&self) -> Moment {
+        self.picture.moment()
     }
 
     /// Workspaces that have rows of a table.

@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use hashbrown::HashMap;
 use model::{UnixNanos, Workspace};
 use parking_lot::Mutex;
-use rollup::{Found, Resolved, Rollups};
+use rollup::{Found, Moment, Resolved, Rollups};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,12 +165,18 @@ impl Picture {
         &self,
         workspace: &Workspace,
         found: Vec<Found>,
-        now: UnixNanos,
-        monotonic: Duration,
+        moment: Moment,
+        now: (UnixNanos, Duration),
     ) -> Resolved {
         let mut state = self.state.lock();
-        state.active.note_count(monotonic);
-        state.rollups.resolve(workspace, found, now, monotonic)
+        if !found.is_empty() {
+            state.active.note_count(now.1);
+        }
+        state.rollups.resolve(workspace, found, moment, now)
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        self.state.lock().rollups.moment()
     }
 
     pub(crate) fn rollup_stats(&self) -> rollup::Stats {

@@ -31,7 +31,7 @@ pub use facts::{Facts, Owner};
 pub use linker::{Rollups, Stats};
 pub use names::{NodeKind, PeerAttributes, SERVICE, SpanKind, is_limited};
 pub use read::Reader;
-pub use resolve::{Found, Guess, Parent, Resolved};
+pub use resolve::{Found, Guess, Moment, Parent, Resolved};
 pub use rows::{Counted, TABLES};
 pub use settings::Settings;
 pub use sketch::Sketch;

@@ -117,6 +117,8 @@ pub(crate) struct Memory {
     slots: Vec<Slot>,
     /// Where the next slot goes.
     next: usize,
+    /// Slots filled since the start.
+    filled: u64,
     half: usize,
     young: Index,
     old: Index,
@@ -143,6 +145,7 @@ impl Memory {
         Self {
             slots: Vec::new(),
             next: 0,
+            filled: 0,
             half,
             young: Index::of_half(half),
             old: Index::of_half(half),
@@ -188,6 +191,7 @@ impl Memory {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
         }
+        self.filled += 1;
         let (at, slot) = (self.next, Slot { key, ..slot });
         self.next = (self.next + 1) % (2 * self.half);
         self.young.put(key, at as u32);
@@ -196,6 +200,15 @@ impl Memory {
             return (at as u32, None);
         }
         (at as u32, Some(std::mem::replace(&mut self.slots[at], slot)))
+    }
+
+    pub(crate) fn filled(&self) -> u64 {
+        self.filled
+    }
+
+    /// Whether all that was known when so many slots had been filled is known still.
+    pub(crate) fn remembers(&self, filled: u64) -> bool {
+        self.filled.saturating_sub(filled) <= self.half as u64
     }
 
     /// All slots that are held, those about to be forgotten too.

@@ -50,6 +50,10 @@ pub struct Guess {
     pub duration: i64,
 }
 
+/// A moment in the life of the counts: see [`Rollups::moment`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment(u64);
+
 /// What became of those found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Resolved {
@@ -61,14 +65,31 @@ pub struct Resolved {
 }
 
 impl Rollups {
-    /// Counts what a search has found. A row that was resolved meanwhile is not counted again: for as long
-    /// as `settled_for`, which has to be longer than a search takes. `now` is monotonic.
-    pub fn resolve(&mut self, workspace: &Workspace, found: Vec<Found>, now: UnixNanos, monotonic: Duration) -> Resolved {
+    /// To be taken before a search begins.
+    pub fn moment(&self) -> Moment {
+        Moment(self.memory.filled())
+    }
+
+    /// Counts what a search has found that began at a moment. A row that was resolved meanwhile is not
+    /// counted again: for as long as `settled_for`, which has to be longer than a search takes.
+    pub fn resolve(
+        &mut self,
+        workspace: &Workspace,
+        mut found: Vec<Found>,
+        moment: Moment,
+        (now, monotonic): (UnixNanos, Duration),
+    ) -> Resolved {
         self.settled.turn(monotonic);
         let mut report = Resolved::default();
         if !self.settled.is_sure() {
             report.put_off = found.len() as u64;
             return report;
+        }
+        if !self.memory.remembers(moment.0) {
+            // A guess may have been disproved in memory and forgotten since.
+            let before = found.len();
+            found.retain(|one| one.parent.guess.is_none());
+            report.put_off = (before - found.len()) as u64;
         }
         self.version += 1;
         self.counts.received = self.counts.received.max(now.0);

@@ -77,6 +77,7 @@ impl Reconciler {
 
     /// False if not all could be looked at.
     async fn search(&self, workspace: &Workspace, round: &Round) -> anyhow::Result<bool> {
+        let moment = self.engine.moment();
         let hours = self.ask(workspace, search::hours(&round.windows)).await?;
         let mut complete = hours.complete;
         for around in surroundings(&read::hours(&hours.batches)?, &round.depth) {
@@ -84,7 +85,7 @@ impl Reconciler {
             complete &= answer.complete;
             let found = read::found(&answer.batches)?;
             let looked_at = found.len();
-            let resolved = self.engine.resolve(workspace, found);
+            let resolved = self.engine.resolve(workspace, found, moment);
             complete &= resolved.put_off == 0;
             tracing::debug!(%workspace, looked_at, ?resolved, "parents looked for among stored spans");
         }
