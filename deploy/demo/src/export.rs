@@ -14,6 +14,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::{ResourceMetrics, ScopeMetrics};
+use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub(crate) struct Exporter {
     pod: Pod,
     wire: Wire,
     clock: Arc<dyn Clock>,
+    /// By the monotonic clock.
+    opened: Duration,
     counters: Arc<Counters>,
     instruments: Instruments,
 }
@@ -48,7 +51,7 @@ impl Exporter {
             Transport::Http => Wire::http(&settings.otlp_http, settings.token.as_deref()),
         };
         let instruments = Instruments::new(pod, clock.now().0 as u64);
-        Self { pod, wire, clock, counters, instruments }
+        Self { pod, wire, opened: clock.monotonic(), clock, counters, instruments }
     }
 
     /// Exports until the queue is closed and empty; the last metrics go out at the end.
@@ -102,21 +105,26 @@ impl Exporter {
         self.counters.produced.fetch_add(count, Relaxed);
         let scope_metrics = vec![ScopeMetrics { scope: Some(self.pod.scope()), metrics, ..ScopeMetrics::default() }];
         let resource_metrics =
-            vec![ResourceMetrics { resource: Some(self.pod.resource()), scope_metrics, ..ResourceMetrics::default() }];
+            vec![ResourceMetrics { resource: Some(self.resource()), scope_metrics, ..ResourceMetrics::default() }];
         self.deliver(Kind::Metrics, ExportMetricsServiceRequest { resource_metrics }.encode_to_vec(), count).await;
+    }
+
+    /// What the pod says of itself at the moment.
+    fn resource(&self) -> Resource {
+        self.pod.resource(self.pod.version(self.clock.monotonic().saturating_sub(self.opened)))
     }
 
     fn traces(&self, spans: Vec<Span>) -> Vec<u8> {
         let scope_spans = vec![ScopeSpans { scope: Some(self.pod.scope()), spans, ..ScopeSpans::default() }];
         let resource_spans =
-            vec![ResourceSpans { resource: Some(self.pod.resource()), scope_spans, ..ResourceSpans::default() }];
+            vec![ResourceSpans { resource: Some(self.resource()), scope_spans, ..ResourceSpans::default() }];
         ExportTraceServiceRequest { resource_spans }.encode_to_vec()
     }
 
     fn logs(&self, log_records: Vec<LogRecord>) -> Vec<u8> {
         let scope_logs = vec![ScopeLogs { scope: Some(self.pod.scope()), log_records, ..ScopeLogs::default() }];
         let resource_logs =
-            vec![ResourceLogs { resource: Some(self.pod.resource()), scope_logs, ..ResourceLogs::default() }];
+            vec![ResourceLogs { resource: Some(self.resource()), scope_logs, ..ResourceLogs::default() }];
         ExportLogsServiceRequest { resource_logs }.encode_to_vec()
     }
 

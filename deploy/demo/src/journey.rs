@@ -235,6 +235,20 @@ impl<'r> Journey<'r> {
         self.finish(&outcome);
     }
 
+    /// A part of a piece of work, with names of its own.
+    pub(crate) fn step(
+        &mut self,
+        pod: Pod,
+        name: &str,
+        attributes: Vec<KeyValue>,
+        work: impl FnOnce(&mut Self) -> Outcome,
+    ) -> Outcome {
+        self.begin(pod, name.to_owned(), INTERNAL, attributes);
+        let outcome = work(self);
+        self.finish(&outcome);
+        outcome
+    }
+
     /// Adds to the span that is open.
     pub(crate) fn note(&mut self, attributes: Vec<KeyValue>) {
         self.current().attributes.extend(attributes);
@@ -250,6 +264,15 @@ impl<'r> Journey<'r> {
     pub(crate) fn business(&mut self, pod: Pod, message: &str, attributes: Vec<KeyValue>) {
         let mut record = self.record(pod, 9, message.into(), attributes);
         record.event_name = "business.operation".into();
+        self.items.push(Item::Log(pod, record));
+    }
+
+    /// A sign of life of a job.
+    pub(crate) fn heartbeat(&mut self, pod: Pod, job: &str, status: &str, run: &str, message: &str) {
+        let attributes =
+            vec![text("heartbeat.name", job), text("heartbeat.status", status), text("heartbeat.run_id", run)];
+        let mut record = self.record(pod, 9, message.into(), attributes);
+        record.event_name = "stormglass.heartbeat".into();
         self.items.push(Item::Log(pod, record));
     }
 

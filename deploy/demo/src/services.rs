@@ -3,6 +3,7 @@
 use crate::telemetry::{int, text};
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use std::time::Duration;
 
 /// Which OTLP transport a service's SDK was set up with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +45,14 @@ services! {
     SETTLEMENT_JOB = "settlement-job" "1.4.0" "python" Http x 1;
 }
 
+/// Releases of a day: which version a service goes to, and how long after opening its first pod does.
+const RELEASES: &[(&str, &str, Duration)] = &[
+    ("order-service", "7.4.0", Duration::from_secs(120)),
+    ("coupon-service", "2.20.0", Duration::from_secs(420)),
+];
+/// Time between the pods of one release.
+const BETWEEN_PODS: Duration = Duration::from_secs(15);
+
 /// One running copy of a service: it has its own SDK, exporter and resource.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pod {
@@ -76,12 +85,20 @@ impl Pod {
         format!("10.32.{}.{}", self.index() / 4, 10 + self.index())
     }
 
-    pub(crate) fn resource(self) -> Resource {
+    /// What it runs so long after opening.
+    pub(crate) fn version(self, open_for: Duration) -> &'static str {
+        let released = |(name, _, after): &&(&str, &str, Duration)| {
+            *name == self.service.name && open_for >= *after + BETWEEN_PODS * self.ordinal
+        };
+        RELEASES.iter().rev().find(released).map_or(self.service.version, |(_, version, _)| version)
+    }
+
+    pub(crate) fn resource(self, version: &str) -> Resource {
         let service = self.service;
         let attributes = vec![
             text("service.name", service.name),
             text("service.namespace", "retail"),
-            text("service.version", service.version),
+            text("service.version", version),
             text("service.instance.id", self.name()),
             text("deployment.environment.name", "production"),
             text("telemetry.sdk.name", "opentelemetry"),
@@ -118,6 +135,18 @@ impl Pod {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_release_goes_from_pod_to_pod() {
+        let versions = |seconds| {
+            let version = |ordinal| Pod { service: ORDER, ordinal }.version(Duration::from_secs(seconds));
+            [version(0), version(1), version(2)]
+        };
+        assert_eq!(versions(119), ["7.3.1"; 3]);
+        assert_eq!(versions(120), ["7.4.0", "7.3.1", "7.3.1"]);
+        assert_eq!(versions(150), ["7.4.0"; 3]);
+        assert_eq!(Pod { service: GATEWAY, ordinal: 0 }.version(Duration::MAX), "4.12.0");
+    }
 
     #[test]
     fn a_pod_is_found_by_its_index() {

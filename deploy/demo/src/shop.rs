@@ -15,6 +15,11 @@ use std::collections::VecDeque;
 
 /// Unpaid orders that are remembered; older ones are never paid (their operation stays open).
 const UNPAID_MAX: usize = 512;
+/// Paid orders that wait for the settlement; older ones are never settled.
+const UNSETTLED_MAX: usize = 512;
+/// Orders that one run of the settlement takes.
+const SETTLED_AT_ONCE: usize = 12;
+const SETTLEMENT: &str = "daily-settlement";
 const PRODUCTS: &[(&str, &str, i64)] = &[
     ("SKU-1001", "pearl milk tea", 1_600),
     ("SKU-1002", "taro milk tea", 1_800),
@@ -53,6 +58,8 @@ pub(crate) struct Shop {
     /// Part of every order number, so that two runs with one seed do not speak of the same orders.
     opened: u64,
     unpaid: VecDeque<Order>,
+    unsettled: VecDeque<Order>,
+    runs: u64,
     stock: Vec<i64>,
 }
 
@@ -66,6 +73,8 @@ impl Shop {
             requests: 0,
             opened: opened / 1_000_000_000,
             unpaid: VecDeque::new(),
+            unsettled: VecDeque::new(),
+            runs: 0,
             stock: vec![20_000; PRODUCTS.len()],
         }
     }
@@ -242,7 +251,12 @@ impl Shop {
         let items = journey.ending_at(end);
         if outcome.is_err() {
             self.unpaid.push_back(order);
+            return items;
         }
+        if self.unsettled.len() == UNSETTLED_MAX {
+            self.unsettled.pop_front();
+        }
+        self.unsettled.push_back(order);
         items
     }
 
@@ -258,11 +272,16 @@ impl Shop {
         journey.ending_at(end)
     }
 
-    /// The scheduled job: many statements, one span each, and no request behind it.
+    /// The scheduled job: many statements, one span each, no request behind it, and the orders of many
+    /// customers in one trace. It says when it begins and when it is done.
     fn settle(&mut self, end: u64) -> Vec<Item> {
         let batches = self.random.random_range(5..30);
+        let orders: Vec<Order> = self.unsettled.drain(..self.unsettled.len().min(SETTLED_AT_ONCE)).collect();
+        self.runs += 1;
+        let run = format!("run-{:x}-{}", self.opened, self.runs);
         let mut journey = Journey::new(&mut self.random, &mut self.ids);
-        journey.job(SETTLEMENT_JOB, "daily-settlement", |j, pod| {
+        journey.job(SETTLEMENT_JOB, SETTLEMENT, |j, pod| {
+            j.heartbeat(pod, SETTLEMENT, "start", &run, "settlement begins");
             for batch in 0..batches {
                 j.database(
                     pod,
@@ -274,6 +293,10 @@ impl Shop {
                 j.database(pod, "mysql", "settlement", "UPDATE t_bill SET settled = 1 WHERE id IN (?)", None)?;
                 j.log(pod, 9, format!("settled batch {batch}"), vec![int("settlement.batch", batch)]);
             }
+            for order in &orders {
+                settle_order(j, pod, order)?;
+            }
+            j.heartbeat(pod, SETTLEMENT, "ok", &run, &format!("{} orders settled", orders.len()));
             Ok(())
         });
         journey.ending_at(end)
@@ -396,6 +419,39 @@ fn announce(j: &mut Journey<'_>, pod: Pod, order: &Order, phase: &str) {
     j.business(pod, &format!("order {} {after}", order.id), attributes);
 }
 
+/// One order of the job: a span and an event that name it, since the job's trace is about many.
+fn settle_order(j: &mut Journey<'_>, pod: Pod, order: &Order) -> Outcome {
+    let names = || {
+        let customer = &order.customer;
+        vec![
+            text("order.id", order.id.clone()),
+            text("store.id", customer.store.clone()),
+            text("tenant.id", customer.tenant.clone()),
+        ]
+    };
+    j.step(pod, "settle order", names(), |j| {
+        j.database(pod, "mysql", "settlement", "UPDATE t_order SET status = ? WHERE id = ?", None)?;
+        let entity = vec![
+            text("type", "order"),
+            text("id", order.id.clone()),
+            text("role", "subject"),
+            text("before", "paid"),
+            text("after", "settled"),
+        ];
+        let mut attributes = names();
+        attributes.extend([
+            text("business.operation.id", format!("{}-settle", order.operation_id)),
+            text("business.operation.name", "settle order"),
+            text("business.operation.outcome", "success"),
+            text("business.actor.id", SETTLEMENT),
+            text("business.actor.role", "system"),
+            maps("business.entities", vec![entity]),
+        ]);
+        j.business(pod, &format!("order {} settled", order.id), attributes);
+        Ok(())
+    })
+}
+
 fn make_and_deliver(j: &mut Journey<'_>, pod: Pod, order: &Order, no_paper: bool) -> Outcome {
     j.call(pod, PRINTING, "POST", "/labels", |j, pod| {
         let printer = format!("printer-{}", order.customer.store);
@@ -484,6 +540,39 @@ mod tests {
             // What a message carries on happens after its producer, not within it.
             assert!(span.kind == 5 || span.end_time_unix_nano <= parent.end_time_unix_nano, "{}", span.name);
         }
+    }
+
+    /// Event names and trace ids of whatever bears an order's number.
+    fn story(items: &[Item], order: &str) -> Vec<(String, Vec<u8>)> {
+        let bears = |attributes: &[KeyValue]| attributes.iter().any(|a| *a == text("order.id", order));
+        let told = items.iter().filter_map(|item| match item {
+            Item::Span(_, span) if bears(&span.attributes) => Some((span.name.clone(), span.trace_id.clone())),
+            Item::Log(_, record) if bears(&record.attributes) => Some((record.event_name.clone(), record.trace_id.clone())),
+            Item::Span(..) | Item::Log(..) => None,
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn an_order_is_placed_paid_handled_by_two_consumers_and_settled_by_a_job() {
+        let items = day(1, 5_000);
+        let order = format!("O{:x}{:06}", OPENED / 1_000_000_000, 3);
+        let story = story(&items, &order);
+        let names: Vec<&str> = story.iter().map(|(name, _)| name.as_str()).collect();
+        for step in [
+            "POST /api/v2/orders",
+            "process ORDER_CREATED",
+            "POST /open/v1/payment/callback",
+            "process ORDER_PAID",
+            "settle order",
+            "business.operation",
+        ] {
+            assert!(names.contains(&step), "{step} is missing in {names:?}");
+        }
+        let traces: std::collections::HashSet<_> = story.iter().map(|(_, trace)| trace).collect();
+        assert!(traces.len() >= 4, "placed, paid, points and settlement are traces of their own");
+        let beats = items.iter().filter(|i| matches!(i, Item::Log(_, r) if r.event_name == "stormglass.heartbeat"));
+        assert!(beats.count() > 20);
     }
 
     #[test]
