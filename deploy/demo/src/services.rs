@@ -46,10 +46,8 @@ services! {
 }
 
 /// Releases of a day: which version a service goes to, and how long after opening its first pod does.
-const RELEASES: &[(&str, &str, Duration)] = &[
-    ("order-service", "7.4.0", Duration::from_secs(120)),
-    ("coupon-service", "2.20.0", Duration::from_secs(420)),
-];
+const RELEASES: &[(&str, &str, Duration)] =
+    &[("order-service", "7.4.0", Duration::from_secs(120)), ("coupon-service", "2.20.0", Duration::from_secs(420))];
 /// Time between the pods of one release.
 const BETWEEN_PODS: Duration = Duration::from_secs(15);
 

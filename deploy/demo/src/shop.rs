@@ -547,7 +547,9 @@ mod tests {
         let bears = |attributes: &[KeyValue]| attributes.iter().any(|a| *a == text("order.id", order));
         let told = items.iter().filter_map(|item| match item {
             Item::Span(_, span) if bears(&span.attributes) => Some((span.name.clone(), span.trace_id.clone())),
-            Item::Log(_, record) if bears(&record.attributes) => Some((record.event_name.clone(), record.trace_id.clone())),
+            Item::Log(_, record) if bears(&record.attributes) => {
+                Some((record.event_name.clone(), record.trace_id.clone()))
+            }
             Item::Span(..) | Item::Log(..) => None,
         });
         told.collect()

@@ -106,7 +106,11 @@ mod tests {
     fn every_propagators_context_is_read() {
         for (key, value, expected) in [
             ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", Some(ID)),
-            ("http.request.header.traceparent", "[\"00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01\"]", Some(ID)),
+            (
+                "http.request.header.traceparent",
+                "[\"00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01\"]",
+                Some(ID),
+            ),
             ("b3", "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1-05e3ac9a4f6e3b90", Some(ID)),
             ("B3", "8448eb211c80319c-b7ad6b7169203331", Some("00000000000000008448eb211c80319c")),
             ("http.request.header.x-b3-traceid", "8448eb211c80319c", Some("00000000000000008448eb211c80319c")),

@@ -116,7 +116,9 @@ fn owner_changed(owner: &Profile, later: &Profile, all: &[Beginning]) -> bool {
     let mut shared = owner.states.iter().filter(|(entity, _)| !later.states.contains_key(*entity));
     shared.any(|(entity, states)| {
         let named = later.subjects.get(&entity.0).is_some_and(|values| values.contains_key(&entity.1));
-        let Some(began) = states.iter().filter(|state| state.begins).map(|state| state.time).max() else { return false };
+        let Some(began) = states.iter().filter(|state| state.begins).map(|state| state.time).max() else {
+            return false;
+        };
         let newer = |beginning: &&Beginning| {
             beginning.entity == *entity
                 && (began + 1..=at).contains(&beginning.time)
@@ -214,7 +216,8 @@ fn agreements(
 fn follow_values(a: &Profile, b: &Profile, judgement: &mut Judgement) {
     for ((key, value), mine) in &a.states {
         let Some(theirs) = b.states.get(&(key.clone(), value.clone())) else { continue };
-        let mut all: Vec<(&State, bool)> = mine.iter().map(|s| (s, true)).chain(theirs.iter().map(|s| (s, false))).collect();
+        let mut all: Vec<(&State, bool)> =
+            mine.iter().map(|s| (s, true)).chain(theirs.iter().map(|s| (s, false))).collect();
         all.sort_by_key(|(state, _)| state.time);
         let (mut continues, mut breaks, mut anew) = (0, 0, false);
         for pair in all.windows(2) {

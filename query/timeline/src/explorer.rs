@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::profile::Profile;
 use crate::question::{Answer, Question, Stretch};
 use crate::seed::{Seed, What};
-use crate::told::{Told, Telling};
+use crate::told::{Telling, Told};
 use crate::unit::{Unit, units};
 use crate::vocabulary::Vocabulary;
 use model::{TraceId, UnixNanos};
@@ -255,7 +255,9 @@ impl Explorer {
         let nearest = found.iter().find(|(_, profile)| !self.contradicts_given(profile));
         let nearest = nearest.map(|(_, profile)| (self.seed.distance(profile.from()), profile));
         match (story, nearest) {
-            (Some((story_at, _)), Some((at, profile))) if self.fetched.is_empty() && at < story_at => Some(profile.clone()),
+            (Some((story_at, _)), Some((at, profile))) if self.fetched.is_empty() && at < story_at => {
+                Some(profile.clone())
+            }
             (Some((_, profile)), _) | (None, Some((_, profile))) => Some(profile.clone()),
             (None, None) => None,
         }

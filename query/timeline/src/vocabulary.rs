@@ -23,8 +23,7 @@ impl Vocabulary {
     pub fn of(business_keys: &[String]) -> Self {
         let known = |list: &[&str]| list.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
         let (places, people) = (known(&PLACES), known(&PEOPLE));
-        let subject =
-            |key: &&String| !places.contains(key) && !people.contains(key) && !SHARED.contains(&key.as_str());
+        let subject = |key: &&String| !places.contains(key) && !people.contains(key) && !SHARED.contains(&key.as_str());
         let subjects = business_keys.iter().filter(subject).cloned().collect();
         Self { subjects, places, people }
     }

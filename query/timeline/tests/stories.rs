@@ -1,7 +1,9 @@
 //! Small stories, each with one difficulty.
 
 use model::{SpanId, TraceId, UnixNanos};
-use timeline::{Answer, Business, Entity, Explorer, Fact, FactId, Kind, Limits, Question, Seed, Stretch, Told, Vocabulary};
+use timeline::{
+    Answer, Business, Entity, Explorer, Fact, FactId, Kind, Limits, Question, Seed, Stretch, Told, Vocabulary,
+};
 
 const SECOND: i64 = 1_000_000_000;
 const HOUR: i64 = 3_600 * SECOND;
@@ -37,7 +39,8 @@ impl Store {
     }
 
     fn answer(&self, question: &Question) -> Answer {
-        let of_traces = self.0.iter().filter(|fact| fact.trace_id.is_some_and(|trace| question.traces.contains(&trace)));
+        let of_traces =
+            self.0.iter().filter(|fact| fact.trace_id.is_some_and(|trace| question.traces.contains(&trace)));
         let named = |fact: &&Fact| {
             question.keys.iter().any(|(key, value, _)| fact.values(key).any(|v| v == value))
                 || question.requests.iter().any(|(id, w)| fact.request_id.as_ref() == Some(id) && w.contains(fact.time))
@@ -47,7 +50,11 @@ impl Store {
                     w.contains(fact.time) && (mentions || fact.links.iter().any(|(linked, _)| linked == trace))
                 })
         };
-        Answer { of_traces: of_traces.cloned().collect(), found: self.0.iter().filter(named).cloned().collect(), cut: vec![] }
+        Answer {
+            of_traces: of_traces.cloned().collect(),
+            found: self.0.iter().filter(named).cloned().collect(),
+            cut: vec![],
+        }
     }
 
     fn tell_within(&self, seed: Seed, limits: Limits) -> Told {
@@ -168,7 +175,8 @@ fn a_trace_of_many_orders_is_told_as_it_is_when_it_is_asked_for() {
 #[test]
 fn a_person_is_told_whole_and_followed_nowhere() {
     let mut store = Store::default();
-    let orders: Vec<u32> = (1..4).map(|n| store.request(i64::from(n) * HOUR, n, &[("user.id", "U1"), ("order.id", "O")])).collect();
+    let orders: Vec<u32> =
+        (1..4).map(|n| store.request(i64::from(n) * HOUR, n, &[("user.id", "U1"), ("order.id", "O")])).collect();
     store.request(0, 9, &[("order.id", "O")]);
     assert_eq!(store.tell(Seed::key("user.id", "U1", Stretch::ALL)), orders);
 }
@@ -204,7 +212,8 @@ fn cycles_and_a_million_levels_do_no_harm() {
             fact.parent_span_id = Some(SpanId(level.to_be_bytes()));
         });
     }
-    let told = deep.tell_within(Seed::trace(trace(1), Stretch::ALL), Limits { facts_max: 200_000, ..Limits::default() });
+    let told =
+        deep.tell_within(Seed::trace(trace(1), Stretch::ALL), Limits { facts_max: 200_000, ..Limits::default() });
     assert_eq!(told.members.len(), 200_000);
 }
 

@@ -3,9 +3,6 @@
 //!
 //! Precision: of what was told, how much belongs. Recall: of what belongs, how much was told.
 
-#![expect(clippy::unwrap_used, reason = "all of this is test code, also outside of #[test]")]
-#![expect(clippy::print_stdout, reason = "the figures are what this test is for")]
-
 mod index;
 mod world;
 
@@ -88,7 +85,9 @@ fn links_are_right_and_complete_on_a_company_with_reused_ids_and_lost_context() 
         let index = Index::new(&world);
         let mut members: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); world.orders.len()];
         for (fact, stories) in world.key.iter().enumerate() {
-            stories.iter().for_each(|story| { members[*story].insert(fact); });
+            stories.iter().for_each(|story| {
+                members[*story].insert(fact);
+            });
         }
         for (story, order) in world.orders.iter().enumerate().step_by(EVERY) {
             for (way, seed) in seeds(order) {

@@ -186,7 +186,8 @@ impl World {
 
     /// Forgets some of what a scene bears, as services do that were not told.
     fn forget(&mut self, scene: &mut Scene, share: f64) {
-        let keep: Vec<bool> = scene.bears.iter().map(|(key, _)| key == "order.id" || !self.random.random_bool(share)).collect();
+        let keep: Vec<bool> =
+            scene.bears.iter().map(|(key, _)| key == "order.id" || !self.random.random_bool(share)).collect();
         let mut keep = keep.into_iter();
         scene.bears.retain(|_| keep.next().unwrap_or(true));
     }

@@ -140,7 +140,11 @@ fn check(story: &Value, sent: &Sent) {
         assert!(told.iter().any(|item| item == part), "{part} is missing in {told:#?}");
     }
     assert_eq!(told.iter().filter(|item| *item == "message process ORDER_CREATED").count(), 2, "two consumers");
-    assert_eq!(told.iter().filter(|item| *item == "span settle order").count(), 1, "the other order's part is not told");
+    assert_eq!(
+        told.iter().filter(|item| *item == "span settle order").count(),
+        1,
+        "the other order's part is not told"
+    );
     assert!(told.iter().any(|item| item.starts_with("log")), "the till's record is told: {told:#?}");
     let times: Vec<&str> = story["items"].as_array().unwrap().iter().map(|i| i["time"].as_str().unwrap()).collect();
     assert!(times.is_sorted(), "one axis");

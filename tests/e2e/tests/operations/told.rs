@@ -29,7 +29,10 @@ fn items(page: &Value) -> &Vec<Value> {
 async fn what_was_answered_outlives_kill_9() {
     let mut server = Server::start(Setup::config(CONFIG)).await;
     let change = json!({ "kind": "config", "target": "order-service", "version": "42", "author": "anna" });
-    assert_eq!(post(&server, "/api/v1/changes", &change).await, (200, json!({ "stored": 1, "shape": "stormglass", "ignored": null })));
+    assert_eq!(
+        post(&server, "/api/v1/changes", &change).await,
+        (200, json!({ "stored": 1, "shape": "stormglass", "ignored": null }))
+    );
     let event = json!({ "operation": "refund", "operation_id": "op-9", "actor": "K1",
         "entities": [{ "type": "order", "id": "O1", "before": { "status": "paid" }, "after": { "status": "refunded" } }] });
     assert_eq!(post(&server, "/api/v1/business-events", &event).await, (200, json!({ "stored": 1 })));
@@ -40,7 +43,10 @@ async fn what_was_answered_outlives_kill_9() {
 
     let changes = server.get_json("/api/v1/changes?target=order-service").await;
     let told = &items(&changes)[0];
-    assert_eq!((told["kind"].as_str(), told["version"].as_str(), told["source"].as_str()), (Some("config"), Some("42"), Some("api")));
+    assert_eq!(
+        (told["kind"].as_str(), told["version"].as_str(), told["source"].as_str()),
+        (Some("config"), Some("42"), Some("api"))
+    );
     let events = server.get_json("/api/v1/business-events?operation=refund").await;
     let told = &items(&events)[0];
     assert_eq!((told["actor"].as_str(), told["source"].as_str()), (Some("K1"), Some("http")));
@@ -72,10 +78,14 @@ async fn pings_need_their_secret_and_nothing_else() {
     };
     assert_eq!(get("/ping/f0a1b2c3d4e5f607/start").await, (200, "OK".into()));
     assert_eq!(get("/ping/f0a1b2c3d4e5f607").await, (200, "OK".into()));
-    assert_eq!(post_text(&server, &format!("/ping/{PING_KEY}/printer-7/fail"), "out of paper").await, (200, "OK".into()));
+    assert_eq!(
+        post_text(&server, &format!("/ping/{PING_KEY}/printer-7/fail"), "out of paper").await,
+        (200, "OK".into())
+    );
     let head = server.http().head(server.url(&format!("/ping/{PING_KEY}/till-1?rid=a"))).send().await.unwrap();
     assert_eq!((head.status().as_u16(), head.headers()["ping-body-limit"].to_str().unwrap()), (200, "10000"));
-    for wrong in ["/ping/f0a1b2c3d4e5f608", "/ping/f0a1b2c3d4e5f607/stop", "/ping/x/y/z", &format!("/ping/{PING_KEY}")] {
+    for wrong in ["/ping/f0a1b2c3d4e5f608", "/ping/f0a1b2c3d4e5f607/stop", "/ping/x/y/z", &format!("/ping/{PING_KEY}")]
+    {
         assert_eq!(get(wrong).await.0, 404, "{wrong}");
     }
     let beats = server.get_json("/api/v1/heartbeats").await;
@@ -91,13 +101,20 @@ async fn a_release_is_found_by_the_first_sight_of_a_version() {
     let sender = Sender::to(&server);
     let mut random = random::generator(random::seed("operations::releases"));
     let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap();
-    for (service, version, pod) in
-        [("pay", "1.0", "pay-0"), ("still", "7", "still-0"), ("pay", "1.1", "pay-0"), ("pay", "1.1", "pay-1"), ("still", "7", "still-1")]
-    {
+    for (service, version, pod) in [
+        ("pay", "1.0", "pay-0"),
+        ("still", "7", "still-0"),
+        ("pay", "1.1", "pay-0"),
+        ("pay", "1.1", "pay-1"),
+        ("still", "7", "still-1"),
+    ] {
         let mut request = content::traces(service, vec![content::span(&mut random, "GET /", now, 1_000)]);
         if let e2e::sender::Request::Traces(traces) = &mut request {
-            let attributes: Vec<KeyValue> =
-                vec![label("service.name", service), label("service.version", version), label("service.instance.id", pod)];
+            let attributes: Vec<KeyValue> = vec![
+                label("service.name", service),
+                label("service.version", version),
+                label("service.instance.id", pod),
+            ];
             traces.resource_spans[0].resource.as_mut().unwrap().attributes = attributes;
         }
         sender.send(Wire::Grpc, &request).await.expect_accepted();
@@ -106,7 +123,12 @@ async fn a_release_is_found_by_the_first_sight_of_a_version() {
     assert_eq!(items(&changes).len(), 1, "a version that stays makes no marker: {changes}");
     let release = &items(&changes)[0];
     assert_eq!(
-        (release["kind"].as_str(), release["target"].as_str(), release["version"].as_str(), release["previous_version"].as_str()),
+        (
+            release["kind"].as_str(),
+            release["target"].as_str(),
+            release["version"].as_str(),
+            release["previous_version"].as_str()
+        ),
         (Some("release"), Some("pay"), Some("1.1"), Some("1.0"))
     );
     assert_eq!(release["instances"].as_array().unwrap().len(), 2);
@@ -117,13 +139,16 @@ async fn what_is_left_open_and_what_tells_of_nothing_is_listed() {
     let server = Server::start(Setup::config("[operations]\ndeadlines = [\"buy tea=1m\"]\n")).await;
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap();
     let ago = |seconds: i64| (now - seconds * 1_000_000_000).to_string();
-    let event = |id: &str, phase: &str, seconds: i64| {
-        json!({ "operation": "buy tea", "operation_id": id, "phase": phase, "time": ago(seconds) })
-    };
+    let event = |id: &str, phase: &str, seconds: i64| json!({ "operation": "buy tea", "operation_id": id, "phase": phase, "time": ago(seconds) });
     let mut own = event("patient", "create", 120);
     own["deadline_ns"] = json!(3_600_000_000_000_i64);
-    let events = json!([event("stuck", "create", 120), event("done", "create", 120), event("done", "complete", 100),
-        event("young", "create", 10), own]);
+    let events = json!([
+        event("stuck", "create", 120),
+        event("done", "create", 120),
+        event("done", "complete", 100),
+        event("young", "create", 10),
+        own
+    ]);
     assert_eq!(post(&server, "/api/v1/business-events", &events).await, (200, json!({ "stored": 5 })));
     let open = server.get_json("/api/v1/business-events?open=true").await;
     let stuck: Vec<&str> = items(&open).iter().map(|e| e["operation_id"].as_str().unwrap()).collect();
@@ -144,7 +169,10 @@ async fn what_is_left_open_and_what_tells_of_nothing_is_listed() {
     let covering = json!({ "operation": "buy tea", "operation_id": "x", "trace_id": trace, "service": "shop" });
     assert_eq!(post(&server, "/api/v1/business-events", &covering).await.0, 200);
     let uncovered = server.get_json("/api/v1/business-events/uncovered").await;
-    assert_eq!(uncovered["items"], json!([{ "service": "shop", "method": "DELETE", "route": "/orders/{id}", "calls": 1 }]));
+    assert_eq!(
+        uncovered["items"],
+        json!([{ "service": "shop", "method": "DELETE", "route": "/orders/{id}", "calls": 1 }])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -170,9 +170,8 @@ impl Event {
 
 impl Entity {
     fn from_text(cx: &mut Context<'_>, text: &EntityText, flags: &mut RowFlags) -> Self {
-        let mut put = |text: &Option<String>| {
-            text.as_ref().map_or(Text::NULL, |text| bounded_text(cx, text.as_bytes(), flags))
-        };
+        let mut put =
+            |text: &Option<String>| text.as_ref().map_or(Text::NULL, |text| bounded_text(cx, text.as_bytes(), flags));
         let (id, role, before, after) = (put(&text.id), put(&text.role), put(&text.before), put(&text.after));
         let ty = put(&text.ty.clone().filter(|ty| !ty.is_empty()));
         let ty = if ty == Text::NULL { cx.pool.intern(UNKNOWN_TYPE) } else { ty };
@@ -288,7 +287,8 @@ impl BusinessRows {
         }
         let schema = cx.layout.spec(TableId::BusinessEvents).schema.clone();
         let entities_type = field_type(&schema, "entities")?;
-        let entities = struct_list(entities_type, self.entity_offsets, self.entities.finish(closing)?, (closing, rows))?;
+        let entities =
+            struct_list(entities_type, self.entity_offsets, self.entities.finish(closing)?, (closing, rows))?;
         let [map, types] = self.map.finish(closing, rows)?;
         let shared = self.shared.finish(closing, rows)?;
         let columns = vec![

@@ -37,7 +37,13 @@ const READINGS: [Reading; COLUMNS] = [
     (Column::Environment, &["deployment.environment.name", "deployment.environment"]),
     (
         Column::Version,
-        &["change.version", "feature_flag.result.variant", "feature_flag.variant", "service.version", "vcs.ref.head.name"],
+        &[
+            "change.version",
+            "feature_flag.result.variant",
+            "feature_flag.variant",
+            "service.version",
+            "vcs.ref.head.name",
+        ],
     ),
     (Column::PreviousVersion, &["change.previous_version"]),
     (Column::Status, &["change.status", "deployment.status", "cicd.pipeline.task.run.result", "cicd.pipeline.result"]),
@@ -219,7 +225,9 @@ mod tests {
 
     #[test]
     fn many_words_for_a_state_become_one() {
-        for (text, word) in [("Success", "succeeded"), ("in_progress", "started"), ("timeout", "failed"), ("odd", "odd")] {
+        for (text, word) in
+            [("Success", "succeeded"), ("in_progress", "started"), ("timeout", "failed"), ("odd", "odd")]
+        {
             assert_eq!(status_word(text.as_bytes()), word.as_bytes());
         }
     }

@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn entities_beyond_the_bound_are_counted() {
-        let json = format!("[{}]", vec![r#"{"type":"a","id":"1"}"#; 10].join(","));
+        let json = format!("[{}]", [r#"{"type":"a","id":"1"}"#; 10].join(","));
         let list = read_entities(json.as_bytes(), 3);
         assert_eq!((list.entities.len(), list.beyond, list.malformed), (3, 7, false));
     }
