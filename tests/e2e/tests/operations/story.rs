@@ -2,6 +2,7 @@
 //! values before and after. Its number tells all of it.
 
 use e2e::content::{self, Any, attribute, label};
+use e2e::environment::now;
 use e2e::random::{self, id};
 use e2e::sender::{Sender, Wire};
 use e2e::server::{Server, Setup};
@@ -11,14 +12,9 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::Link;
 use rand::rngs::SmallRng;
 use serde_json::Value;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const ORDER: &str = "O-4711";
 const SECOND: u64 = 1_000_000_000;
-
-fn now() -> u64 {
-    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
-}
 
 fn keys() -> Vec<KeyValue> {
     vec![label("order.id", ORDER), label("store.id", "S1"), label("tenant.id", "T1")]

@@ -1,12 +1,12 @@
 //! What is told by HTTP: business events, changes, heartbeats, pings; on the disk when it is answered.
 
 use e2e::content::{self, label};
+use e2e::environment::now;
 use e2e::random;
 use e2e::sender::{Sender, Wire};
 use e2e::server::{Server, Setup};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const PING_KEY: &str = "key-0123456789abcdef";
 const CONFIG: &str = "[heartbeats]\nping_key = \"key-0123456789abcdef\"\npings = [\"nightly=f0a1b2c3d4e5f607\"]\n";
@@ -61,7 +61,7 @@ async fn what_was_answered_outlives_kill_9() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_event_sent_again_is_one() {
     let server = Server::start(Setup::default()).await;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos().to_string();
+    let now = now().to_string();
     let event = json!({ "operation": "refund", "operation_id": "op-9", "time": now });
     for _ in 0..3 {
         assert_eq!(post(&server, "/api/v1/business-events", &event).await.0, 200);
@@ -100,7 +100,7 @@ async fn a_release_is_found_by_the_first_sight_of_a_version() {
     let server = Server::start(Setup::default()).await;
     let sender = Sender::to(&server);
     let mut random = random::generator(random::seed("operations::releases"));
-    let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap();
+    let now = now();
     for (service, version, pod) in [
         ("pay", "1.0", "pay-0"),
         ("still", "7", "still-0"),
@@ -137,7 +137,7 @@ async fn a_release_is_found_by_the_first_sight_of_a_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_open_and_what_tells_of_nothing_is_listed() {
     let server = Server::start(Setup::config("[operations]\ndeadlines = [\"buy tea=1m\"]\n")).await;
-    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap();
+    let now = now() as i64;
     let ago = |seconds: i64| (now - seconds * 1_000_000_000).to_string();
     let event = |id: &str, phase: &str, seconds: i64| json!({ "operation": "buy tea", "operation_id": id, "phase": phase, "time": ago(seconds) });
     let mut own = event("patient", "create", 120);
