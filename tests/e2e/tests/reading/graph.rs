@@ -1,7 +1,8 @@
 //! G1 to G7, B6: the graph of a small company, from rollups, from spans and in SQL, to the last call.
 
 use crate::shop::{MS, send, story};
-use e2e::{Server, environment};
+use e2e::content::{self, label};
+use e2e::{Sender, Server, Wire, environment, random};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -277,6 +278,40 @@ async fn b6_experience_is_a_percentage_by_tenant_with_the_worst_first_and_a_curs
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn b6_two_hundred_thousand_tenants_and_seven_thousand_stores_are_summed_up_and_paged() {
+    const TENANTS: u64 = 200_000;
+    const STORES: u64 = 7_000;
+    let base = base();
+    let server = Server::default().await;
+    let (sender, mut random) = (Sender::to(&server), random::generator(6));
+    for first in (0..TENANTS).step_by(4_000) {
+        let visit = |n: u64| {
+            // Every tenth tenant waits too long.
+            let duration = if n.is_multiple_of(10) { 3_000 * MS } else { 100 * MS };
+            let mut span = content::span(&mut random, "visit", base + n, duration);
+            span.attributes =
+                vec![label("tenant.id", format!("t{n:06}")), label("store.id", format!("s{}", n % STORES))];
+            span
+        };
+        let spans = (first..first + 4_000).map(visit).collect();
+        sender.send(Wire::Grpc, &content::traces("shop", spans)).await.expect_accepted();
+    }
+    for (by, groups) in [("tenant.id", TENANTS), ("store.id", STORES)] {
+        let path = format!("/api/v1/experience?by={by}&limit=1000&{}", window(base));
+        let first = server.get_json(&path).await;
+        assert_eq!((&first["groups"], &first["total"]["calls"]), (&json!(groups), &json!(TENANTS)), "{by}");
+        assert_eq!(first["total"]["score"], 90.0, "{by}: nine of ten are satisfied, one is frustrated");
+        let second = server.get_json(&format!("{path}&cursor={}", first["next_cursor"].as_str().unwrap())).await;
+        let worst: Vec<f64> = [&first, &second]
+            .iter()
+            .flat_map(|page| page["items"].as_array().unwrap())
+            .map(|item| item["score"].as_f64().unwrap())
+            .collect();
+        assert!(worst.len() == 2_000 && worst.is_sorted(), "{by}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_catalog_and_the_topology_are_told_kept_and_shown_in_the_graph() {
     let base = base();
     let mut server = company(base).await;
@@ -336,7 +371,7 @@ async fn a_question_that_cannot_be_meant_is_told_what_would_be_right() {
         ("/api/v1/graph?level=servcie", 400, "did you mean \"service\"?"),
         ("/api/v1/graph?hops=2", 400, "focus=SERVICE"),
         ("/api/v1/graph?focus=ordre", 404, "did you mean \"order\"?"),
-        ("/api/v1/graph?nodes=5", 400, "did you mean \"nodes_max\"?"),
+        ("/api/v1/graph?node_max=5", 400, "did you mean \"nodes_max\"?"),
         ("/api/v1/graph?from=now&to=now-1h", 400, "from must be before to"),
         ("/api/v1/graph/diff?a.attr.lane=x", 400, "b.attr.K=V"),
         ("/api/v1/graph/diff?a.attr.k=x&b.attr.k=y&base_from=1&base_to=2", 400, "give one of the two"),
