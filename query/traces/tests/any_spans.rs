@@ -7,15 +7,18 @@ use proptest::prelude::*;
 use std::collections::HashSet;
 use traces::{Kind, Names, Span, Status, Tree};
 
+/// Id, parent, start, duration, and which service, operation and kind.
+type Drawn = (u64, Option<u64>, i64, i64, usize, usize, usize);
+
 /// Few ids, so that duplicates, shared ids, circles, self-parents and missing parents are frequent;
 /// times and durations of every size.
-fn any_span() -> impl Strategy<Value = (u64, Option<u64>, i64, i64, usize, usize, usize)> {
+fn any_span() -> impl Strategy<Value = Drawn> {
     let time = prop_oneof![4 => 0..1_000_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX), 1 => -3_600_000_000_000..0_i64];
     let duration = prop_oneof![6 => 0..500_i64, 1 => -100..0_i64, 1 => Just(i64::MAX), 1 => Just(i64::MIN)];
     (0..24_u64, proptest::option::of(0..26_u64), time, duration, 0..3_usize, 0..3_usize, 0..5_usize)
 }
 
-fn spans(drawn: &[(u64, Option<u64>, i64, i64, usize, usize, usize)], names: &mut Names) -> Vec<Span> {
+fn spans(drawn: &[Drawn], names: &mut Names) -> Vec<Span> {
     let id = |n: u64| SpanId(n.to_be_bytes());
     let of = |(own, parent, start, duration_ns, service, operation, kind): &_| Span {
         id: id(*own),

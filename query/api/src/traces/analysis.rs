@@ -35,7 +35,7 @@ pub(crate) struct Analysis {
     clock_skew: Vec<ClockSkew>,
     oddities: OddityCounts,
     /// The most self time first.
-    operations: Vec<OperationItem>,
+    operations: Vec<OperationShareItem>,
     operation_count: usize,
     /// Services (Collectors too) that report items they dropped themselves around that time, when parents
     /// are missing.
@@ -129,7 +129,7 @@ struct OddityCounts {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct OperationItem {
+struct OperationShareItem {
     service: String,
     operation: String,
     calls: usize,
@@ -227,7 +227,7 @@ fn analysed(shape: &Shape, callers: &Callers, drops: &Drops) -> Analysis {
         operations: operations
             .into_iter()
             .take(LISTED_MAX)
-            .map(|sum| OperationItem {
+            .map(|sum| OperationShareItem {
                 service: text(sum.service),
                 operation: text(sum.operation),
                 calls: sum.calls,

@@ -95,7 +95,7 @@ pub(crate) struct SpanItem {
     pub(crate) resource_id: String,
     pub(crate) attributes: Texts,
     pub(crate) attribute_types: Types,
-    pub(crate) events: Vec<EventItem>,
+    pub(crate) events: Vec<SpanEventItem>,
     pub(crate) links: Vec<LinkItem>,
     pub(crate) scope: Option<String>,
     pub(crate) scope_version: Option<String>,
@@ -131,7 +131,7 @@ impl SpanItem {
             resource_id: full.resource_id.clone(),
             attributes,
             attribute_types,
-            events: full.events.iter().map(EventItem::of).collect(),
+            events: full.events.iter().map(SpanEventItem::of).collect(),
             links: full.links.iter().map(LinkItem::of).collect(),
             scope: full.scope.clone(),
             scope_version: full.scope_version.clone(),
@@ -145,7 +145,7 @@ impl SpanItem {
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct EventItem {
+pub(crate) struct SpanEventItem {
     time: String,
     name: String,
     attributes: Texts,
@@ -153,7 +153,7 @@ pub(crate) struct EventItem {
     dropped_attributes_count: Option<i64>,
 }
 
-impl EventItem {
+impl SpanEventItem {
     fn of(event: &Event) -> Self {
         let (attributes, attribute_types) = texts(&event.attributes);
         Self {

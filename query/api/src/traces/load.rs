@@ -3,22 +3,22 @@
 //! A small trace takes one query. A large one takes one for its shape, of a few columns, and more for
 //! the spans that are shown; so a page of a million spans costs a page, and the shape of the million.
 
-use super::read::{FullSpan, Link, REST_COLUMNS, Resource, SHAPE_COLUMNS, full_span, links, resource, span};
-use crate::ask::{Row, instant, literal, literals};
+use super::gather::{Found, Gather};
+pub(crate) use super::gather::{Loaded, Shape};
+use super::read::{REST_COLUMNS, SHAPE_COLUMNS};
+use crate::ask::{instant, literal, literals};
 use crate::params::Params;
 use crate::window::parse_instant;
 use crate::{Api, Asker, Problem};
 use http::StatusCode;
-use model::{SpanId, UnixNanos};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use traces::{Kind, Names, SPANS_MAX, Span, Tree};
+use model::UnixNanos;
+use std::collections::{BTreeSet, HashMap};
+use traces::SPANS_MAX;
 
 /// Span ids in one statement, whose text is bounded.
 const IDS_PER_QUERY: usize = 2_000;
 /// Trace ids in one statement; some, so that a search of many traces stops reading at its bound.
 const TRACES_PER_QUERY: usize = 100;
-/// Links, request ids and message ids of a trace that are followed.
-pub(crate) const FOLLOWED_MAX: usize = 100;
 
 /// When a trace is looked for; open ends look everywhere.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,75 +42,11 @@ impl Bounds {
     }
 }
 
-/// The shape of a trace, and what its spans say of other traces.
-#[derive(Debug)]
-pub(crate) struct Shape {
-    pub(crate) names: Names,
-    pub(crate) tree: Tree,
-    /// Spans of this trace with links, at most [`FOLLOWED_MAX`] of these.
-    pub(crate) links: Vec<(SpanId, Link)>,
-    pub(crate) request_ids: BTreeSet<String>,
-    pub(crate) message_ids: BTreeSet<String>,
-    pub(crate) complete: bool,
-    pub(crate) incomplete_reason: Option<String>,
-}
-
-/// A trace with its spans in full, as far as they were asked for.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) shape: Shape,
-    /// By node; nodes that were not asked for are absent.
-    pub(crate) spans: HashMap<u32, FullSpan>,
-    pub(crate) resources: BTreeMap<String, Resource>,
-}
-
 /// Which nodes are wanted in full: `limit` from `offset` on in tree order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     pub(crate) offset: usize,
     pub(crate) limit: usize,
-}
-
-/// Gathers the shape row by row.
-#[derive(Default)]
-struct Gather {
-    names: Names,
-    spans: Vec<Span>,
-    links: Vec<(SpanId, Link)>,
-    request_ids: BTreeSet<String>,
-    message_ids: BTreeSet<String>,
-}
-
-impl Gather {
-    fn add(&mut self, row: Row<'_>) -> Result<(), Problem> {
-        let span = span(row, &mut self.names)?;
-        self.spans.push(span);
-        if self.links.len() < FOLLOWED_MAX {
-            let room = FOLLOWED_MAX - self.links.len();
-            self.links.extend(links(row)?.into_iter().take(room).map(|link| (span.id, link)));
-        }
-        for (name, ids) in [("request_id", &mut self.request_ids), ("message_id", &mut self.message_ids)] {
-            if let Some(id) = row.opt_text(name)?
-                && ids.len() < FOLLOWED_MAX
-                && !ids.contains(id)
-            {
-                ids.insert(id.to_owned());
-            }
-        }
-        Ok(())
-    }
-
-    fn shape(self, complete: bool, incomplete_reason: Option<String>) -> Shape {
-        Shape {
-            names: self.names,
-            tree: Tree::build(self.spans),
-            links: self.links,
-            request_ids: self.request_ids,
-            message_ids: self.message_ids,
-            complete,
-            incomplete_reason,
-        }
-    }
 }
 
 /// A trace that is not there.
@@ -186,7 +122,7 @@ impl Api {
                 found.add(row, &mut names)?;
             }
         }
-        found.nodes = Some(nodes.to_vec());
+        found.wants(nodes);
         Ok(found)
     }
 }
@@ -246,43 +182,5 @@ impl Api {
             }
         }
         Ok(many)
-    }
-}
-
-/// Rows in full, before they are given to their nodes.
-#[derive(Default)]
-struct Found {
-    /// By id and kind, as the tree tells spans apart; spans sent twice are several.
-    spans: HashMap<(SpanId, Kind), Vec<FullSpan>>,
-    resources: BTreeMap<String, Resource>,
-    /// The nodes that were asked for; all where absent.
-    nodes: Option<Vec<u32>>,
-}
-
-impl Found {
-    fn add(&mut self, row: Row<'_>, names: &mut Names) -> Result<(), Problem> {
-        let full = full_span(row, names)?;
-        if !self.resources.contains_key(&full.resource_id) {
-            self.resources.insert(full.resource_id.clone(), resource(row)?);
-        }
-        self.spans.entry((full.span.id, full.span.kind)).or_default().push(full);
-        Ok(())
-    }
-
-    fn loaded(mut self, shape: Shape, trace_id: &str, bounds: Bounds) -> Result<Loaded, Problem> {
-        if shape.tree.is_empty() {
-            return Err(not_found(trace_id, bounds));
-        }
-        let nodes = self.nodes.take().unwrap_or_else(|| shape.tree.order().to_vec());
-        let mut spans = HashMap::with_capacity(nodes.len());
-        for node in nodes {
-            let span = shape.tree.span(node);
-            if let Some(same) = self.spans.get_mut(&(span.id, span.kind))
-                && let Some(at) = same.iter().position(|full| full.span == *span)
-            {
-                spans.insert(node, same.swap_remove(at));
-            }
-        }
-        Ok(Loaded { shape, spans, resources: self.resources })
     }
 }

@@ -14,6 +14,7 @@ mod analysis;
 mod compare;
 mod detail;
 mod differences;
+mod gather;
 mod related;
 mod trace_logs;
 

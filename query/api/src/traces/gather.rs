@@ -1,0 +1,119 @@
+//! Rows of one trace on their way to being a trace: its shape, and its spans in full.
+
+use super::load::{Bounds, not_found};
+use super::read::{FullSpan, Link, Resource, full_span, links, resource, span};
+use crate::Problem;
+use crate::ask::Row;
+use model::SpanId;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use traces::{Kind, Names, Span, Tree};
+
+/// Links, request ids and message ids of a trace that are followed.
+const FOLLOWED_MAX: usize = 100;
+
+/// The shape of a trace, and what its spans say of other traces.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) names: Names,
+    pub(crate) tree: Tree,
+    /// Spans of this trace with links, at most [`FOLLOWED_MAX`] of these.
+    pub(crate) links: Vec<(SpanId, Link)>,
+    pub(crate) request_ids: BTreeSet<String>,
+    pub(crate) message_ids: BTreeSet<String>,
+    pub(crate) complete: bool,
+    pub(crate) incomplete_reason: Option<String>,
+}
+
+/// A trace with its spans in full, as far as they were asked for.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) shape: Shape,
+    /// By node; nodes that were not asked for are absent.
+    pub(crate) spans: HashMap<u32, FullSpan>,
+    pub(crate) resources: BTreeMap<String, Resource>,
+}
+
+/// Gathers the shape row by row.
+#[derive(Default)]
+pub(super) struct Gather {
+    pub(super) names: Names,
+    spans: Vec<Span>,
+    links: Vec<(SpanId, Link)>,
+    request_ids: BTreeSet<String>,
+    message_ids: BTreeSet<String>,
+}
+
+impl Gather {
+    pub(super) fn add(&mut self, row: Row<'_>) -> Result<(), Problem> {
+        let span = span(row, &mut self.names)?;
+        self.spans.push(span);
+        if self.links.len() < FOLLOWED_MAX {
+            let room = FOLLOWED_MAX - self.links.len();
+            self.links.extend(links(row)?.into_iter().take(room).map(|link| (span.id, link)));
+        }
+        for (name, ids) in [("request_id", &mut self.request_ids), ("message_id", &mut self.message_ids)] {
+            if let Some(id) = row.opt_text(name)?
+                && ids.len() < FOLLOWED_MAX
+                && !ids.contains(id)
+            {
+                ids.insert(id.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn shape(self, complete: bool, incomplete_reason: Option<String>) -> Shape {
+        Shape {
+            names: self.names,
+            tree: Tree::build(self.spans),
+            links: self.links,
+            request_ids: self.request_ids,
+            message_ids: self.message_ids,
+            complete,
+            incomplete_reason,
+        }
+    }
+}
+
+/// Rows in full, before they are given to their nodes.
+#[derive(Default)]
+pub(super) struct Found {
+    /// By id and kind, as the tree tells spans apart; spans sent twice are several.
+    spans: HashMap<(SpanId, Kind), Vec<FullSpan>>,
+    resources: BTreeMap<String, Resource>,
+    /// The nodes that were asked for; all where absent.
+    nodes: Option<Vec<u32>>,
+}
+
+impl Found {
+    pub(super) fn add(&mut self, row: Row<'_>, names: &mut Names) -> Result<(), Problem> {
+        let full = full_span(row, names)?;
+        if !self.resources.contains_key(&full.resource_id) {
+            self.resources.insert(full.resource_id.clone(), resource(row)?);
+        }
+        self.spans.entry((full.span.id, full.span.kind)).or_default().push(full);
+        Ok(())
+    }
+
+    /// Only these nodes were asked for.
+    pub(super) fn wants(&mut self, nodes: &[u32]) {
+        self.nodes = Some(nodes.to_vec());
+    }
+
+    pub(super) fn loaded(mut self, shape: Shape, trace_id: &str, bounds: Bounds) -> Result<Loaded, Problem> {
+        if shape.tree.is_empty() {
+            return Err(not_found(trace_id, bounds));
+        }
+        let nodes = self.nodes.take().unwrap_or_else(|| shape.tree.order().to_vec());
+        let mut spans = HashMap::with_capacity(nodes.len());
+        for node in nodes {
+            let span = shape.tree.span(node);
+            if let Some(same) = self.spans.get_mut(&(span.id, span.kind))
+                && let Some(at) = same.iter().position(|full| full.span == *span)
+            {
+                spans.insert(node, same.swap_remove(at));
+            }
+        }
+        Ok(Loaded { shape, spans, resources: self.resources })
+    }
+}
