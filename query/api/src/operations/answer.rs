@@ -45,7 +45,7 @@ pub(crate) struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) business: Option<BusinessItem>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) change: Option<ChangeItem>,
+    pub(crate) change: Option<ValueChangeItem>,
 }
 
 /// What a business event says beside its ids.
@@ -72,7 +72,7 @@ pub(crate) struct EntityItem {
 }
 
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
-pub(crate) struct ChangeItem {
+pub(crate) struct ValueChangeItem {
     /// release, deployment, config, feature_flag, migration and others.
     pub(crate) kind: String,
     pub(crate) target: String,
