@@ -8,10 +8,10 @@ use crate::render::timestamp_text;
 use crate::{Api, Asker, Problem};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
-    DataType, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    DataType, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
-use client::{QueryRequest, Statistics};
+use client::QueryRequest;
 use model::UnixNanos;
 
 /// The whole result of one question.
@@ -20,7 +20,6 @@ pub(crate) struct Rows {
     batches: Vec<RecordBatch>,
     pub(crate) complete: bool,
     pub(crate) incomplete_reason: Option<String>,
-    pub(crate) statistics: Statistics,
 }
 
 /// One row of [`Rows`].
@@ -35,12 +34,7 @@ impl Api {
     pub(crate) async fn ask(&self, asker: &Asker, sql: impl Into<String>) -> Result<Rows, Problem> {
         let request = QueryRequest::new(asker.workspace.clone(), sql);
         let (_, batches, end) = self.client.query(request).await?.collect().await?;
-        Ok(Rows {
-            batches,
-            complete: end.complete,
-            incomplete_reason: end.incomplete_reason,
-            statistics: end.statistics,
-        })
+        Ok(Rows { batches, complete: end.complete, incomplete_reason: end.incomplete_reason })
     }
 
     /// The time by the server's clock.
@@ -127,15 +121,6 @@ impl<'a> Row<'a> {
         Ok(self.opt_int(name)?.unwrap_or_default())
     }
 
-    pub(crate) fn opt_float(&self, name: &str) -> Result<Option<f64>, Problem> {
-        let array = self.column(name)?;
-        match array.data_type() {
-            _ if array.is_null(self.at) => Ok(None),
-            DataType::Float64 => Ok(Some(array.as_primitive::<Float64Type>().value(self.at))),
-            _ => Ok(self.opt_int(name)?.map(|n| n as f64)),
-        }
-    }
-
     pub(crate) fn opt_flag(&self, name: &str) -> Result<Option<bool>, Problem> {
         let array = self.column(name)?;
         match array.data_type() {
@@ -174,11 +159,6 @@ impl<'a> Row<'a> {
             DataType::BinaryView => Ok(Some(array.as_binary_view().value(self.at))),
             _ => Err(Self::misfit(name, array, "bytes")),
         }
-    }
-
-    /// Any value as JSON.
-    pub(crate) fn json(&self, name: &str) -> Result<serde_json::Value, Problem> {
-        crate::render::json_value(self.column(name)?, self.at).map_err(|error| Problem::internal(error.to_string()))
     }
 }
 

@@ -50,7 +50,6 @@ struct Question {
 #[allow(dead_code, reason = "described here, written by `render`")]
 struct Answer {
     columns: Vec<Column>,
-    #[schema(value_type = Vec<Vec<Object>>)]
     rows: Vec<Vec<serde_json::Value>>,
     row_count: u64,
     complete: bool,

@@ -134,6 +134,36 @@ fn file_names_say_something() {
     check("name the idea, not the drawer", &offenders);
 }
 
+/// Names of types that stand in the description of the API.
+fn described_types(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if !(line.trim_start().starts_with("#[derive(") && line.contains("ToSchema")) {
+            continue;
+        }
+        let declared = lines.find(|line| line.contains("struct ") || line.contains("enum ")).unwrap_or_default();
+        let mut words = declared.split(|c: char| !c.is_alphanumeric()).skip_while(|w| *w != "struct" && *w != "enum");
+        names.extend(words.nth(1).map(str::to_owned));
+    }
+    names
+}
+
+#[test]
+fn a_type_of_the_description_has_a_name_of_its_own() {
+    let root = root();
+    let mut homes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in files(&root.join("query"), &[".rs"]) {
+        for name in described_types(&fs::read_to_string(&path).unwrap()) {
+            homes.entry(name).or_default().push(path.strip_prefix(&root).unwrap().display().to_string());
+        }
+    }
+    assert!(homes.len() > 20, "{} types found", homes.len());
+    let offenders: Vec<_> =
+        homes.iter().filter(|(_, at)| at.len() > 1).map(|(name, at)| format!("{name}: {at:?}")).collect();
+    check("the description knows types by name alone: one would stand for the other", &offenders);
+}
+
 /// Calls that have one home. (needle, where it may stand, what would be right)
 const CALLS: &[(&str, &[&str], &str)] = &[
     ("std::env::", &["deploy/server", "deploy/bench", "tests/"], "settings are read once, in deploy/server"),

@@ -29,7 +29,7 @@ const COLUMN_FILTERS: [&str; 9] =
 
 /// One business event.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(super) struct EventItem {
+pub(super) struct BusinessEventItem {
     /// RFC 3339.
     time: String,
     operation_id: Option<String>,
@@ -83,12 +83,12 @@ struct Place {
         ("limit" = Option<usize>, Query, description = "1 to 1000; 100 without it."),
         ("cursor" = Option<String>, Query, description = "next_cursor of the page before, with the same parameters."),
     ),
-    responses((status = 200, description = "Business events.", body = Page<EventItem>), (status = "default", response = AnyProblem)))]
+    responses((status = 200, description = "Business events.", body = Page<BusinessEventItem>), (status = "default", response = AnyProblem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
     uri: Uri,
-) -> Result<Json<Page<EventItem>>, Problem> {
+) -> Result<Json<Page<BusinessEventItem>>, Problem> {
     let mut known = COLUMN_FILTERS.to_vec();
     known.extend(["from", "to", "attr.*", "open", "deadline", "limit", "cursor"]);
     let params = Params::read(&uri, &known)?;
@@ -184,9 +184,9 @@ fn allowed(asked: Option<Duration>, by_operation: &[(String, Duration)], otherwi
     )
 }
 
-fn item(row: Row<'_>, open: bool) -> Result<EventItem, Problem> {
+fn item(row: Row<'_>, open: bool) -> Result<BusinessEventItem, Problem> {
     let of_open = |name: &str| if open { row.opt_int(name) } else { Ok(None) };
-    Ok(EventItem {
+    Ok(BusinessEventItem {
         time: timestamp_text(row.time("time")?.0),
         operation_id: row.opt_string("operation_id")?,
         operation: row.text("operation")?.to_owned(),

@@ -70,7 +70,7 @@ pub(super) struct NewEntity {
 
 /// What became of the body.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(super) struct Told {
+pub(super) struct EventTold {
     /// Events stored: they are on the disk.
     stored: usize,
 }
@@ -88,13 +88,13 @@ pub(super) enum Body {
 /// a list; on the disk when it is answered. The same bytes with the same `time` sent again are recognised.
 #[utoipa::path(post, path = "/api/v1/business-events", operation_id = "tell_business_event", tag = "operations",
     request_body = Body,
-    responses((status = 200, description = "Stored.", body = Told), (status = "default", response = AnyProblem)))]
+    responses((status = 200, description = "Stored.", body = EventTold), (status = "default", response = AnyProblem)))]
 pub(super) async fn tell(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
     uri: Uri,
     body: Bytes,
-) -> Result<Json<Told>, Problem> {
+) -> Result<Json<EventTold>, Problem> {
     Params::read(&uri, &[])?;
     let now = api.now();
     let records: Vec<Record> = events(&body)?
@@ -106,7 +106,7 @@ pub(super) async fn tell(
         .collect::<Result<_, _>>()?;
     let stored = records.len();
     api.record(&asker, records).await?;
-    Ok(Json(Told { stored }))
+    Ok(Json(EventTold { stored }))
 }
 
 fn events(body: &[u8]) -> Result<Vec<NewEvent>, Problem> {

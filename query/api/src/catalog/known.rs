@@ -17,7 +17,7 @@ pub(super) const SERVICES_MAX: u32 = 10_000;
 /// Who said so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Source {
+pub(crate) enum EntrySource {
     /// The catalog file: change it there.
     File,
     Api,
@@ -27,7 +27,7 @@ pub(crate) enum Source {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Known {
     pub(crate) entry: ServiceEntry,
-    pub(crate) source: Source,
+    pub(crate) source: EntrySource,
     /// When the API was told; none for the file's.
     pub(crate) updated: Option<UnixNanos>,
 }
@@ -68,11 +68,11 @@ impl Catalog {
     pub(crate) async fn services(&self, asker: &Asker) -> Result<BTreeMap<String, Known>, Problem> {
         let mut services = BTreeMap::new();
         for document in self.services.list(&asker.workspace).await.map_err(stored)? {
-            let known = Known { entry: read(&document)?, source: Source::Api, updated: Some(document.updated) };
+            let known = Known { entry: read(&document)?, source: EntrySource::Api, updated: Some(document.updated) };
             services.insert(document.key, known);
         }
         for (name, entry) in self.file(asker).into_iter().flat_map(|file| &file.services) {
-            let known = Known { entry: entry.clone(), source: Source::File, updated: None };
+            let known = Known { entry: entry.clone(), source: EntrySource::File, updated: None };
             services.insert(name.clone(), known);
         }
         Ok(services)
@@ -80,10 +80,10 @@ impl Catalog {
 
     pub(super) async fn service(&self, asker: &Asker, name: &str) -> Result<Option<Known>, Problem> {
         if let Some(entry) = self.service_of_file(asker, name) {
-            return Ok(Some(Known { entry: entry.clone(), source: Source::File, updated: None }));
+            return Ok(Some(Known { entry: entry.clone(), source: EntrySource::File, updated: None }));
         }
         let document = self.services.get(&asker.workspace, name).await.map_err(stored)?;
-        document.map(|d| Ok(Known { entry: read(&d)?, source: Source::Api, updated: Some(d.updated) })).transpose()
+        document.map(|d| Ok(Known { entry: read(&d)?, source: EntrySource::Api, updated: Some(d.updated) })).transpose()
     }
 
     pub(super) async fn put_service(
@@ -97,13 +97,13 @@ impl Catalog {
     }
 
     /// Customers of the file, then those told by the API that the file does not name.
-    pub(crate) async fn customers(&self, asker: &Asker) -> Result<Vec<(Customer, Source)>, Problem> {
+    pub(crate) async fn customers(&self, asker: &Asker) -> Result<Vec<(Customer, EntrySource)>, Problem> {
         let of_file: Vec<Customer> = self.file(asker).map(|file| file.customers.clone()).unwrap_or_default();
         let told: Vec<Customer> = one(&self.customers, asker).await?;
         let named =
             |customer: &Customer| of_file.iter().any(|c| (&c.key, &c.value) == (&customer.key, &customer.value));
-        let told: Vec<_> = told.into_iter().filter(|c| !named(c)).map(|c| (c, Source::Api)).collect();
-        Ok(of_file.into_iter().map(|c| (c, Source::File)).chain(told).collect())
+        let told: Vec<_> = told.into_iter().filter(|c| !named(c)).map(|c| (c, EntrySource::Api)).collect();
+        Ok(of_file.into_iter().map(|c| (c, EntrySource::File)).chain(told).collect())
     }
 
     pub(super) async fn put_customers(
@@ -120,13 +120,13 @@ impl Catalog {
     }
 
     /// Relations of the file and of the API, each once; the file's are marked so.
-    pub(crate) async fn topology(&self, asker: &Asker) -> Result<(Topology, Vec<(Relation, Source)>), Problem> {
+    pub(crate) async fn topology(&self, asker: &Asker) -> Result<(Topology, Vec<(Relation, EntrySource)>), Problem> {
         let of_file: Vec<Relation> = self.file(asker).map(|file| file.topology.written()).unwrap_or_default();
         let told: Vec<Relation> = one(&self.topology, asker).await?;
         let in_file: std::collections::HashSet<&Relation> = of_file.iter().collect();
         let more: Vec<Relation> = told.into_iter().filter(|relation| !in_file.contains(relation)).collect();
-        let sources = of_file.iter().map(|r| (r.clone(), Source::File));
-        let sources: Vec<_> = sources.chain(more.iter().map(|r| (r.clone(), Source::Api))).collect();
+        let sources = of_file.iter().map(|r| (r.clone(), EntrySource::File));
+        let sources: Vec<_> = sources.chain(more.iter().map(|r| (r.clone(), EntrySource::Api))).collect();
         let all: Vec<Relation> = sources.iter().map(|(relation, _)| relation.clone()).collect();
         // Each list is within its bound; both together may be twice it.
         let halves = [&all[..of_file.len()], &all[of_file.len()..]];

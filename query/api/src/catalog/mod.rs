@@ -11,7 +11,7 @@ mod known;
 pub use entry::{Customer, ImportanceName, ServiceEntry};
 pub use file::{CatalogFile, CatalogFileError};
 pub use known::Catalog;
-pub(crate) use known::{Known, Source};
+pub(crate) use known::{EntrySource, Known};
 
 use crate::describe::AnyProblem;
 use crate::page::{Page, read_cursor, read_limit, write_cursor};
@@ -43,7 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 
 /// What the catalog says of one service.
 #[derive(Serialize, ToSchema)]
-struct ServiceAnswer {
+struct CatalogEntry {
     name: String,
     owner: Option<String>,
     team: Option<String>,
@@ -52,28 +52,28 @@ struct ServiceAnswer {
     importance: Option<ImportanceName>,
     runbook: Option<String>,
     repository: Option<String>,
-    source: Source,
+    source: EntrySource,
     /// When it was told by the API, RFC 3339; null for the file's.
     updated: Option<String>,
 }
 
-fn described(name: String, known: Known) -> ServiceAnswer {
+fn described(name: String, known: Known) -> CatalogEntry {
     let updated = known.updated.map(|at| timestamp_text(at.0));
     let ServiceEntry { owner, team, importance, runbook, repository } = known.entry;
-    ServiceAnswer { name, owner, team, importance, runbook, repository, source: known.source, updated }
+    CatalogEntry { name, owner, team, importance, runbook, repository, source: known.source, updated }
 }
 
 /// The service catalog, by name.
 #[utoipa::path(get, path = "/api/v1/catalog/services", operation_id = "catalog_services", tag = "catalog",
     params(("limit" = Option<usize>, Query, description = "1 to 10,000; 1,000 without it."),
         ("cursor" = Option<String>, Query, description = "Where an earlier answer ended.")),
-    responses((status = 200, description = "Entries of the file and of the API.", body = Page<ServiceAnswer>),
+    responses((status = 200, description = "Entries of the file and of the API.", body = Page<CatalogEntry>),
         (status = "default", response = AnyProblem)))]
 async fn services(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
     uri: Uri,
-) -> Result<Json<Page<ServiceAnswer>>, Problem> {
+) -> Result<Json<Page<CatalogEntry>>, Problem> {
     const QUESTION: &str = "catalog services";
     let params = Params::read(&uri, &["limit", "cursor"])?;
     let limit = read_limit(&params, 1_000, 10_000)?;
@@ -82,7 +82,7 @@ async fn services(
     let mut rest = all.into_iter().filter(|(name, _)| after.as_ref().is_none_or(|after| name > after));
     let mut page = Page::whole(rest.by_ref().take(limit).map(|(name, known)| described(name, known)).collect());
     if rest.next().is_some() {
-        let last = page.items.last().map(|item: &ServiceAnswer| item.name.clone());
+        let last = page.items.last().map(|item: &CatalogEntry| item.name.clone());
         page.next_cursor = Some(write_cursor(QUESTION, last)?);
     }
     Ok(Json(page))
@@ -91,13 +91,13 @@ async fn services(
 /// What the catalog says of a service.
 #[utoipa::path(get, path = "/api/v1/catalog/services/{name}", operation_id = "catalog_service", tag = "catalog",
     params(("name" = String, Path, description = "The service's name.")),
-    responses((status = 200, description = "The entry.", body = ServiceAnswer), (status = "default", response = AnyProblem)))]
+    responses((status = 200, description = "The entry.", body = CatalogEntry), (status = "default", response = AnyProblem)))]
 async fn service(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
     Path(name): Path<String>,
     uri: Uri,
-) -> Result<Json<ServiceAnswer>, Problem> {
+) -> Result<Json<CatalogEntry>, Problem> {
     Params::read(&uri, &[])?;
     match api.catalog.service(&asker, &name).await? {
         Some(known) => Ok(Json(described(name, known))),
@@ -115,7 +115,7 @@ async fn service(
 /// Says whose a service is, in place of what was said before.
 #[utoipa::path(put, path = "/api/v1/catalog/services/{name}", operation_id = "put_catalog_service", tag = "catalog",
     params(("name" = String, Path, description = "The service's name.")), request_body = ServiceEntry,
-    responses((status = 200, description = "The entry as it is kept.", body = ServiceAnswer),
+    responses((status = 200, description = "The entry as it is kept.", body = CatalogEntry),
         (status = "default", response = AnyProblem)))]
 async fn put_service(
     State(api): State<Api>,
@@ -123,7 +123,7 @@ async fn put_service(
     Path(name): Path<String>,
     uri: Uri,
     body: Bytes,
-) -> Result<Json<ServiceAnswer>, Problem> {
+) -> Result<Json<CatalogEntry>, Problem> {
     Params::read(&uri, &[])?;
     let entry: ServiceEntry = read_body(
         &body,
@@ -140,7 +140,7 @@ async fn put_service(
     }
     let now = api.now();
     api.catalog.put_service(&asker, &name, &entry, now).await?;
-    Ok(Json(described(name, Known { entry, source: Source::Api, updated: Some(now) })))
+    Ok(Json(described(name, Known { entry, source: EntrySource::Api, updated: Some(now) })))
 }
 
 /// Customers whose importance is not normal.
@@ -157,7 +157,7 @@ struct CustomerAnswer {
     /// low, normal, high or critical.
     #[schema(value_type = String)]
     importance: ImportanceName,
-    source: Source,
+    source: EntrySource,
 }
 
 /// Customers, stores and channels that matter more or less than others in the experience score.
@@ -221,7 +221,7 @@ struct RelationAnswer {
     #[schema(value_type = String)]
     relation: RelationKind,
     to: String,
-    source: Source,
+    source: EntrySource,
 }
 
 /// What telemetry cannot tell: what runs on what, what depends on what, which device is at which site.
@@ -234,7 +234,7 @@ async fn topology(
 ) -> Result<Json<Page<RelationAnswer>>, Problem> {
     Params::read(&uri, &[])?;
     let (_, relations) = api.catalog.topology(&asker).await?;
-    let written = |(relation, source): (Relation, Source)| {
+    let written = |(relation, source): (Relation, EntrySource)| {
         let Relation { from, relation, to } = relation;
         RelationAnswer { from, relation, to, source }
     };

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 /// What became of the body.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(super) struct Told {
+pub(super) struct ChangeTold {
     /// Changes stored: they are on the disk.
     stored: usize,
     /// Whose shape it was: stormglass, cdevents, gitlab, jenkins, argocd, kubernetes.
@@ -28,14 +28,14 @@ pub(super) struct Told {
 /// notifications of Argo CD, events of Kubernetes. On the disk when it is answered.
 #[utoipa::path(post, path = "/api/v1/changes", operation_id = "tell_change", tag = "operations",
     request_body(content = Object, description = "A change in one of the shapes named above."),
-    responses((status = 200, description = "Stored, or no change.", body = Told), (status = "default", response = AnyProblem)))]
+    responses((status = 200, description = "Stored, or no change.", body = ChangeTold), (status = "default", response = AnyProblem)))]
 pub(super) async fn tell(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<Told>, Problem> {
+) -> Result<Json<ChangeTold>, Problem> {
     Params::read(&uri, &[])?;
     let Shape { name, outcome } = read(&headers, &body).map_err(Problem::invalid)?;
     let (changes, ignored) = match outcome {
@@ -46,7 +46,7 @@ pub(super) async fn tell(
     if stored > 0 {
         api.record(&asker, changes.into_iter().map(record).collect()).await?;
     }
-    Ok(Json(Told { stored, shape: name, ignored }))
+    Ok(Json(ChangeTold { stored, shape: name, ignored }))
 }
 
 fn record(change: NewChange) -> Record {

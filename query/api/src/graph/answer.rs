@@ -1,6 +1,6 @@
 //! Graphs as they are answered.
 
-use super::asked::{Measured, Place, Source};
+use super::asked::{GraphSource, Measured, Place};
 use super::level::Level;
 use super::rollups::QUANTILE_ERROR;
 use crate::catalog::Known;
@@ -112,7 +112,7 @@ pub(super) struct GraphAnswer {
     pub(super) from: String,
     pub(super) to: String,
     pub(super) level: Level,
-    pub(super) source: Source,
+    pub(super) source: GraphSource,
     /// sketch, or exact.
     pub(super) quantile_method: &'static str,
     /// Relative error of quantiles.

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 /// Where counts come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Source {
+pub(super) enum GraphSource {
     /// Counted while spans came in; quantiles from sketches.
     Rollups,
     /// Counted now; quantiles are exact.
@@ -50,7 +50,7 @@ pub(super) struct Place {
 pub(super) struct Measured {
     pub(super) graph: Graph,
     pub(super) window: Window,
-    pub(super) source: Source,
+    pub(super) source: GraphSource,
     /// Whether the quantiles of edges are.
     pub(super) exact: bool,
     pub(super) places: HashMap<String, Place>,
@@ -108,9 +108,9 @@ const BUCKET: Duration = Duration::from_nanos(tables::rollups::EDGE_BUCKET_NS.un
 
 impl Asked {
     /// Where counts come from.
-    pub(super) fn source(&self) -> Source {
+    pub(super) fn source(&self) -> GraphSource {
         let spans = self.exact || self.level == Level::Operation || self.scope.needs_spans();
-        if spans { Source::Spans } else { Source::Rollups }
+        if spans { GraphSource::Spans } else { GraphSource::Rollups }
     }
 
     /// The window that is answered: snapped outward to the buckets of the rollups, and with the same
@@ -125,8 +125,8 @@ impl Asked {
 
     pub(super) async fn ask(&self, api: &Api, asker: &Asker) -> Result<Measured, Problem> {
         match self.source() {
-            Source::Rollups => self.ask_rollups(api, asker).await,
-            Source::Spans => self.ask_spans(api, asker).await,
+            GraphSource::Rollups => self.ask_rollups(api, asker).await,
+            GraphSource::Spans => self.ask_spans(api, asker).await,
         }
     }
 
@@ -192,7 +192,7 @@ impl Asked {
         let (mut waiting, mut astray) = (0, false);
         for row in edges.iter().flat_map(Rows::iter) {
             let called = row.text("callee_type")?;
-            if source == Source::Rollups {
+            if source == GraphSource::Rollups {
                 waiting += row.int("unresolved")?;
                 astray |= row.int("astray")? != 0;
             }
@@ -226,15 +226,15 @@ impl Asked {
             waiting += row.int("unresolved")?;
         }
         let unresolved = u64::try_from(waiting).unwrap_or(0);
-        let exact = source == Source::Spans && (self.exact || self.level != Level::Operation);
+        let exact = source == GraphSource::Spans && (self.exact || self.level != Level::Operation);
         Ok(Measured { graph, window: self.answered(), source, exact, places, unresolved, astray, said })
     }
 
-    fn served_entity(&self, row: &Row<'_>, source: Source) -> Result<Entity, Problem> {
+    fn served_entity(&self, row: &Row<'_>, source: GraphSource) -> Result<Entity, Problem> {
         match (source, self.level) {
-            (Source::Rollups, _) => end(row, "type", "service"),
-            (Source::Spans, Level::Operation) => Ok(Entity::new(Kind::Operation, row.text("service")?)),
-            (Source::Spans, _) => Ok(Entity::service(row.text("service")?)),
+            (GraphSource::Rollups, _) => end(row, "type", "service"),
+            (GraphSource::Spans, Level::Operation) => Ok(Entity::new(Kind::Operation, row.text("service")?)),
+            (GraphSource::Spans, _) => Ok(Entity::service(row.text("service")?)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /api/v1/graph/diff`: two windows, or two cohorts of one window.
 
 use super::answer::{Counts, quantiles_of};
-use super::asked::{Asked, Measured, Source};
+use super::asked::{Asked, GraphSource, Measured};
 use super::level::Level;
 use super::scope::{self, Scope};
 use super::{bounds, flag};
@@ -57,7 +57,7 @@ pub(super) struct DifferenceAnswer {
     base_from: String,
     base_to: String,
     level: Level,
-    source: Source,
+    source: GraphSource,
     quantile_method: &'static str,
     quantile_error: f64,
     nodes: Vec<NodeDifference>,

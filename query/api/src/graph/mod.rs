@@ -19,7 +19,7 @@ use crate::params::Params;
 use crate::window::{Window, parse_duration};
 use crate::{Api, Asker, Problem, nearest};
 use answer::{GraphAnswer, LaneFinding, graph_answer};
-use asked::{Asked, Said, Source, spans_of};
+use asked::{Asked, GraphSource, Said, spans_of};
 use axum::extract::State;
 use axum::{Extension, Json};
 use graph::{Bounds, Entity, Graph};
@@ -107,18 +107,13 @@ async fn graph(
 }
 
 /// Calls that left their lane. Rollups say whether there are any; the spans name the operations.
-async fn lanes(
-    api: &Api,
-    asker: &Asker,
-    asked: &Asked,
-    astray: bool,
-) -> Result<(Vec<LaneFinding>, Said), Problem> {
+async fn lanes(api: &Api, asker: &Asker, asked: &Asked, astray: bool) -> Result<(Vec<LaneFinding>, Said), Problem> {
     let (window, mut said) = (asked.answered(), Said::default());
     if asked.level == Level::Infrastructure {
         return Ok((Vec::new(), said));
     }
     // Edges from rollups have said it; those of one lane are not those that left it.
-    let told = asked.source() == Source::Rollups && asked.scope.lane().is_none();
+    let told = asked.source() == GraphSource::Rollups && asked.scope.lane().is_none();
     if told && !astray {
         return Ok((Vec::new(), said));
     }

@@ -21,6 +21,8 @@ const AT_ONCE: usize = 3;
 const IDS_PER_QUERY: usize = 100;
 /// Rows of one statement; more are cut, and the answer says so.
 const ROWS_MAX: usize = 20_000;
+/// Spans that link to the story's traces.
+const LINKS_MAX: usize = 1_000;
 /// How far from where a trace was met the rest of it is looked for.
 const TRACE_REACH: Duration = Duration::from_secs(86_400);
 /// Stretches of time searched for mentions of a story's traces; the nearest together are joined first.
@@ -77,7 +79,8 @@ impl<'a> Gatherer<'a> {
         statements.extend(self.by_request(question));
         statements.extend(self.by_message(question));
         statements.extend(self.by_operation(question));
-        statements.extend(self.by_mention(question, &mut cut));
+        statements.extend(self.by_link(question, &mut cut).await?);
+        statements.extend(self.by_text(question, &mut cut));
         statements.extend(self.by_key(question).await?);
         let mut answer = Answer::default();
         let (api, asker) = (self.api, self.asker);
@@ -230,18 +233,41 @@ impl<'a> Gatherer<'a> {
         Ok(Some(self.statement(Table::Business, &format!("time IN ({}){within}", times.join(", ")), false)))
     }
 
-    /// Spans that link to the story's traces, rows that mention them.
-    fn by_mention(&self, question: &Question, cut: &mut BTreeSet<String>) -> Vec<Statement> {
+    /// Spans that link to the story's traces: found by their links alone, then read.
+    async fn by_link(&self, question: &Question, cut: &mut BTreeSet<String>) -> Result<Vec<Statement>, Problem> {
         let mut statements = Vec::new();
-        for (stretch, traces) in searched(&question.mentions, cut) {
+        let mentions = question.mentions.iter().map(|mention| (mention.trace, mention.links));
+        for (stretch, traces) in searched(mentions, "links to", cut) {
             let within = time_condition(&stretch);
             let ids: Vec<String> = traces.iter().map(ToString::to_string).collect();
             let list = literals(ids.iter().map(String::as_str));
-            let linking = format!(
-                "span_id IN (SELECT span_id FROM (SELECT span_id, unnest(links) AS link FROM spans WHERE links IS NOT NULL{within}) \
-                 WHERE link['trace_id'] IN {list}){within}"
+            let sql = format!(
+                "SELECT DISTINCT trace_id, span_id FROM (SELECT trace_id, span_id, unnest(links) AS link FROM spans \
+                 WHERE links IS NOT NULL{within}) WHERE link['trace_id'] IN {list} AND trace_id NOT IN {list} LIMIT {LINKS_MAX}"
             );
-            statements.push(self.statement(Table::Spans, &linking, false));
+            let rows = self.api.ask(self.asker, sql).await?;
+            if rows.len() == LINKS_MAX {
+                cut.insert(format!("more than {LINKS_MAX} spans link to its traces"));
+            }
+            let pairs = rows.iter().map(|row| Ok((row.text("trace_id")?, row.text("span_id")?)));
+            let pairs = pairs.collect::<Result<Vec<_>, Problem>>()?;
+            if !pairs.is_empty() {
+                let (traces, spans): (BTreeSet<&str>, BTreeSet<&str>) = pairs.into_iter().unzip();
+                let condition = format!("trace_id IN {} AND span_id IN {}{within}", literals(traces), literals(spans));
+                statements.push(self.statement(Table::Spans, &condition, false));
+            }
+        }
+        Ok(statements)
+    }
+
+    /// Rows that mention the story's traces in a context of another propagator.
+    fn by_text(&self, question: &Question, cut: &mut BTreeSet<String>) -> Vec<Statement> {
+        let mut statements = Vec::new();
+        let mentions = question.mentions.iter().map(|mention| (mention.trace, mention.texts));
+        for (stretch, traces) in searched(mentions, "texts that mention", cut) {
+            let within = time_condition(&stretch);
+            let ids: Vec<String> = traces.iter().map(ToString::to_string).collect();
+            let list = literals(ids.iter().map(String::as_str));
             // Zeros in front may be missing where it is mentioned.
             let mentions = |column: &str| {
                 let likes = ids.iter().map(|id| format!("{column} LIKE '%{}%'", id.trim_start_matches('0')));
@@ -272,9 +298,12 @@ fn hull(stretches: impl Iterator<Item = Stretch>) -> Stretch {
 }
 
 /// Few stretches of time instead of one for each trace, and the traces that each is searched for.
-fn searched(mentions: &[(TraceId, Stretch)], cut: &mut BTreeSet<String>) -> Vec<(Stretch, Vec<TraceId>)> {
-    let mut sorted: Vec<(Stretch, Vec<TraceId>)> =
-        mentions.iter().map(|(trace, stretch)| (*stretch, vec![*trace])).collect();
+fn searched(
+    mentions: impl Iterator<Item = (TraceId, Stretch)>,
+    what: &str,
+    cut: &mut BTreeSet<String>,
+) -> Vec<(Stretch, Vec<TraceId>)> {
+    let mut sorted: Vec<(Stretch, Vec<TraceId>)> = mentions.map(|(trace, stretch)| (stretch, vec![trace])).collect();
     sorted.sort_by_key(|(stretch, _)| stretch.from);
     let mut joined: Vec<(Stretch, Vec<TraceId>)> = Vec::new();
     for (stretch, traces) in sorted {
@@ -296,10 +325,7 @@ fn searched(mentions: &[(TraceId, Stretch)], cut: &mut BTreeSet<String>) -> Vec<
         at <= STRETCHES_MAX && total <= SEARCHED_MAX.as_nanos() as i128
     });
     if joined.len() < count {
-        cut.insert(format!(
-            "links and mentions of its traces were searched for in {} of {count} stretches of time",
-            joined.len()
-        ));
+        cut.insert(format!("{what} its traces were searched for in {} of {count} stretches of time", joined.len()));
     }
     joined
 }
@@ -317,7 +343,7 @@ mod tests {
         let trace = |n: u8| TraceId([n; 16]);
         let mentions = [(trace(1), stretch(0, 10)), (trace(2), stretch(50, 60)), (trace(3), stretch(5, 20))];
         let mut cut = BTreeSet::new();
-        let found = searched(&mentions, &mut cut);
+        let found = searched(mentions.into_iter(), "links to", &mut cut);
         assert_eq!(found, [(stretch(0, 20), vec![trace(1), trace(3)]), (stretch(50, 60), vec![trace(2)])]);
         assert!(cut.is_empty());
     }
@@ -328,7 +354,7 @@ mod tests {
         let mentions: Vec<_> =
             (0..10).map(|n| (TraceId([1; 16]), stretch(n * 3 * hour, n * 3 * hour + hour))).collect();
         let mut cut = BTreeSet::new();
-        assert_eq!(searched(&mentions, &mut cut).len(), 6);
+        assert_eq!(searched(mentions.into_iter(), "links to", &mut cut).len(), 6);
         assert!(cut.first().is_some_and(|text| text.contains("6 of 10")));
     }
 

@@ -29,13 +29,6 @@ fn timestamp_parts(seconds: i64, nanos: i64) -> String {
     format!("{}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z", model::time::date_text(day))
 }
 
-/// The value at `row` as a JSON value.
-pub(crate) fn json_value(array: &dyn Array, row: usize) -> Result<serde_json::Value, ArrowError> {
-    let mut text = Vec::new();
-    write_json(&mut text, array, row)?;
-    serde_json::from_slice(&text).map_err(|error| ArrowError::JsonError(error.to_string()))
-}
-
 /// Appends the value at `row` as JSON.
 pub(crate) fn write_json(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<(), ArrowError> {
     if array.is_null(row) {

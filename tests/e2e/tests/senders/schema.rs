@@ -13,9 +13,12 @@ async fn no_call_that_can_be_made_of_the_description_ends_in_a_fault_of_ours() {
     let server = Server::default().await;
     fill(&server).await;
     let description = server.url("/api/v1/openapi.json");
+    let config = installed::script("schemathesis/schemathesis.toml");
     installed::run(
         &home.join("python/bin/schemathesis"),
         &[
+            "--config-file",
+            config.to_str().unwrap(),
             "run",
             &description,
             "--checks=not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
