@@ -6,7 +6,7 @@ use crate::evidence::judge;
 use crate::fact::{Fact, FactId};
 use crate::limits::Limits;
 use crate::profile::Profile;
-use crate::question::{Answer, Question, Stretch};
+use crate::question::{Answer, Mention, Question, Stretch};
 use crate::seed::{Seed, What};
 use crate::told::{Telling, Told};
 use crate::unit::{Unit, units};
@@ -322,7 +322,11 @@ impl Explorer {
         }
         for trace in unit.traces.iter().filter_map(|text| TraceId::from_hex(text)) {
             if self.asked.insert(Asked::Mention(trace)) {
-                question.mentions.push((trace, around(limits.mention_within, limits.mention_within)));
+                question.mentions.push(Mention {
+                    trace,
+                    links: around(limits.text_within, limits.link_within),
+                    texts: around(limits.text_within, limits.text_within),
+                });
             }
         }
     }

@@ -29,7 +29,7 @@ pub use explorer::Explorer;
 pub use fact::{Business, Entity, Fact, FactId, Kind};
 pub use limits::Limits;
 pub use pair::{EntityChange, Operation};
-pub use question::{Answer, Question, Stretch};
+pub use question::{Answer, Mention, Question, Stretch};
 pub use seed::{Seed, What};
 pub use told::{Member, OtherStory, Told};
 pub use vocabulary::Vocabulary;

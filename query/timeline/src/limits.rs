@@ -14,8 +14,10 @@ pub struct Limits {
     pub subject_values_max: usize,
     /// How far from its own time a request id is looked for: later it is another request's. 15 min.
     pub request_within: Duration,
-    /// How long after a trace others may link to it or mention it. 15 min.
-    pub mention_within: Duration,
+    /// How long after a trace others may link to it. 15 min.
+    pub link_within: Duration,
+    /// How long before and after a trace others may write its id down. 2 min.
+    pub text_within: Duration,
     /// How long a message may wait. 1 day.
     pub message_within: Duration,
     /// Other stories under the same id that are told of. 20.
@@ -30,7 +32,8 @@ impl Default for Limits {
             facts_max: 50_000,
             subject_values_max: 3,
             request_within: Duration::from_secs(900),
-            mention_within: Duration::from_secs(900),
+            link_within: Duration::from_secs(900),
+            text_within: Duration::from_secs(120),
             message_within: Duration::from_secs(86_400),
             others_max: 20,
         }

@@ -30,8 +30,18 @@ pub struct Question {
     pub operations: Vec<(String, Stretch)>,
     /// Spans that sent or handled a message.
     pub messages: Vec<(String, Stretch)>,
-    /// Spans that link to a trace, and rows that mention it in a foreign context, within a time.
-    pub mentions: Vec<(TraceId, Stretch)>,
+    /// Spans that link to a trace, and rows that mention it in a foreign context.
+    pub mentions: Vec<Mention>,
+}
+
+/// Where others may speak of a trace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mention {
+    pub trace: TraceId,
+    /// Links may be made long after it: messages wait.
+    pub links: Stretch,
+    /// Who writes its id down does so while it goes on.
+    pub texts: Stretch,
 }
 
 impl Question {

@@ -45,9 +45,10 @@ impl Store {
             question.keys.iter().any(|(key, value, _)| fact.values(key).any(|v| v == value))
                 || question.requests.iter().any(|(id, w)| fact.request_id.as_ref() == Some(id) && w.contains(fact.time))
                 || question.messages.iter().any(|(id, _)| fact.message_ids.contains(id))
-                || question.mentions.iter().any(|(trace, w)| {
-                    let mentions = fact.contexts.contains(&trace.to_string());
-                    w.contains(fact.time) && (mentions || fact.links.iter().any(|(linked, _)| linked == trace))
+                || question.mentions.iter().any(|mention| {
+                    let text = fact.contexts.contains(&mention.trace.to_string()) && mention.texts.contains(fact.time);
+                    let linked = fact.links.iter().any(|(linked, _)| *linked == mention.trace);
+                    text || (linked && mention.links.contains(fact.time))
                 })
         };
         Answer {

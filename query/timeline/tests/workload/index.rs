@@ -76,8 +76,10 @@ impl<'w> Index<'w> {
         for (message, within) in &question.messages {
             answer.found.extend(self.take(self.messages.get(message.as_str()), *within));
         }
-        for (trace, within) in &question.mentions {
-            answer.found.extend(self.take(self.mentions.get(trace), *within));
+        for mention in &question.mentions {
+            let found = self.take(self.mentions.get(&mention.trace), mention.links);
+            let seen = |fact: &Fact| !fact.links.is_empty() || mention.texts.contains(fact.time);
+            answer.found.extend(found.filter(seen));
         }
         answer
     }
