@@ -273,8 +273,12 @@ impl<'a> Gatherer<'a> {
                 let likes = ids.iter().map(|id| format!("{column} LIKE '%{}%'", id.trim_start_matches('0')));
                 likes.collect::<Vec<_>>().join(" OR ")
             };
-            let attributes: Vec<String> =
-                self.keys.contexts.iter().map(|key| mentions(&format!("attributes[{}]", literal(key)))).collect();
+            // Nearly no row has such an attribute: that is looked at first.
+            let attribute = |key: &String| {
+                let column = format!("attributes[{}]", literal(key));
+                format!("({column} IS NOT NULL AND ({}))", mentions(&column))
+            };
+            let attributes: Vec<String> = self.keys.contexts.iter().map(attribute).collect();
             let attributes = attributes.join(" OR ");
             let own = format!("(trace_id IS NULL OR trace_id NOT IN {list})");
             let records = format!("{own} AND ({} OR {attributes}){within}", mentions("body"));
