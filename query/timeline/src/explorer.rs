@@ -148,7 +148,7 @@ impl Explorer {
 
     fn stand(&self) -> Standing {
         let units = units(&self.facts, &self.vocabulary);
-        if self.is_broad() || self.is_shared_trace(&units) {
+        if self.is_told_whole(&units) {
             return self.all_in_one(units);
         }
         let anchor = self.anchor(&units);
@@ -189,6 +189,11 @@ impl Explorer {
             What::Trace(trace) => units.iter().filter(|unit| unit.trace == Some(trace)).count() > 1,
             _ => false,
         }
+    }
+
+    /// Whether all that was found is the answer, and nothing is followed from there.
+    fn is_told_whole(&self, units: &[Unit]) -> bool {
+        self.is_broad() || self.is_shared_trace(units)
     }
 
     fn all_in_one(&self, units: Vec<Unit>) -> Standing {
@@ -266,8 +271,7 @@ impl Explorer {
     /// What the story names and nobody looked up.
     fn next_question(&mut self, standing: &Standing) -> Question {
         let mut question = Question::default();
-        let Some((place, _)) = standing.story.filter(|_| !self.is_broad() && !self.is_shared_trace(&standing.units))
-        else {
+        let Some((place, _)) = standing.story.filter(|_| !self.is_told_whole(&standing.units)) else {
             return question;
         };
         let story = &standing.clusters[place];
@@ -340,8 +344,12 @@ impl Explorer {
         }
         let Some((place, anchor)) = standing.story else { return telling.finish() };
         let story = &standing.clusters[place];
-        for (unit, judgement) in joins(&standing.units, story, anchor) {
-            telling.join(unit, judgement.as_ref());
+        if self.is_told_whole(&standing.units) {
+            story.units.iter().for_each(|unit| telling.join(*unit, None));
+        } else {
+            for (unit, judgement) in joins(&standing.units, story, anchor) {
+                telling.join(unit, judgement.as_ref());
+            }
         }
         telling.join_batches(&story.profile);
         let other = |(at, cluster): (usize, &Cluster)| {

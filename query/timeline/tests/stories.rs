@@ -1,6 +1,7 @@
 //! Small stories, each with one difficulty.
 
 use model::{SpanId, TraceId, UnixNanos};
+use proptest::prelude::*;
 use timeline::{
     Answer, Business, Entity, Explorer, Fact, FactId, Kind, Limits, Question, Seed, Stretch, Told, Vocabulary,
 };
@@ -222,4 +223,54 @@ fn cycles_and_a_million_levels_do_no_harm() {
 fn nothing_found_is_an_empty_story() {
     let told = Store::default().tell_within(order("O1"), Limits::default());
     assert_eq!(told, Told::default());
+}
+
+/// Facts whose ids meet each other in every way: few traces, spans, requests, orders and messages.
+fn tangle() -> impl Strategy<Value = Vec<Fact>> {
+    let few = || 0..6_u8;
+    let fact = (few(), few(), few(), few(), few(), 0..100_i64, any::<[bool; 7]>());
+    let fact = fact.prop_map(|(t, s, p, r, o, at, has)| {
+        let kind = if has[0] { Kind::Span } else { Kind::Log };
+        let mut fact = Fact::at(kind, "s", UnixNanos(at * SECOND));
+        fact.trace_id = has[1].then(|| trace(t + 1));
+        fact.span_id = has[1].then(|| span(s + 1));
+        fact.parent_span_id = has[2].then(|| span(p + 1));
+        fact.request_id = has[3].then(|| format!("r{r}"));
+        fact.keys = if has[4] { vec![("order.id".into(), format!("O{o}"))] } else { vec![] };
+        fact.keys.extend(has[0].then(|| ("store.id".into(), format!("S{}", r % 3))));
+        fact.links = if has[5] { vec![(trace(p + 1), span(s + 1)), (trace(r + 1), span(1))] } else { vec![] };
+        fact.message_ids = if has[6] { vec![format!("m{s}")] } else { vec![] };
+        fact
+    });
+    proptest::collection::vec(fact, 0..60).prop_map(|mut facts| {
+        facts.iter_mut().enumerate().for_each(|(at, fact)| fact.id = FactId(at as u32));
+        facts
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_tangle_is_followed_to_an_end_and_each_fact_is_told_once(facts in tangle(), by in 0..3, n in 0..6_u8) {
+        let store = Store(facts);
+        let seed = match by {
+            0 => order(&format!("O{n}")),
+            1 => Seed::request(&format!("r{n}"), Stretch::ALL),
+            _ => Seed::trace(trace(n + 1), Stretch::ALL),
+        };
+        let vocabulary = Vocabulary::of(&["order.id", "store.id"].map(String::from));
+        let mut explorer = Explorer::new(seed, vocabulary, Limits::default());
+        let mut asked = 0;
+        while let Some(question) = explorer.ask() {
+            explorer.tell(store.answer(&question));
+            asked += 1;
+            prop_assert!(asked < 40, "it asks and asks");
+        }
+        let told = explorer.finish();
+        let mut facts: Vec<u32> = told.members.iter().map(|member| member.fact.0).collect();
+        let times: Vec<UnixNanos> = facts.iter().map(|at| store.0[*at as usize].time).collect();
+        prop_assert!(times.is_sorted());
+        prop_assert!(told.members.iter().all(|member| (0.0..=1.0).contains(&member.confidence) && !member.why.is_empty()));
+        facts.sort_unstable();
+        prop_assert!(facts.windows(2).all(|pair| pair[0] != pair[1]));
+    }
 }
