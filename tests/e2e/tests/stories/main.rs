@@ -11,6 +11,7 @@ mod load;
 mod odd;
 mod query;
 mod repeat;
+mod rollups;
 mod time;
 mod tls;
 mod wire;
