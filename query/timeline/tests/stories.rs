@@ -171,7 +171,9 @@ fn a_trace_of_many_orders_is_told_as_it_is_when_it_is_asked_for() {
             fact.keys = vec![("order.id".into(), format!("O{n}"))];
         }));
     }
-    assert_eq!(store.tell(Seed::trace(trace(1), Stretch::ALL)), all);
+    let told = store.tell_within(Seed::trace(trace(1), Stretch::ALL), Limits::default());
+    assert_eq!(told.members.iter().map(|member| member.fact.0).collect::<Vec<_>>(), all);
+    assert!(told.members.iter().all(|member| member.why == "in the trace that was asked for"));
 }
 
 #[test]

@@ -205,3 +205,32 @@ async fn a_wrong_question_is_told_what_would_be_right() {
         assert!(problem["detail"].as_str().unwrap().contains(says), "{path}: {problem}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_of_the_settings_makes_events_of_what_names_its_values_otherwise() {
+    let rule = "[[operations.extract]]\nname = \"erp\"\nfrom = \"spans\"\nwhere = { service = \"erp\", \"http.route\" = \"/erp/*\" }\n\
+         map = { operation = \"'save order'\", actor = \"erp.user\" }\nentities = [{ type = \"'order'\", id = \"erp.no\", after = \"erp.new\" }]\n";
+    let mut server = Server::start(Setup::config(rule)).await;
+    let mut random = random::generator(random::seed("operations::rule"));
+    let mut saved = content::span(&mut random, "POST", now(), 1_000);
+    saved.attributes = vec![
+        label("http.route", "/erp/save"),
+        label("erp.no", "4711"),
+        label("erp.user", "anna"),
+        label("erp.new", "open"),
+    ];
+    let mut other = content::span(&mut random, "GET", now(), 1_000);
+    other.attributes = vec![label("http.route", "/shop"), label("erp.no", "4711")];
+    Sender::to(&server).send(Wire::Grpc, &content::traces("erp", vec![saved, other])).await.expect_accepted();
+    server.kill9();
+    server.restart().await;
+    let history = server.get_json("/api/v1/entities/order/4711").await;
+    assert_eq!(items(&history).len(), 1, "the replay derives what the request did");
+    let event = &items(&history)[0];
+    assert_eq!(
+        (event["operation"].as_str(), event["actor"].as_str(), event["after"].as_str(), event["source"].as_str()),
+        (Some("save order"), Some("anna"), Some("open"), Some("rule:erp"))
+    );
+    let refused = Server::try_start(Setup::config(&rule.replace("erp.no", "'7'"))).await.unwrap_err();
+    assert!(format!("{refused:?}").contains("reads no id from an attribute"), "{refused:?}");
+}
