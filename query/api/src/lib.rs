@@ -12,6 +12,7 @@ mod otlp_log;
 mod problem;
 mod suggest;
 
+mod aside;
 mod ask;
 mod page;
 mod params;

@@ -36,10 +36,12 @@ fn unit_ns(unit: &str) -> Option<f64> {
     })
 }
 
-/// RFC 3339 with any number of digits after the second.
+/// RFC 3339 with any number of digits after the second; a time before 1677 or after 2262 is the nearest
+/// that can be told.
 pub(super) fn instant(text: &str) -> Option<UnixNanos> {
     let timestamp: jiff::Timestamp = text.parse().ok()?;
-    i64::try_from(timestamp.as_nanosecond()).ok().map(UnixNanos)
+    let nanos = timestamp.as_nanosecond().clamp(i64::MIN.into(), i64::MAX.into());
+    i64::try_from(nanos).ok().map(UnixNanos)
 }
 
 #[cfg(test)]
@@ -70,6 +72,8 @@ mod tests {
     fn instants_are_rfc_3339() {
         assert_eq!(instant("1970-01-01T00:00:01.000000005Z"), Some(UnixNanos(1_000_000_005)));
         assert_eq!(instant("1970-01-01T01:00:01+01:00"), Some(UnixNanos(1_000_000_000)));
+        assert_eq!(instant("0001-01-01T00:00:00Z"), Some(UnixNanos(i64::MIN)));
+        assert_eq!(instant("9999-01-01T00:00:00Z"), Some(UnixNanos(i64::MAX)));
         assert_eq!(instant("yesterday"), None);
     }
 }

@@ -5,6 +5,7 @@ use super::{find, known, v1_trace};
 use crate::traces::load::Bounds;
 use crate::window::Window;
 use crate::{Api, Asker, Problem};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -66,8 +67,9 @@ pub(super) async fn services(
 pub(super) async fn operations_of_service(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
-    Path(service): Path<String>,
+    service: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, Failed> {
+    let Path(service) = service.map_err(|rejection| rejection.body_text())?;
     let list = known::operations(&api, &asker, Some(&service), None).await?;
     let mut names: Vec<String> = list.items.into_iter().map(|operation| operation.name).collect();
     names.dedup();
@@ -152,10 +154,11 @@ fn read_id(text: &str) -> Result<String, Failed> {
 pub(super) async fn trace(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Json<Value>, Failed> {
     let values = Values::read(&uri)?;
+    let Path(id) = id.map_err(|rejection| rejection.body_text())?;
     let bounds = Bounds { from: values.unix("start", 1_000)?, to: values.unix("end", 1_000)? };
     let found = find::trace(&api, &asker, read_id(&id)?, bounds).await.map_err(|problem| match problem.status() {
         StatusCode::NOT_FOUND => Failed(StatusCode::NOT_FOUND, "trace not found".into()),

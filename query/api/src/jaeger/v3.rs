@@ -8,6 +8,7 @@ use crate::traces::load::Bounds;
 use crate::traces::summary::{Summary, summaries as summed};
 use crate::window::Window;
 use crate::{Api, Asker, Problem};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -114,12 +115,13 @@ pub(super) async fn search(
 pub(super) async fn trace(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Response, Failed> {
     let values = Values::read(&uri)?;
     let bounds =
         Bounds { from: values.instant(&["startTime", "start_time"])?, to: values.instant(&["endTime", "end_time"])? };
+    let Path(id) = id.map_err(|rejection| rejection.body_text())?;
     let id = find::trace_id(&id)
         .ok_or_else(|| format!("malformed parameter trace_id: {id:?} is not 1 to 32 hexadecimal digits"))?;
     let found = find::trace(&api, &asker, id, bounds).await.map_err(|problem| match problem.status() {

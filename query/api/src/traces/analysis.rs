@@ -1,13 +1,15 @@
 //! What can be said of a trace as a whole: the pure analysis, joined with callers and the loss ledger.
 
 use super::answer::SpanName;
-use super::load::Shape;
+use super::load::{Loaded, Shape};
+use crate::aside::aside;
 use crate::ask::{instant, literals};
 use crate::render::timestamp_text;
 use crate::{Api, Asker, Problem};
 use model::UnixNanos;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use traces::{Callers, Drops, Segment, Tree, critical_path, self_times};
 use utoipa::ToSchema;
@@ -146,7 +148,12 @@ pub(crate) fn critical_times(tree: &Tree, path: &[Segment]) -> Vec<i64> {
 }
 
 /// The analysis, and why it is not all that it could be.
-pub(crate) async fn analysis(api: &Api, asker: &Asker, shape: &Shape) -> Result<(Analysis, Option<String>), Problem> {
+pub(crate) async fn analysis(
+    api: &Api,
+    asker: &Asker,
+    loaded: &Arc<Loaded>,
+) -> Result<(Analysis, Option<String>), Problem> {
+    let shape = &loaded.shape;
     let mut reason = None;
     let (mut callers, mut drops) = (Callers::new(), Drops::new());
     if !shape.tree.missing().is_empty() {
@@ -155,7 +162,9 @@ pub(crate) async fn analysis(api: &Api, asker: &Asker, shape: &Shape) -> Result<
             Err(problem) => reason = Some(format!("who lost spans is not known: {}", problem.detail())),
         }
     }
-    Ok((analysed(shape, &callers, &drops), reason))
+    let of = Arc::clone(loaded);
+    let analysis = aside(move || Ok(analysed(&of.shape, &callers, &drops))).await?;
+    Ok((analysis, reason))
 }
 
 /// Known callers of the services whose parents are missing, and what senders dropped meanwhile.

@@ -4,6 +4,7 @@ use super::answer::SpanName;
 use super::filter::trace_id;
 use super::load::{Bounds, Loaded, Wanted};
 use super::read::FullSpan;
+use crate::aside::aside;
 use crate::describe::AnyProblem;
 use crate::params::Params;
 use crate::{Api, Asker, Problem};
@@ -90,7 +91,8 @@ pub(super) async fn compared(
         api.load_trace(&asker, &id_a, Bounds::default(), wanted),
         api.load_trace(&asker, &id_b, Bounds::default(), wanted),
     );
-    Ok(Json(side_by_side(&id_a, &a?, &id_b, &b?)))
+    let (a, b) = (a?, b?);
+    aside(move || Ok(Json(side_by_side(&id_a, &a, &id_b, &b)))).await
 }
 
 fn side_by_side(id_a: &str, a: &Loaded, id_b: &str, b: &Loaded) -> Compared {

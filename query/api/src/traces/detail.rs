@@ -10,15 +10,18 @@ use super::load::{Bounds, Loaded, Wanted};
 use super::read::Resource;
 use super::related::{Related, related};
 use super::trace_logs::{TraceLogs, trace_logs};
+use crate::aside::aside;
 use crate::describe::AnyProblem;
 use crate::params::Params;
 use crate::render::timestamp_text;
 use crate::{Api, Asker, Problem};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use http::Uri;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use traces::{Status, critical_path, self_times};
 use utoipa::ToSchema;
 
@@ -68,19 +71,21 @@ pub(super) struct Trace {
 pub(super) async fn detail(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Json<Trace>, Problem> {
     let params = Params::read(&uri, &["offset", "limit", "from", "to"])?;
+    let Path(id) = id.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
     let id = trace_id("trace_id", &id)?;
     let wanted =
         Wanted { offset: offset(&params)?, limit: crate::page::read_limit(&params, LIMIT_DEFAULT, LIMIT_MAX)? };
     let bounds = Bounds::read(&params, api.now())?;
-    let loaded = api.load_trace(&asker, &id, bounds, wanted).await?;
-    let mut trace = page(&id, &loaded, wanted);
+    let loaded = Arc::new(api.load_trace(&asker, &id, bounds, wanted).await?);
+    let (of, shown) = (id.clone(), Arc::clone(&loaded));
+    let mut trace = aside(move || Ok(page(&of, &shown, wanted))).await?;
     if wanted.offset == 0 {
         let (analysis, related, logs) = futures::join!(
-            analysis(&api, &asker, &loaded.shape),
+            analysis(&api, &asker, &loaded),
             related(&api, &asker, &id, &loaded.shape),
             trace_logs(&api, &asker, &id, bounds, &loaded),
         );

@@ -5,7 +5,7 @@ use super::read::{FullSpan, Link, Resource, full_span, links, resource, span};
 use crate::Problem;
 use crate::ask::Row;
 use model::SpanId;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use traces::{Kind, Names, Span, Tree};
 
 /// Links, request ids and message ids of a trace that are followed.
@@ -83,10 +83,21 @@ pub(super) struct Found {
     resources: BTreeMap<String, Resource>,
     /// The nodes that were asked for; all where absent.
     nodes: Option<Vec<u32>>,
+    /// Their ids.
+    ids: HashSet<SpanId>,
 }
 
 impl Found {
+    /// For these nodes only.
+    pub(super) fn of(tree: &Tree, nodes: &[u32]) -> Self {
+        let ids = nodes.iter().map(|node| tree.span(*node).id).collect();
+        Self { nodes: Some(nodes.to_vec()), ids, ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, row: Row<'_>, names: &mut Names) -> Result<(), Problem> {
+        if self.nodes.is_some() && !self.ids.contains(&span(row, names)?.id) {
+            return Ok(());
+        }
         let full = full_span(row, names)?;
         if !self.resources.contains_key(&full.resource_id) {
             self.resources.insert(full.resource_id.clone(), resource(row)?);
@@ -95,11 +106,7 @@ impl Found {
         Ok(())
     }
 
-    /// Only these nodes were asked for.
-    pub(super) fn wants(&mut self, nodes: &[u32]) {
-        self.nodes = Some(nodes.to_vec());
-    }
-
+    /// Gives the rows to their nodes. A trace without a span is a problem.
     pub(super) fn loaded(mut self, shape: Shape, trace_id: &str, bounds: Bounds) -> Result<Loaded, Problem> {
         if shape.tree.is_empty() {
             return Err(not_found(trace_id, bounds));

@@ -6,17 +6,20 @@
 use super::gather::{Found, Gather};
 pub(crate) use super::gather::{Loaded, Shape};
 use super::read::{REST_COLUMNS, SHAPE_COLUMNS};
-use crate::ask::{instant, literal, literals};
+use crate::aside::aside;
+use crate::ask::{Rows, instant, literal, literals};
 use crate::params::Params;
 use crate::window::parse_instant;
 use crate::{Api, Asker, Problem};
 use http::StatusCode;
 use model::UnixNanos;
 use std::collections::{BTreeSet, HashMap};
-use traces::SPANS_MAX;
+use traces::{SPANS_MAX, Tree};
 
 /// Span ids in one statement, whose text is bounded.
 const IDS_PER_QUERY: usize = 2_000;
+/// A trace up to this size is read as a whole when half of it is wanted.
+const READ_WHOLE_MAX: usize = 200_000;
 /// Trace ids in one statement; some, so that a search of many traces stops reading at its bound.
 const TRACES_PER_QUERY: usize = 100;
 
@@ -69,62 +72,70 @@ impl Api {
         wanted: Wanted,
     ) -> Result<Loaded, Problem> {
         let of_trace = format!("FROM spans WHERE trace_id = {}{}", literal(trace_id), bounds.sql());
-        let at_once = wanted.offset == 0;
-        if at_once {
+        let id = trace_id.to_owned();
+        if wanted.offset == 0 {
             // Most traces fit into one page: one query is all.
             let limit = wanted.limit + 1;
-            let rows =
-                self.ask(asker, format!("SELECT {SHAPE_COLUMNS}, {REST_COLUMNS} {of_trace} LIMIT {limit}")).await?;
+            let sql = format!("SELECT {SHAPE_COLUMNS}, {REST_COLUMNS} {of_trace} LIMIT {limit}");
+            let rows = self.ask(asker, sql).await?;
             if rows.len() <= wanted.limit {
-                let mut gather = Gather::default();
-                let mut found = Found::default();
-                for row in rows.iter() {
-                    gather.add(row)?;
-                    found.add(row, &mut gather.names)?;
-                }
-                let shape = gather.shape(rows.complete, rows.incomplete_reason);
-                return found.loaded(shape, trace_id, bounds);
+                return aside(move || at_once(rows, &id, bounds)).await;
             }
         }
-        let shape = self.shape(asker, &of_trace).await?;
+        let rows = self.ask(asker, format!("SELECT {SHAPE_COLUMNS} {of_trace} LIMIT {}", SPANS_MAX + 1)).await?;
+        let shape = aside(move || shape(rows)).await?;
         let last = wanted.offset.saturating_add(wanted.limit).min(shape.tree.len());
         let nodes: Vec<u32> = shape.tree.order().get(wanted.offset..last).unwrap_or_default().to_vec();
-        let found = self.full(asker, &of_trace, &shape, &nodes).await?;
-        found.loaded(shape, trace_id, bounds)
-    }
-
-    async fn shape(&self, asker: &Asker, of_trace: &str) -> Result<Shape, Problem> {
-        let mut rows = self.ask(asker, format!("SELECT {SHAPE_COLUMNS} {of_trace} LIMIT {}", SPANS_MAX + 1)).await?;
-        if rows.len() > SPANS_MAX || (rows.len() == SPANS_MAX && !rows.complete) {
-            rows.complete = false;
-            rows.incomplete_reason = Some(format!(
-                "the trace has more than {SPANS_MAX} spans: {SPANS_MAX} of them are looked at; use SQL for the rest"
-            ));
+        let mut rows = Vec::new();
+        for among in among(&shape.tree, &nodes) {
+            let sql = format!("SELECT {SHAPE_COLUMNS}, {REST_COLUMNS} {of_trace}{among}");
+            rows.push(self.ask(asker, sql).await?);
         }
-        let mut gather = Gather::default();
-        for row in rows.iter().take(SPANS_MAX) {
-            gather.add(row)?;
-        }
-        Ok(gather.shape(rows.complete, rows.incomplete_reason))
-    }
-
-    /// The rows of some nodes.
-    async fn full(&self, asker: &Asker, of_trace: &str, shape: &Shape, nodes: &[u32]) -> Result<Found, Problem> {
-        let mut found = Found::default();
-        // Names of a page are those of the whole, so this set only looks up.
-        let mut names = shape.names.clone();
-        let ids: BTreeSet<String> = nodes.iter().map(|node| shape.tree.span(*node).id.to_string()).collect();
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        for ids in ids.chunks(IDS_PER_QUERY) {
-            let among = literals(ids.iter().copied());
-            let sql = format!("SELECT {SHAPE_COLUMNS}, {REST_COLUMNS} {of_trace} AND span_id IN {among}");
-            for row in self.ask(asker, sql).await?.iter() {
+        aside(move || {
+            let mut found = Found::of(&shape.tree, &nodes);
+            // Names of a page are those of the whole, so this set only looks up.
+            let mut names = shape.names.clone();
+            for row in rows.iter().flat_map(Rows::iter) {
                 found.add(row, &mut names)?;
             }
-        }
-        found.wants(nodes);
-        Ok(found)
+            found.loaded(shape, &id, bounds)
+        })
+        .await
     }
+}
+
+fn at_once(rows: Rows, trace_id: &str, bounds: Bounds) -> Result<Loaded, Problem> {
+    let (mut gather, mut found) = (Gather::default(), Found::default());
+    for row in rows.iter() {
+        gather.add(row)?;
+        found.add(row, &mut gather.names)?;
+    }
+    found.loaded(gather.shape(rows.complete, rows.incomplete_reason), trace_id, bounds)
+}
+
+fn shape(mut rows: Rows) -> Result<Shape, Problem> {
+    if rows.len() > SPANS_MAX || (rows.len() == SPANS_MAX && !rows.complete) {
+        rows.complete = false;
+        rows.incomplete_reason = Some(format!(
+            "the trace has more than {SPANS_MAX} spans: {SPANS_MAX} of them are looked at; use SQL for the rest"
+        ));
+    }
+    let mut gather = Gather::default();
+    for row in rows.iter().take(SPANS_MAX) {
+        gather.add(row)?;
+    }
+    Ok(gather.shape(rows.complete, rows.incomplete_reason))
+}
+
+/// Conditions that together find the rows of some nodes: by their ids, or none where most are wanted.
+fn among(tree: &Tree, nodes: &[u32]) -> Vec<String> {
+    if tree.len() <= READ_WHOLE_MAX && nodes.len() * 2 >= tree.len() {
+        return vec![String::new()];
+    }
+    let ids: BTreeSet<String> = nodes.iter().map(|node| tree.span(*node).id.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let chunks = ids.chunks(IDS_PER_QUERY);
+    chunks.map(|ids| format!(" AND span_id IN {}", literals(ids.iter().copied()))).collect()
 }
 
 /// Several traces in full, in the order they were asked for; those without a span are absent.

@@ -11,17 +11,18 @@ use utoipa::ToSchema;
 
 /// Traces that are listed of each kind.
 const LISTED_MAX: usize = 100;
-/// Around the trace: links that point here are found by reading all links of that time.
-const LINKS_REACH: Duration = Duration::from_secs(3_600);
-/// Messages and requests are found by their ids.
-const IDS_REACH: Duration = Duration::from_secs(86_400);
+/// Links that point here are found by reading all links of a time: whoever links to a span comes after
+/// it, but for clocks.
+const LINKS_REACH: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(1_800)];
+/// Messages and requests are found by their ids, this long before and after the trace.
+const IDS_REACH: [Duration; 2] = [Duration::from_secs(86_400); 2];
 
 /// A span of another trace that belongs to the same story.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Related {
     pub(crate) trace_id: String,
-    /// link: a span here links to it. linked_by: it links to a span here (found an hour around the
-    /// trace). message: it handles the same message. request: it has the same request id. The last two
+    /// link: a span here links to it. linked_by: it links to a span here (found up to half an
+    /// hour after the trace). message: it handles the same message. request: it has the same request id. The last two
     /// are found a day around the trace.
     pub(crate) why: &'static str,
     /// The span here that the link comes from or goes to.
@@ -98,9 +99,9 @@ fn links(trace_id: &str, shape: &Shape) -> Vec<Related> {
 }
 
 /// A condition on `time`: around the trace.
-fn around(shape: &Shape, reach: Duration) -> String {
+fn around(shape: &Shape, [before, after]: [Duration; 2]) -> String {
     let (start, end) = shape.tree.interval().unwrap_or_default();
-    let (from, to) = (UnixNanos(start).saturating_sub(reach), UnixNanos(end).saturating_add(reach));
+    let (from, to) = (UnixNanos(start).saturating_sub(before), UnixNanos(end).saturating_add(after));
     format!("time >= {} AND time < {}", instant(from), instant(to))
 }
 
