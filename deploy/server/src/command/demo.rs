@@ -109,7 +109,12 @@ fn greet(url: &str) {
     ] {
         say(&format!("  stormglass sql \"{query}\" --url {url}"));
     }
-    say("");
+    for call in ["graph?from=now-5m", "traces?status=error", "experience?by=store.id", "business-events?limit=3"] {
+        say(&format!("  curl -s '{url}/api/v1/{call}'"));
+    }
+    say(&format!(
+        "An order number from there tells its story: curl -s '{url}/api/v1/operations?key=order.id&value=NUMBER'\n"
+    ));
 }
 
 struct Watch {
