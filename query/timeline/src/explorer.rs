@@ -345,7 +345,7 @@ impl Explorer {
         let Some((place, anchor)) = standing.story else { return telling.finish() };
         let story = &standing.clusters[place];
         if self.is_told_whole(&standing.units) {
-            story.units.iter().for_each(|unit| telling.join(*unit, None));
+            telling.join_everything();
         } else {
             for (unit, judgement) in joins(&standing.units, story, anchor) {
                 telling.join(unit, judgement.as_ref());

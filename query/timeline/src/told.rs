@@ -58,6 +58,14 @@ impl<'f> Telling<'f> {
         self.told.cut.push(why);
     }
 
+    /// Adds every fact there is.
+    pub(crate) fn join_everything(&mut self) {
+        for (at, fact) in self.facts.iter().enumerate() {
+            let why = self.asked(fact);
+            self.add(at, why, 1.0);
+        }
+    }
+
     /// Adds a unit: by what was judged, or because it was asked for.
     pub(crate) fn join(&mut self, unit: usize, judgement: Option<&Judgement>) {
         let unit = &self.units[unit];

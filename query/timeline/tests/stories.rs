@@ -164,7 +164,8 @@ fn a_foreign_context_in_a_record_joins_it() {
 fn a_trace_of_many_orders_is_told_as_it_is_when_it_is_asked_for() {
     let mut store = Store::default();
     let root = store.add(Kind::Job, 0, |fact| (fact.trace_id, fact.span_id) = (Some(trace(1)), Some(span(1))));
-    let mut all = vec![root];
+    let overhead = store.add(Kind::Log, 0, |fact| (fact.trace_id, fact.span_id) = (Some(trace(1)), Some(span(1))));
+    let mut all = vec![root, overhead];
     for n in 2..6 {
         all.push(store.add(Kind::Span, SECOND, |fact| {
             (fact.trace_id, fact.span_id, fact.parent_span_id) = (Some(trace(1)), Some(span(n)), Some(span(1)));
