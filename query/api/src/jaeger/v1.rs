@@ -2,6 +2,7 @@
 
 use super::query::{Refused, Search, Values};
 use super::{find, known, v1_trace};
+use crate::aside::aside;
 use crate::traces::load::Bounds;
 use crate::window::Window;
 use crate::{Api, Asker, Problem};
@@ -119,7 +120,7 @@ pub(super) async fn search(
         return by_ids(&api, &asker, &ids).await;
     }
     let found = find::search(&api, &asker, &Search::v1(&values, api.now())?).await?;
-    Ok(answer(found.traces.iter().map(v1_trace::trace).collect(), found.incomplete_reason))
+    Ok(aside(move || Ok(answer(found.traces.iter().map(v1_trace::trace).collect(), found.incomplete_reason))).await?)
 }
 
 async fn by_ids(api: &Api, asker: &Asker, ids: &[&str]) -> Result<Json<Value>, Failed> {
@@ -130,7 +131,7 @@ async fn by_ids(api: &Api, asker: &Asker, ids: &[&str]) -> Result<Json<Value>, F
     for id in ids {
         let id = read_id(id)?;
         match find::trace(api, asker, id.clone(), Bounds::default()).await {
-            Ok(found) => data.push(v1_trace::trace(&found)),
+            Ok(found) => data.push(aside(move || Ok(v1_trace::trace(&found))).await?),
             Err(problem) if problem.status() == StatusCode::NOT_FOUND => {
                 errors.push(json!({ "code": 404, "msg": "trace not found", "traceID": id }));
             }
@@ -164,7 +165,7 @@ pub(super) async fn trace(
         StatusCode::NOT_FOUND => Failed(StatusCode::NOT_FOUND, "trace not found".into()),
         _ => problem.into(),
     })?;
-    Ok(answer(vec![v1_trace::trace(&found)], None))
+    Ok(aside(move || Ok(answer(vec![v1_trace::trace(&found)], None))).await?)
 }
 
 /// Calls between services, exactly as counted.

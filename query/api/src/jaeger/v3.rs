@@ -4,6 +4,7 @@ use super::find::{self, Found};
 use super::known;
 use super::otlp::resource_spans;
 use super::query::{Refused, Search, Values};
+use crate::aside::aside;
 use crate::traces::load::Bounds;
 use crate::traces::summary::{Summary, summaries as summed};
 use crate::window::Window;
@@ -51,13 +52,13 @@ fn answer(body: Value, incomplete_reason: Option<String>) -> Response {
     response
 }
 
-fn traces(traces: &[Found], incomplete_reason: Option<String>) -> Result<Response, Failed> {
+async fn traces(traces: Vec<Found>, incomplete_reason: Option<String>) -> Result<Response, Failed> {
     if traces.is_empty() {
         return Err(Failed(StatusCode::NOT_FOUND, "No traces found".into()));
     }
     let warnings: Vec<String> = incomplete_reason.into_iter().chain(traces.iter().flat_map(Found::warnings)).collect();
     let reason = (!warnings.is_empty()).then(|| warnings.join("; "));
-    Ok(answer(json!({ "result": resource_spans(traces) }), reason))
+    Ok(aside(move || Ok(answer(json!({ "result": resource_spans(&traces) }), reason))).await?)
 }
 
 /// Services that were seen in the last seven days.
@@ -103,7 +104,7 @@ pub(super) async fn search(
 ) -> Result<Response, Failed> {
     let search = Search::v3(&Values::read(&uri)?)?;
     let found = find::search(&api, &asker, &search).await?;
-    traces(&found.traces, found.incomplete_reason)
+    traces(found.traces, found.incomplete_reason).await
 }
 
 /// One trace.
@@ -128,7 +129,7 @@ pub(super) async fn trace(
         StatusCode::NOT_FOUND => Failed(StatusCode::NOT_FOUND, "No traces found".into()),
         _ => problem.into(),
     })?;
-    traces(&[found], None)
+    traces(vec![found], None).await
 }
 
 /// What a list of traces shows, newest first. Takes the parameters of a search.
