@@ -180,6 +180,16 @@ impl Counts {
         self.resolved.push(orphan);
     }
 
+    /// Begins anew, in the same memory: the next generation is much like this one.
+    pub(crate) fn clear(&mut self) {
+        let Self { series_numbers, series, operations_of, red_numbers, red, edge_numbers, edges, .. } = self;
+        (series_numbers.clear(), series.clear(), operations_of.clear());
+        (red_numbers.clear(), red.clear(), edge_numbers.clear(), edges.clear());
+        self.pending = Vec::new();
+        self.resolved = Vec::new();
+        self.received = 0;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.red.is_empty() && self.edges.is_empty() && self.pending.is_empty() && self.resolved.is_empty()
     }

@@ -1,6 +1,6 @@
 //! Counts as rows of their tables.
 
-use crate::counts::{Cell, Counts, EdgeKey, start};
+use crate::counts::{Cell, EdgeKey, start};
 use crate::facts::{Node, Owner};
 use crate::linker::Rollups;
 use crate::names::{EdgeKind, NodeKind, SERVICE};
@@ -53,7 +53,7 @@ impl Rollups {
             }
         }
         self.waiting.all_durable();
-        self.counts = Counts::default();
+        self.counts.clear();
         self.version += 1;
         self.forget_unused_names();
         Ok(sealed)
@@ -249,6 +249,11 @@ fn ids<'a>(size: i32, values: impl Iterator<Item = &'a [u8]>) -> Result<ArrayRef
 
 fn sketches<'a>(cells: impl Iterator<Item = &'a Cell>) -> ArrayRef {
     let mut column = BinaryBuilder::new();
-    cells.for_each(|cell| column.append_option((!cell.sketch.is_empty()).then(|| cell.sketch.encode())));
+    let mut bytes = Vec::new();
+    for cell in cells {
+        bytes.clear();
+        cell.sketch.encode_into(&mut bytes);
+        column.append_option((!cell.sketch.is_empty()).then_some(&bytes));
+    }
     Arc::new(column.finish())
 }

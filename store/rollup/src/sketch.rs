@@ -165,15 +165,20 @@ impl Sketch {
 
     /// Format byte, then for each bucket its distance from the one before and its count, as varints.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1 + 3 * (usize::from(self.len) + self.many.len()));
+        let mut out = Vec::new();
+        self.encode_into(&mut out);
+        out
+    }
+
+    /// As [`Sketch::encode`], behind what is there already.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
         out.push(FORMAT);
         let mut last = 0;
         for (bucket, count) in self.entries() {
-            put_varint(&mut out, u64::from(bucket - last));
-            put_varint(&mut out, ((count << 1) ^ (count >> 63)) as u64);
+            put_varint(out, u64::from(bucket - last));
+            put_varint(out, ((count << 1) ^ (count >> 63)) as u64);
             last = bucket;
         }
-        out
     }
 
     /// # Errors

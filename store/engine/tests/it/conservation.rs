@@ -43,6 +43,7 @@ async fn b12_every_view_is_exact_while_ingest_flush_and_merges_run() {
     assert!(looks > 5, "{looks} looks, {progress:?}");
     engine.flush().await.unwrap();
     house.assert_exactly(&engine, 0..sent);
+    assert_eq!(house.counted(&engine), sent);
     house.assert_files_are_live_parts(&engine);
 }
 

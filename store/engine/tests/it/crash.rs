@@ -37,6 +37,7 @@ impl Oracle {
             doubled.is_empty() && lost.is_empty() && phantoms.is_empty(),
             "{when}: doubled {doubled:?}, lost {lost:?}, phantoms {phantoms:?}"
         );
+        assert_eq!(house.counted(engine), house.recent(engine), "{when}: each span that is there is counted once");
     }
 }
 

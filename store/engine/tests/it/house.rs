@@ -198,6 +198,20 @@ impl House {
         assert_eq!(self.files(), live);
     }
 
+    /// How many spans of the last day there are.
+    pub(crate) fn recent(&self, engine: &Engine) -> u64 {
+        let since = self.now() - UnixNanos::DAY;
+        let batches = self.read(&engine.view(&Workspace::default(), &[TableId::Spans]));
+        batches.iter().map(|batch| rows::count_since(batch, since)).sum()
+    }
+
+    /// How many spans of the last day the request rates tell of.
+    pub(crate) fn counted(&self, engine: &Engine) -> u64 {
+        let since = self.now() - UnixNanos::DAY;
+        let batches = self.read(&engine.view(&Workspace::default(), &[TableId::Red]));
+        batches.iter().map(|batch| rows::sum_since(batch, "calls", since)).sum::<i64>() as u64
+    }
+
     /// Sum of a ledger column over everything.
     pub(crate) fn ledger(&self, engine: &Engine, column: &str) -> i64 {
         let view = engine.view(&Workspace::default(), &[TableId::Ledger]);

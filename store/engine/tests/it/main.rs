@@ -10,6 +10,7 @@ mod faults;
 mod fsck;
 mod house;
 mod repeats;
+mod rollups;
 mod rows;
 mod store;
 mod upkeep;

@@ -4,7 +4,7 @@ use arrow::array::{
     ArrayRef, AsArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray,
     new_null_array,
 };
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int64Type, TimestampNanosecondType};
 use engine::RecordHead;
 use model::ContentHash;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -140,6 +140,19 @@ pub(crate) fn count_numbers(batch: &RecordBatch, into: &mut BTreeMap<u64, u32>) 
 pub(crate) fn sum(batch: &RecordBatch, column: &str) -> i64 {
     let column = batch.column_by_name(column).unwrap().as_primitive::<Int64Type>();
     column.iter().flatten().sum()
+}
+
+/// Rows from a time on.
+pub(crate) fn count_since(batch: &RecordBatch, since: i64) -> u64 {
+    let times = batch.column_by_name("time").unwrap().as_primitive::<TimestampNanosecondType>();
+    times.values().iter().filter(|time| **time >= since).count() as u64
+}
+
+/// Sum of an integer column over the rows from a time on.
+pub(crate) fn sum_since(batch: &RecordBatch, column: &str, since: i64) -> i64 {
+    let times = batch.column_by_name("time").unwrap().as_primitive::<TimestampNanosecondType>();
+    let values = batch.column_by_name(column).unwrap().as_primitive::<Int64Type>();
+    (0..batch.num_rows()).filter(|row| times.value(*row) >= since).map(|row| values.value(row)).sum()
 }
 
 /// All rows of a Parquet file.
