@@ -1,6 +1,7 @@
 //! Graphs as they are answered.
 
-use super::asked::{GraphSource, Measured, Place};
+use super::asked::{GraphSource, Measured};
+use super::gathered::Place;
 use super::level::Level;
 use super::rollups::QUANTILE_ERROR;
 use crate::catalog::Known;

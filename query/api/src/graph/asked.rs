@@ -1,15 +1,16 @@
 //! Asking for a graph: which questions, and what their rows make.
 
 use super::buckets::{BUCKET_ROWS_MAX, Buckets};
+use super::gathered::{Gathered, Place, Said};
 use super::level::Level;
 use super::rollups::{self, Edges, ROWS_MAX};
 use super::scope::Scope;
 use super::spans::{self, Spans};
-use crate::ask::{Row, Rows};
+use crate::ask::Rows;
 use crate::window::Window;
 use crate::{Api, Asker, Problem};
 use futures::future::OptionFuture;
-use graph::{Bounds, CallRow, Entity, Graph, Kind, Measure, NodeRow, Quantiles, Traffic};
+use graph::{Bounds, Graph};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -38,13 +39,6 @@ pub(super) struct Asked {
     pub(super) bounds: Bounds,
 }
 
-/// Where a service belongs.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Place {
-    pub(super) environment: String,
-    pub(super) namespace: String,
-}
-
 /// A graph with what is known about its making.
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
@@ -59,36 +53,6 @@ pub(super) struct Measured {
     /// Whether rollups say that calls left their lane.
     pub(super) astray: bool,
     pub(super) said: Said,
-}
-
-/// What was said of completeness on the way.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Said(Vec<String>);
-
-impl Said {
-    pub(super) fn note(&mut self, rows: &Rows) {
-        if !rows.complete {
-            self.add(rows.incomplete_reason.clone().unwrap_or_else(|| "a query gave only part of its result".into()));
-        }
-    }
-
-    pub(super) fn add(&mut self, reason: String) {
-        if !self.0.contains(&reason) {
-            self.0.push(reason);
-        }
-    }
-
-    pub(super) fn merge(&mut self, other: Said) {
-        other.0.into_iter().for_each(|reason| self.add(reason));
-    }
-
-    pub(super) fn complete(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn reason(&self) -> Option<String> {
-        (!self.0.is_empty()).then(|| self.0.join("; "))
-    }
 }
 
 /// Rows of all questions of one graph.
@@ -134,7 +98,7 @@ impl Asked {
         let window = self.answered();
         let (edges, served, gone) = futures::try_join!(
             api.ask(asker, rollups::edges(&window, self.edges(), &self.scope)),
-            api.ask(asker, rollups::served(&window, self.edges(), &self.scope)),
+            api.ask(asker, rollups::served(&window, &self.scope)),
             self.gone(api, asker, &window),
         )?;
         let (sliced, said) = (Buckets::default(), Said::default());
@@ -151,6 +115,9 @@ impl Asked {
                 for question in slice.operations(BUCKET_ROWS_MAX) {
                     let rows = api.ask(asker, question).await?;
                     said.note(&rows);
+                    if rows.len() >= BUCKET_ROWS_MAX {
+                        said.add(format!("more than {BUCKET_ROWS_MAX} edges and durations: some are left out"));
+                    }
                     sliced.add(&rows)?;
                 }
             }
@@ -180,40 +147,22 @@ impl Asked {
     }
 
     async fn measured(&self, api: &Api, asker: &Asker, counted: Counted) -> Result<Measured, Problem> {
-        let Counted { edges, sliced, served, unresolved, gone, mut said } = counted;
-        let (source, mut places) = (self.source(), HashMap::new());
-        let (mut calls, mut nodes) = sliced.rows();
-        for rows in edges.iter().chain([&served]).chain(&unresolved).chain(&gone) {
-            said.note(rows);
-        }
-        if edges.iter().any(|rows| rows.len() >= ROWS_MAX) {
-            said.add(format!("more than {ROWS_MAX} edges: the least travelled are left out"));
-        }
-        let (mut waiting, mut astray) = (0, false);
-        for row in edges.iter().flat_map(Rows::iter) {
-            let called = row.text("callee_type")?;
-            if source == GraphSource::Rollups {
-                waiting += row.int("unresolved")?;
-                astray |= row.int("astray")? != 0;
-            }
-            if is_call(&row)? {
-                calls.push(call(&row, measure(&row)?)?);
-            } else if row.opt_text("caller")?.is_none() && called != "service" && called != "operation" {
-                nodes.push(NodeRow { entity: end(&row, "callee_type", "callee")?, measure: measure(&row)? });
+        let Counted { edges, sliced, served, unresolved, gone, said } = counted;
+        let source = self.source();
+        let mut gathered = Gathered::of(sliced, said);
+        for rows in &edges {
+            match source {
+                GraphSource::Rollups => gathered.edges_of_rollups(rows)?,
+                GraphSource::Spans => gathered.edges_of_spans(rows)?,
             }
         }
-        for row in served.iter() {
-            let entity = self.served_entity(&row, source)?;
-            let (environment, namespace) = (row.text("environment")?.to_owned(), row.text("namespace")?.to_owned());
-            places.insert(entity.name.clone(), Place { environment, namespace });
-            nodes.push(NodeRow { entity, measure: measure(&row)? });
-        }
-        for row in gone.iter().flat_map(Rows::iter) {
-            calls.push(call(&row, Measure::gone(row.time("last_seen")?))?);
-        }
+        gathered.served(&served, source, self.level)?;
+        unresolved.iter().try_for_each(|rows| gathered.waiting(rows))?;
+        gone.iter().try_for_each(|rows| gathered.gone(rows))?;
         if self.level == Level::Infrastructure {
-            calls.extend(api.catalog.topology(asker).await?.0.calls());
+            gathered.calls.extend(api.catalog.topology(asker).await?.0.calls());
         }
+        let Gathered { calls, nodes, places, waiting, astray, mut said } = gathered;
         let graph = Graph::build(calls, nodes, self.bounds);
         if let Some(cut) = graph.cut {
             let (nodes, edges) = (cut.nodes_total, cut.edges_total);
@@ -222,20 +171,9 @@ impl Asked {
                  raise nodes_max and edges_max"
             ));
         }
-        for row in unresolved.iter().flat_map(Rows::iter) {
-            waiting += row.int("unresolved")?;
-        }
         let unresolved = u64::try_from(waiting).unwrap_or(0);
         let exact = source == GraphSource::Spans && (self.exact || self.level != Level::Operation);
         Ok(Measured { graph, window: self.answered(), source, exact, places, unresolved, astray, said })
-    }
-
-    fn served_entity(&self, row: &Row<'_>, source: GraphSource) -> Result<Entity, Problem> {
-        match (source, self.level) {
-            (GraphSource::Rollups, _) => end(row, "type", "service"),
-            (GraphSource::Spans, Level::Operation) => Ok(Entity::new(Kind::Operation, row.text("service")?)),
-            (GraphSource::Spans, _) => Ok(Entity::service(row.text("service")?)),
-        }
     }
 }
 
@@ -258,46 +196,6 @@ pub(super) async fn spans_of<'a>(
         ));
     }
     let count = u64::try_from(row.int("inside")?).unwrap_or(0);
-    Ok(Spans { window, scope, lane_keys: &api.lane_keys, links: row.int("linked")? > 0, count })
-}
-
-/// Whether a row is an edge: not a sum over all callers, and not the count of spans that wait.
-pub(super) fn is_call(row: &Row<'_>) -> Result<bool, Problem> {
-    Ok(row.opt_text("caller_type")?.is_some_and(|kind| !kind.is_empty()))
-}
-
-pub(super) fn call(row: &Row<'_>, measure: Measure) -> Result<CallRow, Problem> {
-    Ok(CallRow {
-        caller: end(row, "caller_type", "caller")?,
-        callee: end(row, "callee_type", "callee")?,
-        kind: row.text("kind")?.to_owned(),
-        measure,
-    })
-}
-
-pub(super) fn end(row: &Row<'_>, kind: &str, name: &str) -> Result<Entity, Problem> {
-    let text = row.text(kind)?;
-    let kind = Kind::from_name(text)
-        .ok_or_else(|| Problem::internal(format!("a node of kind {text:?}, which is not known here")))?;
-    Ok(Entity::new(kind, row.text(name)?))
-}
-
-/// The sums and quantiles of a row.
-pub(super) fn measure(row: &Row<'_>) -> Result<Measure, Problem> {
-    let quantiles = match (row.opt_int("p50_ns")?, row.opt_int("p95_ns")?, row.opt_int("p99_ns")?) {
-        (Some(p50_ns), Some(p95_ns), Some(p99_ns)) => Some(Quantiles { p50_ns, p95_ns, p99_ns }),
-        _ => None,
-    };
-    Ok(Measure::seen(traffic(row)?, quantiles, row.opt_time("last_seen")?))
-}
-
-pub(super) fn traffic(row: &Row<'_>) -> Result<Traffic, Problem> {
-    // Deltas that take back what was counted elsewhere may be all that a window holds of an edge.
-    let count = |name: &str| Ok::<_, Problem>(u64::try_from(row.int(name)?).unwrap_or(0));
-    Ok(Traffic {
-        calls: count("calls")?,
-        errors: count("errors")?,
-        limited: count("limited")?,
-        duration_sum_ns: row.int("duration_sum_ns")?,
-    })
+    let traces = scope.traces(&window.condition("time"));
+    Ok(Spans { window, scope, lane_keys: &api.lane_keys, traces, links: row.int("linked")? > 0, count })
 }

@@ -1,7 +1,7 @@
 //! Durations in buckets whose borders grow by a fiftieth: counts of slices add up, and a quantile is
 //! right to a hundredth.
 
-use super::asked::{call, end, traffic};
+use super::gathered::{call, end, traffic};
 use crate::Problem;
 use crate::ask::Rows;
 use graph::{CallRow, Entity, Measure, NodeRow, Quantiles, Traffic};

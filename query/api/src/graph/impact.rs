@@ -1,7 +1,8 @@
 //! `GET /api/v1/graph/impact`: who is hurt when a node fails, and who is hurt now.
 
-use super::asked::{Asked, Said, spans_of};
+use super::asked::{Asked, spans_of};
 use super::find;
+use super::gathered::{Said, call, is_call, sketched};
 use super::level::Level;
 use super::rollups::{self, Edges};
 use super::scope::{self, Scope};
@@ -174,10 +175,10 @@ async fn callers(
     said.note(&edges);
     let mut calls: Vec<_> = topology.0.calls().collect();
     for row in edges.iter() {
-        if !super::asked::is_call(&row)? {
+        if !is_call(&row)? {
             continue;
         }
-        calls.push(super::asked::call(&row, super::asked::measure(&row)?)?);
+        calls.push(call(&row, sketched(&row)?.0)?);
     }
     // An operation is hurt, and hurts, as its service is.
     let graph = Graph::build(calls, [], asked.bounds);

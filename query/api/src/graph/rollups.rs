@@ -10,6 +10,8 @@ pub(super) const ROWS_MAX: usize = 50_000;
 
 const SUMS: &str = "SUM(calls) AS calls, SUM(errors) AS errors, SUM(limited) AS limited, \
      SUM(duration_sum_ns) AS duration_sum_ns";
+/// Sketches come back whole: those of a node's edges are merged here.
+const SKETCH: &str = "sketch_merge(duration_sketch) AS sketch";
 const ENDS: &str = "caller, caller_type, callee, callee_type, kind";
 
 fn quantiles(sketch: &str) -> String {
@@ -41,9 +43,8 @@ pub(super) fn edges(window: &Window, edges: Edges, scope: &Scope) -> String {
     format!(
         "SELECT {ENDS}, {SUMS}, MAX(time) AS last_seen, SUM(unresolved) AS unresolved, \
          SUM(CASE WHEN caller_lane <> '' AND caller_lane <> lane AND kind IN ('call', 'message') THEN calls ELSE 0 END) \
-         AS astray, {} FROM service_edges WHERE {} AND ({} OR kind = 'unresolved'){} \
+         AS astray, {SKETCH} FROM service_edges WHERE {} AND ({} OR kind = 'unresolved'){} \
          GROUP BY {ENDS} HAVING SUM(calls) <> 0 OR SUM(unresolved) <> 0 ORDER BY calls DESC, {ENDS} LIMIT {ROWS_MAX}",
-        quantiles("duration_sketch"),
         window.condition("time"),
         edges.condition(),
         scope.on_rollups()
@@ -61,17 +62,14 @@ pub(super) fn edges_before(window: &Window, edges: Edges, scope: &Scope) -> Stri
     )
 }
 
-/// Calls that services served, and calls to whatever else was called by several, with their quantiles.
-pub(super) fn served(window: &Window, edges: Edges, scope: &Scope) -> String {
-    let (quantiles, within, scope) = (quantiles("duration_sketch"), window.condition("time"), scope.on_rollups());
+/// Calls that services served.
+pub(super) fn served(window: &Window, scope: &Scope) -> String {
     format!(
-        "SELECT service, 'service' AS type, MAX(environment) AS environment, MAX(namespace) AS namespace, {SUMS}, \
-         MAX(time) AS last_seen, {quantiles} FROM red WHERE {within} AND kind IN ('server', 'consumer'){scope} \
-         GROUP BY service HAVING SUM(calls) <> 0 \
-         UNION ALL SELECT callee, callee_type, '', '', {SUMS}, MAX(time), {quantiles} FROM service_edges \
-         WHERE {within} AND callee_type <> 'service' AND {}{scope} GROUP BY callee, callee_type \
-         HAVING SUM(calls) <> 0 ORDER BY calls DESC, type, service LIMIT {ROWS_MAX}",
-        edges.condition()
+        "SELECT service, MAX(environment) AS environment, MAX(namespace) AS namespace, {SUMS}, \
+         MAX(time) AS last_seen, {SKETCH} FROM red WHERE {} AND kind IN ('server', 'consumer'){} \
+         GROUP BY service HAVING SUM(calls) <> 0 ORDER BY calls DESC, service LIMIT {ROWS_MAX}",
+        window.condition("time"),
+        scope.on_rollups()
     )
 }
 

@@ -75,9 +75,9 @@ impl Scope {
         self.lane.as_deref()
     }
 
-    /// As conditions on rows of spans under `alias`, each after an AND. `window` limits where the
-    /// attributes of its trace are looked for.
-    pub(super) fn on_spans(&self, alias: &str, window: &str, lane_keys: &[String]) -> String {
+    /// As conditions on rows of spans under `alias`, each after an AND; attributes apart, see
+    /// [`Scope::traces`].
+    pub(super) fn on_spans(&self, alias: &str, lane_keys: &[String]) -> String {
         let mut conditions = String::new();
         for (key, value) in [("deployment.environment.name", &self.environment), ("service.namespace", &self.namespace)]
         {
@@ -89,25 +89,27 @@ impl Scope {
         if let Some(lane) = &self.lane {
             conditions.push_str(&format!(" AND {} = {}", lane_of(alias, lane_keys), literal(lane)));
         }
-        if !self.attributes.is_empty() {
-            conditions.push_str(&format!(" AND {alias}.trace_id IN ({})", self.traces(window)));
-        }
         conditions
     }
 
-    /// The ids of the traces that say all of the attributes.
-    fn traces(&self, window: &str) -> String {
+    /// The traces (as `trace`, bytes) that say all of the attributes within `window`; none where nothing
+    /// is asked of them.
+    pub(super) fn traces(&self, window: &str) -> Option<String> {
         let says = |(key, value): &(String, String)| {
             let (key, value) = (literal(key), literal(value));
             format!("(attributes[{key}] = {value} OR resource[{key}] = {value})")
         };
         let each: Vec<String> = self.attributes.iter().map(says).collect();
-        if let [only] = each.as_slice() {
-            return format!("SELECT DISTINCT trace_id FROM spans WHERE {window} AND {only}");
-        }
-        let any = each.join(" OR ");
+        let (any, trace) = (each.join(" OR "), "\"trace_id (bytes)\"");
         let all: Vec<String> = each.iter().map(|one| format!("MAX(CASE WHEN {one} THEN 1 ELSE 0 END) = 1")).collect();
-        format!("SELECT trace_id FROM spans WHERE {window} AND ({any}) GROUP BY trace_id HAVING {}", all.join(" AND "))
+        let all = all.join(" AND ");
+        match each.as_slice() {
+            [] => None,
+            [only] => Some(format!("SELECT DISTINCT {trace} AS trace FROM spans WHERE {window} AND {only}")),
+            _ => Some(format!(
+                "SELECT {trace} AS trace FROM spans WHERE {window} AND ({any}) GROUP BY {trace} HAVING {all}"
+            )),
+        }
     }
 }
 
@@ -139,8 +141,9 @@ mod tests {
     fn a_trace_belongs_when_its_spans_say_all_of_the_attributes() {
         let scope = scope("attr.tenant.id=t1&attr.lane=canary").unwrap();
         assert!(scope.needs_spans());
-        let sql = scope.on_spans("c", "time < 9", &[]);
-        assert!(sql.contains("c.trace_id IN (SELECT trace_id FROM spans WHERE time < 9 AND ("), "{sql}");
+        assert_eq!(scope.on_spans("c", &[]), "");
+        let sql = scope.traces("time < 9").unwrap();
+        assert!(sql.contains("AS trace FROM spans WHERE time < 9 AND ("), "{sql}");
         assert_eq!(sql.matches(" = 1").count(), 2, "{sql}");
         assert!(sql.contains("attributes['tenant.id'] = 't1' OR resource['tenant.id'] = 't1'"), "{sql}");
     }

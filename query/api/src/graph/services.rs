@@ -1,7 +1,8 @@
 //! `GET /api/v1/services`: every service with its rates, errors, durations, and whose it is.
 
 use super::answer::{Counts, quantiles_of};
-use super::asked::{Asked, Said, measure, spans_of};
+use super::asked::{Asked, spans_of};
+use super::gathered::{Said, measure};
 use super::level::Level;
 use super::rollups;
 use super::scope::{self, Scope};

@@ -44,16 +44,18 @@ pub(super) struct Spans<'a> {
     pub(super) window: Window,
     pub(super) scope: &'a Scope,
     pub(super) lane_keys: &'a [String],
+    /// The traces that are asked about, as [`Scope::traces`] of the whole window; none for all.
+    pub(super) traces: Option<String>,
     /// Whether any consumer has links.
     pub(super) links: bool,
     /// How many spans the window has.
     pub(super) count: u64,
 }
 
-/// Most spans of one slice of a window: what the walk to operations has memory for.
-const SLICE_SPANS_MAX: u64 = 100_000;
+/// Most spans of one slice of a window: what finding operations has memory for.
+const SLICE_SPANS_MAX: u64 = 1_000_000;
 /// Most slices of one question.
-const SLICES_MAX: u64 = 60;
+const SLICES_MAX: u64 = 20;
 
 /// Finds out how many spans there are `inside` the window and, with what lies in reach of it, whether
 /// there are copies of spans, and links of consumers: `spans` is how many there are, `counted` how many
@@ -90,19 +92,19 @@ impl Spans<'_> {
     }
 
     /// The same between operations, with durations in buckets instead of quantiles, so that the answers
-    /// of slices of a window can be put together. See [`super::buckets`].
+    /// of slices of a window can be put together, in any order. See [`super::buckets`].
     pub(super) fn operations(&self, rows_max: usize) -> Vec<String> {
         let question = |(with, from): (String, String)| {
             format!(
                 "{with}SELECT {ENDS}, {} AS bucket, {SUMS} FROM ({from}) AS calls GROUP BY {ENDS}, bucket \
-                 ORDER BY calls DESC, {ENDS}, bucket LIMIT {rows_max}",
+                 LIMIT {rows_max}",
                 super::buckets::SQL
             )
         };
         self.between_operations().into_iter().map(question).collect()
     }
 
-    /// The window in parts that the walk to operations has memory for.
+    /// The window in parts that finding operations has memory for.
     pub(super) fn slices(&self) -> Result<Vec<Self>, Problem> {
         let parts = self.count.div_ceil(SLICE_SPANS_MAX).max(1);
         if parts > SLICES_MAX {
@@ -130,9 +132,30 @@ impl Spans<'_> {
         Ok(slices)
     }
 
-    /// Calls between operations: what comes before the question, and what it reads.
+    /// Calls between operations: what comes before the question, and what it reads. Where all that a
+    /// service served in a trace was one operation, that one made its calls; elsewhere a walk finds it.
     fn between_operations(&self) -> Vec<(String, String)> {
-        self.hops(true).iter().map(|hops| (self.walk(hops), "SELECT * FROM made".to_owned())).collect()
+        let plain = |hops: &String| {
+            let caller = "h.caller || '/' || COALESCE(e.low, h.start_operation)";
+            let from = format!(
+                "SELECT {} FROM ({}) AS e RIGHT JOIN ({hops}) AS h ON e.trace = h.start_trace \
+                 AND e.service = h.caller AND h.caller_type = 'service' WHERE e.low IS NULL OR e.low = e.high",
+                between(caller),
+                self.entries("")
+            );
+            (String::new(), from)
+        };
+        let walked = |hops: &String| (self.walk(hops), "SELECT * FROM made".to_owned());
+        self.hops(true).iter().flat_map(|hops| [plain(hops), walked(hops)]).collect()
+    }
+
+    /// The first and last name of the operations by which each trace entered each service.
+    fn entries(&self, having: &str) -> String {
+        format!(
+            "SELECT {TRACE} AS trace, service, MIN(operation) AS low, MAX(operation) AS high FROM spans WHERE {} \
+             AND (kind IN ('server', 'consumer') OR parent_span_id IS NULL) GROUP BY {TRACE}, service{having}",
+            self.window.widened(REACH).condition("time")
+        )
     }
 
     /// Calls that services, or their operations, served.
@@ -147,7 +170,7 @@ impl Spans<'_> {
              COALESCE(c.resource['service.namespace'], '') AS namespace, {CALL} FROM {} \
              WHERE {} AND c.kind IN ('server', 'consumer')) AS served \
              GROUP BY name ORDER BY calls DESC, service LIMIT {rows_max}",
-            from("c"),
+            self.child(),
             self.within()
         )
     }
@@ -157,7 +180,7 @@ impl Spans<'_> {
         format!(
             "SELECT COUNT(*) AS unresolved FROM {} RIGHT ANTI JOIN {} ON {PARENT} AND {} WHERE {} AND {HAS_PARENT}",
             from("p"),
-            from("c"),
+            self.joined_child(),
             self.reach("p"),
             self.within(),
         )
@@ -178,7 +201,7 @@ impl Spans<'_> {
              GROUP BY caller, caller_operation, callee, callee_operation, caller_lane, lane \
              ORDER BY calls DESC, caller, caller_operation, callee, callee_operation, caller_lane, lane LIMIT {limit}",
             from("p"),
-            from("c"),
+            self.joined_child(),
             all_lanes.within(),
             self.reach("p")
         )
@@ -207,7 +230,7 @@ impl Spans<'_> {
              AND p.kind <> o.kind AND (o.service = c.service OR {} < {}) WHERE {} AND {} AND {HAS_PARENT}",
             from("o"),
             from("p"),
-            from("c"),
+            self.joined_child(),
             self.reach("o"),
             rank("o"),
             rank("p"),
@@ -228,7 +251,7 @@ impl Spans<'_> {
              JOIN {} ON c.link_trace = p.trace_id AND c.link_span = p.span_id \
              WHERE {} AND c.link_trace <> c.trace_id AND c.link_trace <> {NO_TRACE} AND c.link_span <> {NO_SPAN} \
              AND p.service <> c.service",
-            from("c"),
+            self.child(),
             self.within(),
             from("p"),
             self.reach("p"),
@@ -250,7 +273,7 @@ impl Spans<'_> {
              CASE WHEN {is_consumer} THEN c.service ELSE {name} END AS callee, \
              CASE WHEN {is_consumer} THEN 'service' ELSE {kind} END AS callee_type, {kind} AS kind, {CALL}, \
              c.operation AS callee_operation{start} FROM {} WHERE {} AND ({is_store} OR {})",
-            from("c"),
+            self.child(),
             self.within(),
             Self::meets_queue(),
         )
@@ -306,7 +329,7 @@ impl Spans<'_> {
              AND c.service <> o.service AND {} AND {KNOWN} AND o.kind <> 'client' \
              WHERE {} AND {}",
             Self::third_party_name(),
-            from("c"),
+            self.joined_child(),
             from("k"),
             self.reach("k"),
             from("o"),
@@ -328,7 +351,7 @@ impl Spans<'_> {
             format!(
                 "SELECT {caller} AS caller, {caller_type} AS caller_type, {callee} AS callee, {callee_type} AS callee_type, \
                  'runs_on' AS kind, {CALL} FROM {} WHERE {} AND {when}",
-                from("c"),
+                self.child(),
                 self.within()
             )
         };
@@ -340,35 +363,46 @@ impl Spans<'_> {
         ]
     }
 
-    /// The operations that made calls, then the calls between operations as `made`. The operation that
-    /// made a call is the nearest span above it, within the caller's service, that was served; without
-    /// one, the topmost within [`STEPS_MAX`] steps.
+    /// Calls of services that a trace entered by several operations, as `made`. The operation that made a
+    /// call is the nearest span above it, within the caller's service, that was served; without one, the
+    /// topmost within [`STEPS_MAX`] steps.
     fn walk(&self, hops: &str) -> String {
         format!(
-            "WITH RECURSIVE hops AS ({hops}), walk AS (\
+            "WITH RECURSIVE hops AS (SELECT h.* FROM ({}) AS e JOIN ({hops}) AS h \
+             ON e.trace = h.start_trace AND e.service = h.caller WHERE h.caller_type = 'service'), walk AS (\
              SELECT DISTINCT start_trace, start, caller, start_operation AS operation, start_kind AS kind, up, 1 AS step \
-             FROM hops WHERE caller_type = 'service' \
+             FROM hops \
              UNION ALL SELECT w.start_trace, w.start, w.caller, p.operation, p.kind, p.{UP}, w.step + 1 \
              FROM walk AS w JOIN {} ON w.start_trace = p.{TRACE} AND w.up = p.{SPAN} \
              WHERE {} AND p.service = w.caller AND p.span_id <> {NO_SPAN} AND p.trace_id <> {NO_TRACE} \
              AND w.kind NOT IN ('server', 'consumer') AND w.step < {STEPS_MAX}), \
              origin AS (SELECT start_trace, start, caller, last_value(operation ORDER BY step) AS operation \
              FROM walk GROUP BY start_trace, start, caller), \
-             made AS (SELECT CASE WHEN h.caller_type = 'service' THEN h.caller || '/' || o.operation ELSE h.caller END \
-             AS caller, CASE WHEN h.caller_type = 'service' THEN 'operation' ELSE h.caller_type END AS caller_type, \
-             CASE WHEN h.callee_type = 'service' THEN h.callee || '/' || h.callee_operation ELSE h.callee END AS callee, \
-             CASE WHEN h.callee_type = 'service' THEN 'operation' ELSE h.callee_type END AS callee_type, \
-             h.kind, h.failed, h.limited, h.duration_ns, h.time FROM hops AS h LEFT JOIN origin AS o \
+             made AS (SELECT {} FROM hops AS h LEFT JOIN origin AS o \
              ON h.start_trace = o.start_trace AND h.start = o.start AND h.caller = o.caller) ",
+            self.entries(" HAVING MIN(operation) <> MAX(operation)"),
             from("p"),
             self.reach("p"),
+            between("h.caller || '/' || COALESCE(o.operation, h.start_operation)"),
         )
     }
 
     /// The conditions on the span `c` that a call is counted by.
     pub(super) fn within(&self) -> String {
-        let window = self.window.condition("time");
-        format!("{}{}", self.window.condition("c.time"), self.scope.on_spans("c", &window, self.lane_keys))
+        format!("{}{}", self.window.condition("c.time"), self.scope.on_spans("c", self.lane_keys))
+    }
+
+    /// The span `c` that a call is counted by, of the traces that are asked about.
+    fn child(&self) -> String {
+        match &self.traces {
+            Some(traces) => format!("({traces}) AS t RIGHT SEMI JOIN spans AS c ON t.trace = c.{TRACE}"),
+            None => "spans AS c".into(),
+        }
+    }
+
+    /// The same inside a join.
+    fn joined_child(&self) -> String {
+        if self.traces.is_some() { format!("({})", self.child()) } else { self.child() }
     }
 
     fn reach(&self, alias: &str) -> String {
@@ -386,6 +420,17 @@ fn start(alias: &str) -> String {
     format!(
         ", {alias}.{TRACE} AS start_trace, {alias}.{SPAN} AS start, {alias}.operation AS start_operation, \
          {alias}.kind AS start_kind, {alias}.{UP} AS up"
+    )
+}
+
+/// A hop `h` between operations, where `caller` names the one that made it.
+fn between(caller: &str) -> String {
+    format!(
+        "CASE WHEN h.caller_type = 'service' THEN {caller} ELSE h.caller END AS caller, \
+         CASE WHEN h.caller_type = 'service' THEN 'operation' ELSE h.caller_type END AS caller_type, \
+         CASE WHEN h.callee_type = 'service' THEN h.callee || '/' || h.callee_operation ELSE h.callee END AS callee, \
+         CASE WHEN h.callee_type = 'service' THEN 'operation' ELSE h.callee_type END AS callee_type, \
+         h.kind, h.failed, h.limited, h.duration_ns, h.time"
     )
 }
 
@@ -427,7 +472,8 @@ mod tests {
 
     fn spans(scope: &Scope, count: u64) -> Spans<'_> {
         let window = Window { from: UnixNanos(0), to: UnixNanos(600_000_000_000) };
-        Spans { window, scope, lane_keys: &[], links: true, count }
+        let traces = scope.traces(&window.condition("time"));
+        Spans { window, scope, lane_keys: &[], traces, links: true, count }
     }
 
     #[test]
