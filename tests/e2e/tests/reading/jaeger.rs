@@ -3,7 +3,7 @@
 
 use crate::shop::{MS, hex, id, send, story, trace_id};
 use e2e::content::{self, Any, attribute};
-use e2e::{Sender, Server, Wire, environment};
+use e2e::{Sender, Server, Wire, environment, installed, skip};
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use serde_json::{Value, json};
 
@@ -221,4 +221,18 @@ async fn what_cannot_be_read_is_refused_in_jaegers_own_envelope() {
         assert_eq!(body["error"]["httpCode"], json!(status), "{path}");
         assert!(body["error"]["message"].as_str().unwrap().contains(says), "{path}: {body}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jaegers_own_types_read_every_answer_without_an_unknown_field() {
+    let home = match installed::find("jaeger") {
+        Ok(home) => home,
+        Err(why) => skip!("jaegers_own_types_read_every_answer_without_an_unknown_field", "{why}"),
+    };
+    let (server, _) = shop().await;
+    let output = installed::run(&home.join("bin/jaeger-reader"), &[&server.url("/jaeger")], &[]).await;
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // Five spans for the gateway's two traces, and the four of the one that goes through pay once more.
+    assert_eq!((&said["services"], &said["operations"]), (&json!(["gateway", "pay"]), &json!(5)));
+    assert_eq!((&said["spans"], &said["spans_of_version_3"], &said["calls"]), (&json!(9), &json!(9), &json!(1)));
 }
