@@ -158,7 +158,8 @@ impl Recovery {
         let chunks = self.preparation.chunks(&head, body.len() as u64, &mut batches);
         let RecordHead { workspace, token, signal, received, .. } = &head;
         let from = Source { workspace, token: token.as_ref(), signal: *signal, received: *received };
-        let overflowed = self.picture.insert(vec![Insert { lsn, key, from, senders: &batches.senders, chunks, facts }], now);
+        let overflowed =
+            self.picture.insert(vec![Insert { lsn, key, from, senders: &batches.senders, chunks, facts }], now);
         self.counters.ledger_overflows.add(overflowed);
         self.counters.chunks_coalesced.add(self.picture.coalesce());
         Ok(())

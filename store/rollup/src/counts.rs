@@ -183,8 +183,13 @@ impl Counts {
     /// Begins anew, in the same memory: the next generation is much like this one.
     pub(crate) fn clear(&mut self) {
         let Self { series_numbers, series, operations_of, red_numbers, red, edge_numbers, edges, .. } = self;
-        (series_numbers.clear(), series.clear(), operations_of.clear());
-        (red_numbers.clear(), red.clear(), edge_numbers.clear(), edges.clear());
+        series_numbers.clear();
+        series.clear();
+        operations_of.clear();
+        red_numbers.clear();
+        red.clear();
+        edge_numbers.clear();
+        edges.clear();
         self.pending = Vec::new();
         self.resolved = Vec::new();
         self.received = 0;

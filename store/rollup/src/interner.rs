@@ -14,7 +14,13 @@ pub(crate) struct Interner<K> {
 
 impl<K: Hash + Eq> Interner<K> {
     pub(crate) fn new(max: usize) -> Self {
-        Self { items: Vec::new(), table: HashTable::new(), free: Vec::new(), hasher: DefaultHashBuilder::default(), max }
+        Self {
+            items: Vec::new(),
+            table: HashTable::new(),
+            free: Vec::new(),
+            hasher: DefaultHashBuilder::default(),
+            max,
+        }
     }
 
     /// The number of a name, and whether it is that of `beyond`, which stands for all names that find no

@@ -3,7 +3,7 @@
 //! Pure: it is given the rows of a request and gives rows of other tables; it knows no file, no log and
 //! no clock. Invariant: counting the same requests in the same order gives the same sums, and every span
 //! that is known adds to its own bucket exactly once, however late, often or out of order it comes
-//! (`reference.sql` says the same of stored spans, and the tests hold one against the other).
+//! (`tests/sql/rollups` says the same of stored spans, and the tests hold one against the other).
 //!
 //! Modules in the order in which data passes them.
 
@@ -20,6 +20,8 @@ mod waiting;
 
 mod counts;
 mod linker;
+mod outward;
+mod request;
 mod resolve;
 pub mod sketch;
 

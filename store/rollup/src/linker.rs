@@ -7,10 +7,11 @@
 
 use crate::Settings;
 use crate::counts::{Counts, EdgeKey, Outcome, SeriesRef, minute, red_bucket};
-use crate::facts::{Facts, NONE, NamedNode, Node, Owner, Span, Target};
+use crate::facts::{Facts, NONE, Node, Owner, Span, Target};
 use crate::interner::Interner;
 use crate::memory::{Memory, Slot};
 use crate::names::{EdgeKind, NodeKind, SpanKind};
+use crate::request::{Names, PlaceAt, Request, SeriesAt};
 use crate::settled::Settled;
 use crate::waiting::{Orphan, Waiting};
 use hashbrown::Equivalent;
@@ -66,62 +67,6 @@ impl Equivalent<Known<Node>> for NodeRef<'_> {
     fn equivalent(&self, known: &Known<Node>) -> bool {
         self.workspace == known.workspace && self.kind == known.it.kind && *self.name == *known.it.name
     }
-}
-
-/// The names of a request.
-struct Names<'a> {
-    text: &'a str,
-    nodes: &'a [NamedNode],
-}
-
-/// Where the parts of a request have their numbers, while it is counted.
-#[derive(Debug, Default)]
-struct Request {
-    workspace: u32,
-    received: i64,
-    owners: Vec<u32>,
-    /// Filled when a node is first needed.
-    nodes: Vec<u32>,
-    series: Vec<SeriesAt>,
-    places: Vec<PlaceAt>,
-    /// By span, what it and its parent are known by.
-    keys: Vec<(u64, u64)>,
-    /// Spans that count.
-    firsts: Vec<u32>,
-    cells: Vec<u32>,
-}
-
-impl Request {
-    fn read_ahead(&mut self, memory: &Memory, spans: &[Span]) {
-        let workspace = self.workspace;
-        self.keys.clear();
-        self.keys.extend(spans.iter().map(|span| {
-            let parent = Target { trace: span.id.trace, span: span.parent };
-            (memory.key(workspace, &span.id), memory.key(workspace, &parent))
-        }));
-        std::hint::black_box(memory.touch(self.keys.iter().flat_map(|(own, parent)| [*own, *parent])));
-        self.firsts.clear();
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct SeriesAt {
-    owner: u32,
-    kind: SpanKind,
-    number: u32,
-    overflowed: bool,
-    bucket: i64,
-    cell: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct PlaceAt {
-    owner: u32,
-    on: u32,
-    under: u32,
-    minute: i32,
-    on_cell: u32,
-    under_cell: u32,
 }
 
 /// A span, or a link of one, in search of its parent.
@@ -236,18 +181,6 @@ impl Rollups {
         number
     }
 
-    /// The number of a request's node.
-    fn node_of(&mut self, request: &mut Request, names: &Names<'_>, at: u32) -> u32 {
-        let known = request.nodes[at as usize];
-        if known != NONE {
-            return known;
-        }
-        let node = &names.nodes[at as usize];
-        let number = self.node(request.workspace, node.kind, node.name.of(names.text));
-        request.nodes[at as usize] = number;
-        number
-    }
-
     fn span(&mut self, at: usize, span: &Span, links: &[Target], request: &mut Request, names: &Names<'_>) {
         let (key, parent_key) = request.keys[at];
         let SeriesAt { owner, kind, .. } = request.series[span.series as usize];
@@ -358,91 +291,6 @@ impl Rollups {
             let Span { error, limited, duration, .. } = spans[*at as usize];
             self.counts.red(*cell, &Outcome { error, limited, duration });
         }
-    }
-
-    /// Counts a span where it ran.
-    fn places(&mut self, span: &Span, child: &Child, request: &mut Request, names: &Names<'_>) {
-        if span.place != NONE {
-            let mut place = request.places[span.place as usize];
-            if place.on_cell == NONE || place.minute != child.minute {
-                let on = self.node_of(request, names, place.on);
-                place.minute = child.minute;
-                place.on_cell = self.place_cell(EdgeKind::RunsOn, place.owner, on, child);
-                if place.under != NONE {
-                    let under = self.node_of(request, names, place.under);
-                    let key = self.place_key(EdgeKind::StandsOn, on, under, child);
-                    place.under_cell = self.counts.edge_cell(key);
-                }
-                request.places[span.place as usize] = place;
-            }
-            self.counts.placed(place.on_cell, &child.outcome);
-            if place.under != NONE {
-                self.counts.placed(place.under_cell, &child.outcome);
-            }
-        }
-        if span.site != NONE {
-            let site = self.node_of(request, names, span.site);
-            let cell = self.place_cell(EdgeKind::RunsOn, child.owner, site, child);
-            self.counts.placed(cell, &child.outcome);
-        }
-    }
-
-    fn place_cell(&mut self, kind: EdgeKind, a: u32, b: u32, child: &Child) -> u32 {
-        let key = self.place_key(kind, a, b, child);
-        self.counts.edge_cell(key)
-    }
-
-    fn place_key(&mut self, kind: EdgeKind, a: u32, b: u32, child: &Child) -> EdgeKey {
-        self.with_room(EdgeKey { minute: child.minute, kind, a, b, owner: child.owner })
-    }
-
-    /// An edge to a node, or to the node that stands for all when there are too many edges.
-    fn with_room(&mut self, key: EdgeKey) -> EdgeKey {
-        if !self.counts.is_beyond(&key, self.settings.edges_max) {
-            return key;
-        }
-        self.stats.edges_overflowed += 1;
-        let to_node = |number: u32, rollups: &mut Self| {
-            let Some(Known { workspace, it }) = rollups.nodes.get(number) else { return number };
-            let (workspace, kind) = (*workspace, it.kind);
-            rollups.node(workspace, kind, OVERFLOW)
-        };
-        match key.kind {
-            EdgeKind::Peer | EdgeKind::Publish | EdgeKind::RunsOn => EdgeKey { b: to_node(key.b, self), ..key },
-            EdgeKind::Consume => EdgeKey { a: to_node(key.a, self), ..key },
-            EdgeKind::StandsOn => {
-                let a = to_node(key.a, self);
-                EdgeKey { a, b: to_node(key.b, self), ..key }
-            }
-            // Bounded by the names of services.
-            EdgeKind::Call | EdgeKind::Message | EdgeKind::Unresolved => key,
-        }
-    }
-
-    /// Counts the edge to whoever is at the other end. Gives the node if that was a guess, which a child
-    /// in another service would disprove.
-    fn peer(
-        &mut self,
-        span: &Span,
-        child: &Child,
-        answered: bool,
-        request: &mut Request,
-        names: &Names<'_>,
-    ) -> Option<u32> {
-        let node_kind = names.nodes[span.peer as usize].kind;
-        let guess = node_kind == NodeKind::ThirdParty;
-        if guess && answered {
-            return None;
-        }
-        let node = self.node_of(request, names, span.peer);
-        let (kind, a, b) = match (node_kind, child.kind) {
-            (NodeKind::Queue, SpanKind::Consumer) => (EdgeKind::Consume, node, child.owner),
-            (NodeKind::Queue, _) => (EdgeKind::Publish, child.owner, node),
-            _ => (EdgeKind::Peer, child.owner, node),
-        };
-        let key = self.with_room(EdgeKey { minute: child.minute, kind, a, b, owner: child.owner });
-        self.counts.edge(key, &child.outcome, 1);
-        guess.then_some(key.b)
     }
 
     /// Looks for the parent of a span, or for the target of a link; what is not there is waited for.
@@ -588,7 +436,11 @@ fn rank(kind: SpanKind) -> usize {
 enum Arrival {
     /// Not seen before: its slot, who has waited for it, and whether a span of another service with the
     /// same id answers it.
-    First { at: u32, chain: u32, answered: bool },
+    First {
+        at: u32,
+        chain: u32,
+        answered: bool,
+    },
     Again,
 }
 

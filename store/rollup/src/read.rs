@@ -179,9 +179,7 @@ impl<'a> Columns<'a> {
     /// What stands for the other end of a span: where it is the same, the name is. Zero is the view of an
     /// empty text, which says as little as none.
     fn peer_views(&self, kind: SpanKind, row: usize) -> (u8, u128, u128, i64) {
-        let view = |column: Option<&StringViewArray>| {
-            column.filter(|c| c.is_valid(row)).map_or(0, |c| c.views()[row])
-        };
+        let view = |column: Option<&StringViewArray>| column.filter(|c| c.is_valid(row)).map_or(0, |c| c.views()[row]);
         let queue = |column: u8| (column, view(self.messaging_system), view(self.messaging_destination), 0);
         match (kind, view(self.db_system), view(self.messaging_system)) {
             (SpanKind::Client, 0, 0) => {
@@ -211,7 +209,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn value<'a>(column: Option<&'a StringViewArray>, row: usize) -> Option<&'a str> {
+fn value(column: Option<&StringViewArray>, row: usize) -> Option<&str> {
     column.filter(|c| c.is_valid(row)).map(|c| c.value(row))
 }
 
@@ -347,7 +345,8 @@ impl<'a> Reading<'a, '_> {
     fn links(&mut self, row: usize, own: &Target) -> u32 {
         let Some(links) = self.columns.links.filter(|links| links.is_valid(row)) else { return 0 };
         let Some(targets) = links.values().as_struct_opt() else { return 0 };
-        let ids = |name| targets.column_by_name(name).and_then(|c: &arrow::array::ArrayRef| c.as_fixed_size_binary_opt());
+        let ids =
+            |name| targets.column_by_name(name).and_then(|c: &arrow::array::ArrayRef| c.as_fixed_size_binary_opt());
         let (Some(traces), Some(spans)) = (ids("trace_id"), ids("span_id")) else { return 0 };
         let range = links.value_offsets()[row] as usize..links.value_offsets()[row + 1] as usize;
         let first = self.facts.links.len();

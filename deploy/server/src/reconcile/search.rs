@@ -78,8 +78,10 @@ pub(super) fn parents(windows: &[Window], around: &Around, lane_keys: &[String])
     );
     let keys = || lane_keys.iter().map(String::as_str);
     let lane = first_of(keys().map(|key| ("attributes", key)).chain(keys().map(|key| ("resource", key))));
-    let attributes: Vec<String> =
-        ATTRIBUTES.iter().map(|(map, key, name)| format!("{} AS {name}", first_of([(*map, *key)].into_iter()))).collect();
+    let attributes: Vec<String> = ATTRIBUTES
+        .iter()
+        .map(|(map, key, name)| format!("{} AS {name}", first_of([(*map, *key)].into_iter())))
+        .collect();
     format!(
         "WITH open AS ({open} LIMIT {ROWS_MAX}), \
          parents AS (SELECT DISTINCT s.trace_id AS p_trace, s.span_id AS p_span, s.service AS p_service, \

@@ -64,7 +64,7 @@ fn a_client_span_is_a_call_to_a_third_party_until_somebody_answers() {
     let guess = edge("service-0", "a bank with quite a long name", "third_party", 1);
     assert_eq!(edges(&store.sums(TableId::ServiceEdges)), [guess]);
     store.checkpoint();
-    store.append(&[answer.clone()]);
+    store.append(std::slice::from_ref(&answer));
     store.append(&[Span { id: 4, ..answer }]);
     store.checkpoint();
     store.compact();

@@ -121,7 +121,7 @@ impl Resource {
             namespace: if number == 1 { "shop" } else { "" },
             lane: (number == 2).then_some("gray lane"),
             pod: (number != 3).then(|| format!("service-{number}-7d9f-pod")),
-            node: (number % 2 == 0).then_some("node-1"),
+            node: number.is_multiple_of(2).then_some("node-1"),
         }
     }
 }
@@ -173,9 +173,8 @@ fn maps(rows: impl Iterator<Item = Vec<(&'static str, String)>>) -> ArrayRef {
 fn span_rows(spans: &[Span]) -> TableBatch {
     let strings: Vec<(String, String)> =
         spans.iter().map(|s| (Resource::of(s.service).service, s.operation())).collect();
-    let promoted_text = |pick: fn(&PeerAttributes<'static>) -> Option<&'static str>| {
-        texts(spans.iter().map(|s| pick(&s.peer())))
-    };
+    let promoted_text =
+        |pick: fn(&PeerAttributes<'static>) -> Option<&'static str>| texts(spans.iter().map(|s| pick(&s.peer())));
     let sites: Vec<Option<String>> = spans.iter().map(|s| s.site.map(|n| format!("store-{n}"))).collect();
     let columns: BTreeMap<&str, ArrayRef> = BTreeMap::from([
         ("time", times(spans.iter().map(|s| s.time))),
@@ -247,7 +246,10 @@ fn resource_rows(services: &[u8]) -> TableBatch {
     let columns: BTreeMap<&str, ArrayRef> = BTreeMap::from([
         ("resource_id", fixed(16, services.iter().map(|s| Some(resource_id(*s))))),
         ("time", times(services.iter().map(|_| 0))),
-        ("service", Arc::new(StringViewArray::from_iter_values(services.iter().map(|s| Resource::of(*s).service))) as ArrayRef),
+        (
+            "service",
+            Arc::new(StringViewArray::from_iter_values(services.iter().map(|s| Resource::of(*s).service))) as ArrayRef,
+        ),
         ("attributes", maps(attributes)),
     ]);
     table(TableId::Resources, services.len(), columns)

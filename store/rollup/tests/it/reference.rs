@@ -82,11 +82,7 @@ pub(crate) fn expected(spans: &[Span]) -> Expected {
             edges.entry(key(minute, &texts)).or_default().add(span.error, span.limited, duration);
         };
         match span.peer().node(span.kind) {
-            Some((NodeKind::ThirdParty, name)) => {
-                if answers(span, &firsts).next().is_none() {
-                    edge(here, (&name, "third_party"), "third_party", true);
-                }
-            }
+            Some((NodeKind::ThirdParty, _)) if answers(span, &firsts).next().is_some() => {}
             Some((NodeKind::Queue, name)) if span.kind == SpanKind::Consumer => {
                 edge((&name, "queue"), here, "queue", true);
             }

@@ -60,9 +60,8 @@ impl Store {
     /// All memory is lost, and what the log has beyond the kept rows is counted again.
     pub(crate) fn crash(&mut self) {
         self.rollups = Rollups::new(self.settings.clone(), 2);
-        for spans in self.log[self.committed..].to_vec() {
-            self.count(spans);
-        }
+        let uncommitted = self.log[self.committed..].to_vec();
+        uncommitted.into_iter().for_each(|spans| self.count(spans));
     }
 
     pub(crate) fn compact(&mut self) {
@@ -98,8 +97,9 @@ impl Store {
             let ids = |name: &str, row| rows.column_by_name(name).unwrap().as_fixed_size_binary().value(row).to_vec();
             let text = |name: &str, row| rows.column_by_name(name).unwrap().as_string_view().value(row).to_owned();
             let number = |name: &str, row| rows.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(row);
-            let time =
-                |name: &str, row| rows.column_by_name(name).unwrap().as_primitive::<TimestampNanosecondType>().value(row);
+            let time = |name: &str, row| {
+                rows.column_by_name(name).unwrap().as_primitive::<TimestampNanosecondType>().value(row)
+            };
             for row in 0..rows.num_rows() {
                 let pending = Pending {
                     target: (ids("trace_id", row)[15], ids("parent_span_id", row)[7]),
@@ -137,7 +137,8 @@ impl Store {
         let found = pending.iter().filter_map(|row| {
             let parent = firsts.iter().find(|s| s.is_known() && s.key() == row.target)?;
             let waiting = pending.iter().filter(|p| p.target == row.target && p.service != service(parent)).count();
-            let children: usize = answers(parent, &firsts).map(|d| named(d).iter().filter(|t| **t == row.target).count()).sum();
+            let children: usize =
+                answers(parent, &firsts).map(|d| named(d).iter().filter(|t| **t == row.target).count()).sum();
             let guess = match parent.peer().node(parent.kind) {
                 Some((NodeKind::ThirdParty, name)) if children == waiting => Some(Guess {
                     name,

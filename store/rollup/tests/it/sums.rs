@@ -55,9 +55,8 @@ pub(crate) fn add_rows(table: TableId, rows: &RecordBatch, into: &mut Sums) {
         ],
     };
     let texts: Vec<_> = texts.iter().map(|t| rows.column_by_name(t).unwrap().as_string_view()).collect();
-    let count = |name: &str, row: usize| {
-        rows.column_by_name(name).map_or(0, |c| c.as_primitive::<Int64Type>().value(row))
-    };
+    let count =
+        |name: &str, row: usize| rows.column_by_name(name).map_or(0, |c| c.as_primitive::<Int64Type>().value(row));
     let times = rows.column_by_name("time").unwrap().as_primitive::<TimestampNanosecondType>();
     let sketches = rows.column_by_name("duration_sketch").unwrap().as_binary::<i32>();
     for row in 0..rows.num_rows() {
