@@ -48,6 +48,12 @@ impl Rows {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
+    /// A complete result of one batch, for tests of what is made of rows.
+    #[cfg(test)]
+    pub(crate) fn of_batch(batch: RecordBatch) -> Self {
+        Self { batches: vec![batch], complete: true, incomplete_reason: None }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

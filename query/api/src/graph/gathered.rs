@@ -201,3 +201,88 @@ pub(super) fn traffic(row: &Row<'_>) -> Result<Traffic, Problem> {
         duration_sum_ns: row.int("duration_sum_ns")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+    use graph::{Bounds, Graph};
+    use std::sync::Arc;
+
+    const MS: i64 = 1_000_000;
+
+    /// caller, its type, callee, its type, kind, calls, unresolved, astray, durations in milliseconds.
+    type Line<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str, i64, i64, i64, &'a [i64]);
+
+    fn rows(lines: &[Line<'_>]) -> Rows {
+        let text =
+            |of: fn(&Line<'_>) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(lines.iter().map(of))) };
+        let number =
+            |of: fn(&Line<'_>) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(lines.iter().map(of))) };
+        let sketch = |line: &Line<'_>| {
+            let mut sketch = Sketch::default();
+            line.8.iter().for_each(|duration| sketch.add(duration * MS, 1));
+            sketch.encode()
+        };
+        let sketches: Vec<Vec<u8>> = lines.iter().map(sketch).collect();
+        let sketches =
+            lines.iter().zip(&sketches).map(|(line, bytes)| (!line.8.is_empty()).then_some(bytes.as_slice()));
+        let times = TimestampNanosecondArray::from_iter_values(lines.iter().map(|line| line.5)).with_timezone("UTC");
+        let batch = RecordBatch::try_from_iter([
+            ("caller", text(|l| l.0.into())),
+            ("caller_type", text(|l| l.1.into())),
+            ("callee", text(|l| l.2.into())),
+            ("callee_type", text(|l| l.3.into())),
+            ("kind", text(|l| l.4.into())),
+            ("calls", number(|l| l.5)),
+            ("errors", number(|l| l.5 / 10)),
+            ("limited", number(|_| 0)),
+            ("duration_sum_ns", number(|l| l.8.iter().sum::<i64>() * MS)),
+            ("unresolved", number(|l| l.6)),
+            ("astray", number(|l| l.7)),
+            ("last_seen", Arc::new(times) as ArrayRef),
+            ("sketch", Arc::new(sketches.collect::<BinaryArray>()) as ArrayRef),
+        ]);
+        Rows::of_batch(batch.unwrap())
+    }
+
+    #[test]
+    fn what_several_call_has_the_durations_of_all_of_them_and_spans_that_wait_are_no_edge() {
+        let mut gathered = Gathered::default();
+        let lines: [Line<'_>; 4] = [
+            ("order", "service", "mysql/orders", "database", "database", 3, 0, 0, &[1, 1, 1]),
+            ("stock", "service", "mysql/orders", "database", "database", 1, 0, 0, &[100]),
+            ("order", "service", "stock", "service", "call", 2, 0, 1, &[5, 5]),
+            ("", "", "stock", "service", "unresolved", 0, 7, 0, &[]),
+        ];
+        gathered.edges_of_rollups(&rows(&lines)).unwrap();
+        assert_eq!((gathered.calls.len(), gathered.waiting, gathered.astray), (3, 7, true));
+        let graph = Graph::build(gathered.calls, gathered.nodes, Bounds::default());
+        let node = |entity| graph.nodes[graph.find(&entity).unwrap()].measure;
+        let database = node(Entity::new(Kind::Database, "mysql/orders"));
+        let near = |found: i64, ms: i64| (found - ms * MS).abs() <= ms * MS / 100;
+        let quantiles = database.quantiles.unwrap();
+        assert!(near(quantiles.p50_ns, 1) && near(quantiles.p99_ns, 100), "{quantiles:?}");
+        assert_eq!((database.traffic.calls, database.traffic.duration_sum_ns), (4, 103 * MS));
+        // A service has its own row, or the calls to it.
+        assert_eq!(node(Entity::service("stock")).traffic.calls, 2);
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_a_fault_and_no_panic() {
+        let galaxy: [Line<'_>; 1] = [("a", "service", "b", "galaxy", "call", 1, 0, 0, &[1])];
+        let problem = Gathered::default().edges_of_rollups(&rows(&galaxy)).unwrap_err();
+        assert!(problem.status() == 500 && problem.detail().contains("galaxy"));
+    }
+
+    #[test]
+    fn a_result_that_is_cut_is_said_once() {
+        let mut said = Said::default();
+        let mut cut = rows(&[]);
+        cut.complete = false;
+        cut.incomplete_reason = Some("cut at 5 rows".into());
+        said.note(&cut);
+        said.note(&cut);
+        assert_eq!((said.complete(), said.reason()), (false, Some("cut at 5 rows".into())));
+    }
+}
