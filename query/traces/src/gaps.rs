@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 
 /// A gap has at least this length, however short the trace is.
 pub const GAP_NS_MIN: i64 = 1_000_000;
-/// And at least this part of its trace.
+/// And at least this part of the trace's root.
 pub const GAP_PART: i64 = 50;
 /// The longest gaps that are named; all are counted.
 pub const GAPS_NAMED: usize = 1_000;
@@ -31,9 +31,10 @@ pub struct Gaps {
     pub threshold_ns: i64,
 }
 
-/// A millisecond, or a fiftieth of the trace where that is longer.
+/// A millisecond, or a fiftieth of the root where that is longer. Not of the whole trace: one span with
+/// a clock of its own would make that any time.
 pub fn threshold_ns(tree: &Tree) -> i64 {
-    let length = tree.interval().map_or(0, |(from, until)| until.saturating_sub(from));
+    let length = tree.root().map_or(0, |root| tree.span(root).duration_ns);
     GAP_NS_MIN.max(length / GAP_PART)
 }
 
@@ -71,8 +72,8 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_grows_with_the_trace() {
-        let (tree, _) = tree("1 - a r server 0 1000000000");
+    fn the_threshold_grows_with_the_root_and_not_with_odd_clocks() {
+        let (tree, _) = tree("1 - a r server 0 1000000000\n2 1 a x internal 99000000000 5");
         assert_eq!(threshold_ns(&tree), 20_000_000);
     }
 }

@@ -3,10 +3,9 @@
 use super::answer::SpanName;
 use super::load::{Loaded, Shape};
 use crate::aside::aside;
-use crate::ask::{instant, literals};
+use crate::ask::literals;
 use crate::render::timestamp_text;
 use crate::{Api, Asker, Problem};
-use model::UnixNanos;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -169,21 +168,19 @@ pub(crate) async fn analysis(
 
 /// Known callers of the services whose parents are missing, and what senders dropped meanwhile.
 async fn losses(api: &Api, asker: &Asker, shape: &Shape) -> Result<(Callers, Drops), Problem> {
-    let (start, end) = shape.tree.interval().unwrap_or_default();
-    let (start, end) = (UnixNanos(start), UnixNanos(end));
-    let (from, to) = (instant(start.saturating_sub(DROPS_REACH)), instant(end.saturating_add(DROPS_REACH)));
+    let meanwhile = shape.around(DROPS_REACH, DROPS_REACH).condition("time");
     // Counters of drops come as metrics, so the row is one of that signal, whatever was dropped.
     let dropped = format!(
         "SELECT service, sum(dropped_by_sender) AS dropped FROM ledger WHERE \
-         dropped_by_sender > 0 AND time >= {from} AND time < {to} GROUP BY service"
+         dropped_by_sender > 0 AND {meanwhile} GROUP BY service"
     );
     let orphans = shape.tree.missing().iter().flat_map(|(_, children)| children);
     let services: BTreeSet<&str> =
         orphans.map(|child| shape.names.text(shape.tree.span(*child).service)).take(LISTED_MAX).collect();
-    let since = instant(start.saturating_sub(CALLERS_REACH));
+    let lately = shape.around(CALLERS_REACH, DROPS_REACH).condition("time");
     let called = format!(
         "SELECT caller, callee FROM service_edges WHERE kind IN ('call', 'message') AND caller_type = 'service' \
-         AND callee IN {} AND time >= {since} AND time < {to} GROUP BY caller, callee HAVING sum(calls) > 0",
+         AND callee IN {} AND {lately} GROUP BY caller, callee HAVING sum(calls) > 0",
         literals(services)
     );
     let (dropped, called) = futures::join!(api.ask(asker, dropped), api.ask(asker, called));

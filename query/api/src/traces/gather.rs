@@ -4,8 +4,10 @@ use super::load::{Bounds, not_found};
 use super::read::{FullSpan, Link, Resource, full_span, links, resource, span};
 use crate::Problem;
 use crate::ask::Row;
-use model::SpanId;
+use crate::window::Window;
+use model::{SpanId, UnixNanos};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 use traces::{Kind, Names, Span, Tree};
 
 /// Links, request ids and message ids of a trace that are followed.
@@ -31,6 +33,21 @@ pub(crate) struct Loaded {
     /// By node; nodes that were not asked for are absent.
     pub(crate) spans: HashMap<u32, FullSpan>,
     pub(crate) resources: BTreeMap<String, Resource>,
+}
+
+/// Longest time that a trace takes when others are looked for around it: one span with a clock of 1970 must
+/// not make all of history that time.
+const LENGTH_MAX: Duration = Duration::from_secs(86_400);
+
+impl Shape {
+    /// The time of the trace, from its root's start on, with some before and after.
+    pub(crate) fn around(&self, before: Duration, after: Duration) -> Window {
+        let end = self.tree.interval().map_or(0, |(_, end)| end);
+        let start = self.tree.root().map_or(end, |root| self.tree.span(root).start);
+        let latest = UnixNanos(start).saturating_add(LENGTH_MAX);
+        let end = UnixNanos(end).clamp(UnixNanos(start), latest);
+        Window { from: UnixNanos(start).saturating_sub(before), to: end.saturating_add(after) }
+    }
 }
 
 /// Gathers the shape row by row.
@@ -122,5 +139,45 @@ impl Found {
             }
         }
         Ok(Loaded { shape, spans, resources: self.resources })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use traces::Status;
+
+    fn shape(times: &[(i64, i64)]) -> Shape {
+        let mut gather = Gather::default();
+        let name = gather.names.name("x");
+        gather.spans = times
+            .iter()
+            .enumerate()
+            .map(|(n, (start, duration_ns))| Span {
+                id: SpanId((n as u64 + 1).to_be_bytes()),
+                parent: (n > 0).then_some(SpanId(1_u64.to_be_bytes())),
+                start: *start,
+                duration_ns: *duration_ns,
+                service: name,
+                operation: name,
+                kind: Kind::Internal,
+                status: Status::Unset,
+                peer: None,
+            })
+            .collect();
+        gather.shape(true, None)
+    }
+
+    #[test]
+    fn the_time_around_a_trace_is_bounded_whatever_its_clocks_say() {
+        let (second, day) = (1_000_000_000, 86_400_000_000_000);
+        let around = |times: &[(i64, i64)]| {
+            let window = shape(times).around(Duration::from_secs(1), Duration::from_secs(2));
+            (window.from.0, window.to.0)
+        };
+        assert_eq!(around(&[(10 * second, 5), (11 * second, second)]), (9 * second, 14 * second));
+        assert_eq!(around(&[(50 * day, second), (0, 1)]), (50 * day - second, 50 * day + 3 * second));
+        assert_eq!(around(&[(50 * day, second), (900 * day, 1)]), (50 * day - second, 51 * day + 2 * second));
+        assert_eq!(around(&[(i64::MAX, 1)]).1, i64::MAX);
     }
 }

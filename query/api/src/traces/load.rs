@@ -195,3 +195,33 @@ impl Api {
         Ok(many)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::SpanId;
+    use traces::{Kind, Names, Span, Status};
+
+    #[test]
+    fn a_page_is_found_by_ids_and_most_of_a_trace_without() {
+        let name = Names::new().name("x");
+        let span = |n: u64| Span {
+            id: SpanId(n.to_be_bytes()),
+            parent: None,
+            start: n as i64,
+            duration_ns: 1,
+            service: name,
+            operation: name,
+            kind: Kind::Internal,
+            status: Status::Unset,
+            peer: None,
+        };
+        let tree = Tree::build((1..=10_000).map(span).collect());
+        assert_eq!(among(&tree, &tree.order()[..5_000]), [""]);
+        let chunks = among(&tree, &tree.order()[..4_999]);
+        assert_eq!(chunks.len(), 3);
+        assert!(chunks[0].starts_with(" AND span_id IN ('0000000000000001', '0000000000000002'"));
+        assert!(chunks.iter().all(|sql| sql.len() < 60_000), "a statement has its bounds");
+        assert!(among(&tree, &[]).is_empty());
+    }
+}

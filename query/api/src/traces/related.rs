@@ -1,10 +1,9 @@
 //! Other traces of the same story: by links in both directions, by messages, by request id.
 
 use super::load::Shape;
-use crate::ask::{instant, literal, literals};
+use crate::ask::{literal, literals};
 use crate::render::timestamp_text;
 use crate::{Api, Asker, Problem};
-use model::UnixNanos;
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -100,9 +99,7 @@ fn links(trace_id: &str, shape: &Shape) -> Vec<Related> {
 
 /// A condition on `time`: around the trace.
 fn around(shape: &Shape, [before, after]: [Duration; 2]) -> String {
-    let (start, end) = shape.tree.interval().unwrap_or_default();
-    let (from, to) = (UnixNanos(start).saturating_sub(before), UnixNanos(end).saturating_add(after));
-    format!("time >= {} AND time < {}", instant(from), instant(to))
+    shape.around(before, after).condition("time")
 }
 
 fn linked_by(trace_id: &str, shape: &Shape) -> String {

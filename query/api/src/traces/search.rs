@@ -3,8 +3,8 @@
 //! A trace stands in the list where its newest matching span stands; equal times are told apart by the
 //! trace id, so the order is total. Rows come newest first until enough traces are found; only then are
 //! these traces summed up. A cursor keeps the window and the place, and names the traces of earlier
-//! pages that also match further down: nothing is shown twice, and what arrives meanwhile above the
-//! place does not move what is below it.
+//! pages that also match further down: nothing that was there is shown twice, and what arrives
+//! meanwhile above the place does not move what is below it.
 
 use super::filter::{FILTER_PARAMS, SpanFilter};
 use super::summary::{Summary, summaries};
