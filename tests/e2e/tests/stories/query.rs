@@ -162,3 +162,34 @@ async fn a_cut_answer_says_so_and_newest_first_is_a_total_order() {
     server.flush().await;
     assert_eq!(server.sql(newest).await.texts("duration_ns"), ["0", "1", "2", "3", "4"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e4_two_hundred_heavy_queries_at_once_are_answered_or_asked_to_come_back_and_ingest_goes_on() {
+    let server = with_spans(Setup::default(), 20_000).await;
+    let heavy = "SELECT a.operation, count(*) FROM spans a JOIN spans b ON a.operation = b.operation GROUP BY 1";
+    let ask = async |n: u64| {
+        let question = json!({ "sql": heavy, "timeout_ms": 60_000 + n });
+        let answer = server.http().post(server.url("/api/v1/sql")).json(&question).send().await.unwrap();
+        let retry_after = answer.headers().contains_key("retry-after");
+        (answer.status().as_u16(), retry_after, answer.bytes().await.unwrap().len())
+    };
+    let meanwhile = async {
+        let (sender, mut random) = (Sender::to(&server), random::generator(29));
+        for _ in 0..50 {
+            let span = content::span(&mut random, "meanwhile", environment::now(), 1);
+            sender.send(Wire::Grpc, &content::traces("meanwhile", vec![span])).await.expect_accepted();
+        }
+    };
+    let (answers, ()) = tokio::join!(futures_of(200, ask), meanwhile);
+    let answered = answers.iter().filter(|(status, ..)| *status == 200).count();
+    assert!(answered > 0, "{answers:?}");
+    for (status, retry_after, bytes) in answers {
+        let come_back = status == 503 && retry_after;
+        assert!(status == 200 || come_back || status == 504, "{status}, {bytes} bytes");
+    }
+    assert_eq!(server.sql("SELECT count(*) FROM spans WHERE service = 'meanwhile'").await.count(), 50);
+}
+
+async fn futures_of<T>(count: u64, ask: impl AsyncFn(u64) -> T) -> Vec<T> {
+    futures::future::join_all((0..count).map(|number| ask(number))).await
+}
