@@ -156,15 +156,17 @@ impl<'a> Distinct<'a> {
 fn pair_ranks(first: &[u32], second: &[u32]) -> Vec<u32> {
     let pairs: Vec<u64> = first.iter().zip(second).map(|(a, b)| (u64::from(*a) << 32) | u64::from(*b)).collect();
     let mut number_of: HashMap<u64, u32> = HashMap::new();
-    pairs.iter().for_each(|pair| {
-        number_of.entry(*pair).or_default();
-    });
+    // Neighbours are often alike.
+    for run in pairs.chunk_by(|a, b| a == b) {
+        number_of.entry(run[0]).or_default();
+    }
     let mut distinct: Vec<u64> = number_of.keys().copied().collect();
     distinct.sort_unstable();
     for (rank, pair) in distinct.iter().enumerate() {
         number_of.insert(*pair, rank as u32);
     }
-    pairs.iter().map(|pair| number_of[pair]).collect()
+    let ranks = pairs.chunk_by(|a, b| a == b).flat_map(|run| std::iter::repeat_n(number_of[&run[0]], run.len()));
+    ranks.collect()
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use crate::names::{EdgeKind, NodeKind, SERVICE};
 use crate::waiting::Orphan;
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, Int64Builder, RecordBatch, StringViewBuilder,
-    TimestampNanosecondBuilder,
+    TimestampNanosecondBuilder, UInt32Array,
 };
+use arrow::compute::take;
 use arrow::error::ArrowError;
 use model::{UnixNanos, Workspace};
 use std::sync::Arc;
@@ -80,7 +81,10 @@ impl Rollups {
             TableId::Red => {
                 let series = |at: u32| &self.counts.series[at as usize];
                 let cells = self.counts.red.iter().filter(|((at, _), _)| is_here(series(*at).owner));
-                self.red_rows(&cells.collect::<Vec<_>>())
+                let mut cells: Vec<_> = cells.collect();
+                // Rows of one series together: whoever sorts them has little left to do.
+                cells.sort_unstable_by_key(|cell| cell.0);
+                self.red_rows(&cells)
             }
             TableId::ServiceEdges => {
                 let mut cells = self.counts.edges_with(&waiting());
@@ -101,18 +105,21 @@ impl Rollups {
     }
 
     fn red_rows(&self, cells: &[&((u32, i64), Cell)]) -> Result<Option<TableBatch>, ArrowError> {
-        let series = |at: u32| &self.counts.series[at as usize];
-        let of = |cell: &((u32, i64), Cell)| self.owner_of(series(cell.0.0).owner);
-        let owner = |pick: fn(&Owner) -> &str| texts(cells.iter().map(|c| of(c).map_or("", pick)));
+        // Names are spelled once for each series, not for each of its buckets.
+        let series = &self.counts.series;
+        let rows = UInt32Array::from_iter_values(cells.iter().map(|cell| cell.0.0));
+        let spelled = |names: ArrayRef| take(&names, &rows, None);
+        let owner =
+            |pick: fn(&Owner) -> &str| spelled(texts(series.iter().map(|s| self.owner_of(s.owner).map_or("", pick))));
         let counts = |pick: fn(&Cell) -> i64| counts(cells.iter().map(|c| pick(&c.1)));
         let columns = vec![
             times(cells.iter().map(|c| c.0.1)),
-            owner(|o| &o.environment),
-            owner(|o| &o.namespace),
-            owner(|o| &o.lane),
-            owner(|o| &o.service),
-            texts(cells.iter().map(|c| &*series(c.0.0).operation)),
-            texts(cells.iter().map(|c| series(c.0.0).kind.as_str())),
+            owner(|o| &o.environment)?,
+            owner(|o| &o.namespace)?,
+            owner(|o| &o.lane)?,
+            owner(|o| &o.service)?,
+            spelled(texts(series.iter().map(|s| &*s.operation)))?,
+            spelled(texts(series.iter().map(|s| s.kind.as_str())))?,
             counts(|c| c.calls),
             counts(|c| c.errors),
             counts(|c| c.limited),
