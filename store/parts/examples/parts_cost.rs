@@ -78,7 +78,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         inputs.push(runtime.block_on(store.write(part(&spec, run, 0)?))?);
     }
     let start = cpu_of_process()?;
-    let outputs = runtime.block_on(store.merge(Merge { spec, promoted: 1, inputs, level: 1, generation: 1, combine: None }))?;
+    let outputs =
+        runtime.block_on(store.merge(Merge { spec, promoted: 1, inputs, level: 1, generation: 1, combine: None }))?;
     let cost = per_million(cpu_of_process()? - start);
     println!("merge                  {cost:>13.3} CPU-s/M, {:.2} B/span in {}", bytes_per_row(&outputs), outputs.len());
     println!("peak resident memory   {:>10} MB", peak_rss()?);

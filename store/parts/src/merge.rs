@@ -49,8 +49,17 @@ pub(crate) fn run(
 ) -> Result<(), PartError> {
     let (folder, day_start) = common_folder(merge)?;
     let groups = Groups::of(merge, day_start, settings);
-    let mut out =
-        Outputs { merge, settings, shelf, folder, overflow: Vec::new(), held_back: None, begun: 0, absorbed: 0, done: outputs };
+    let mut out = Outputs {
+        merge,
+        settings,
+        shelf,
+        folder,
+        overflow: Vec::new(),
+        held_back: None,
+        begun: 0,
+        absorbed: 0,
+        done: outputs,
+    };
     let passes: Vec<Vec<usize>> = groups.present.chunks(settings.merge_hours_max.max(1)).map(<[_]>::to_vec).collect();
     for pass in passes {
         let mut chunk = Chunk::new(&pass);

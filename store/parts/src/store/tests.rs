@@ -242,7 +242,8 @@ async fn b1_a_bucket_that_fails_three_times_in_ten_loses_nothing() {
         inputs.push(store.write(part(&spec, vec![batch.clone()], seed)).await.unwrap());
         batches.push(batch);
     }
-    let merge = Merge { spec: spec.clone(), promoted: 1, inputs: inputs.clone(), level: 1, generation: 1, combine: None };
+    let merge =
+        Merge { spec: spec.clone(), promoted: 1, inputs: inputs.clone(), level: 1, generation: 1, combine: None };
     let outputs = store.merge(merge).await.unwrap();
     for meta in inputs.iter().chain(&outputs) {
         store.verify(meta).await.unwrap();
