@@ -114,9 +114,9 @@ keys! {
     "operations.trace_context_keys", "Attributes that hold trace contexts of other propagators, beside the usual headers. Default none", |s, v| s.operations.trace_context_keys = v.list()?;
     "operations.deadline", "Time from create to complete of an operation before it counts as stuck. Default 1h", |s, v| s.operations.deadline = v.duration()?;
     "operations.deadlines", "The same by operation: [\"buy tea=15m\"]. Default none", |s, v| s.operations.deadlines = deadlines(v)?;
+    "operations.business_keys", "Attributes that are columns with an index. Default order.id, user.id, member.id, sku.id, store.id, tenant.id, coupon.id, payment.id", |s, v| s.operations.business_keys = v.list()?;
     "heartbeats.ping_key", "Secret of /ping/KEY/NAME, for clients of healthchecks; at least 16 characters. Default none", |s, v| s.operations.ping_secrets.key = Some(secret(&v.text()?)?);
     "heartbeats.pings", "Secrets of /ping/SECRET by name: [\"nightly=SECRET\"]. Default none", |s, v| s.operations.ping_secrets.names = pings(v)?;
-    "operations.business_keys", "Attributes that are columns with an index. Default order.id, user.id, member.id, sku.id, store.id, tenant.id, coupon.id, payment.id", |s, v| s.operations.business_keys = v.list()?;
 
     "lanes.keys", "Attributes that name a lane; the first that is said counts. Default lane, env.tag, gray, load_test", |s, v| s.engine.rollups.lane_keys = v.list()?;
 

@@ -105,12 +105,9 @@ pub(super) async fn differences(
     };
     let sides = Sides::of(&question, window(&question, api.now())?)?;
     let mut tally = Tally::default();
-    let (columns, keys, resources) = futures::join!(
-        api.ask(&asker, sides.columns()),
-        api.ask(&asker, sides.keys()),
-        api.ask(&asker, sides.resource_ids()),
-    );
-    tally.columns(&columns?)?;
+    tally.columns(&api.ask(&asker, sides.columns()).await?)?;
+    tally.few_enough()?;
+    let (keys, resources) = futures::join!(api.ask(&asker, sides.keys()), api.ask(&asker, sides.resource_ids()));
     let chosen = Keys::choose(tally.sizes(&keys?)?, &sides.fixed);
     if !chosen.kept.is_empty() {
         tally.values(&api.ask(&asker, sides.values(&chosen.kept)).await?)?;

@@ -9,6 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use traces::differences::{KeySize, VALUES_MAX};
 use traces::{Counted, Keys, rank};
 
+/// Spans of the selection, every attribute of which is counted.
+const SELECTION_SPANS_MAX: u64 = 300_000;
+/// Spans on both sides together.
+const SPANS_MAX: u64 = 3_000_000;
 /// Resource ids in one statement.
 const IDS_PER_QUERY: usize = 1_000;
 
@@ -47,6 +51,25 @@ impl Tally {
             }
         }
         Ok(())
+    }
+
+    /// Refuses what would take apart more spans than a query has time for.
+    pub(super) fn few_enough(&self) -> Result<(), Problem> {
+        let sides = [
+            ("the selection has", self.selection, SELECTION_SPANS_MAX),
+            ("selection and baseline have", self.selection.saturating_add(self.baseline), SPANS_MAX),
+        ];
+        match sides.into_iter().find(|(_, spans, max)| spans > max) {
+            None => Ok(()),
+            Some((what, spans, max)) => Err(Problem::new(
+                http::StatusCode::UNPROCESSABLE_ENTITY,
+                "too-many-spans",
+                "The question compares too much",
+                format!(
+                    "{what} {spans} spans; at most {max} are compared: narrow from and to, or add conditions to within"
+                ),
+            )),
+        }
     }
 
     pub(super) fn sizes(&mut self, rows: &Rows) -> Result<Vec<KeySize>, Problem> {
@@ -189,5 +212,19 @@ mod tests {
         assert_eq!(skipped, ["resource.k8s.pod.name", "service"]);
         let node = answer.items.iter().find(|d| d.value == "node-0").unwrap();
         assert_eq!((node.selection_count, node.baseline_count), (50, 500));
+    }
+
+    #[test]
+    fn more_spans_than_can_be_taken_apart_are_refused_with_what_would_be_right() {
+        let tally = |selection, baseline| Tally { selection, baseline, ..Tally::default() };
+        assert_eq!(tally(SELECTION_SPANS_MAX, SPANS_MAX - SELECTION_SPANS_MAX).few_enough(), Ok(()));
+        for (tally, says) in [
+            (tally(SELECTION_SPANS_MAX + 1, 0), "the selection has 300001 spans; at most 300000"),
+            (tally(1, SPANS_MAX), "selection and baseline have 3000001 spans; at most 3000000"),
+        ] {
+            let problem = tally.few_enough().unwrap_err();
+            assert_eq!(problem.status(), 422);
+            assert!(problem.detail().contains(says) && problem.detail().contains("within"), "{problem:?}");
+        }
     }
 }
