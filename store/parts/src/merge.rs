@@ -7,7 +7,7 @@
 //!
 //! An output is a sequence of slices, each of some neighbouring inputs and sorted in itself. Sorted as one,
 //! an hour would scatter every trace over all its row groups: its ids would compress to no less than they
-//! are, and whoever looks for it would have to open each of them.
+//! are, and whoever looks for it would have to open each of them. Tables without traces are one slice.
 
 use crate::draft::Finished;
 use crate::gather::Gather;
@@ -60,11 +60,13 @@ pub(crate) fn run(
         absorbed: 0,
         done: outputs,
     };
+    // Rows that are to be put together have to meet, and a series lies best in one run: only what bears
+    // traces is cut into slices.
+    let bears_traces = merge.spec.schema.column_with_name("trace_id").is_some();
+    let slice_rows = if bears_traces && merge.combine.is_none() { settings.slice_rows } else { u64::MAX };
     let passes: Vec<Vec<usize>> = groups.present.chunks(settings.merge_hours_max.max(1)).map(<[_]>::to_vec).collect();
     for pass in passes {
         let mut chunk = Chunk::new(&pass);
-        // Rows that are to be put together have to meet.
-        let slice_rows = if merge.combine.is_some() { u64::MAX } else { settings.slice_rows };
         for slice in slices(&merge.inputs, slice_rows) {
             let mut sources = Vec::new();
             for input in slice.iter().filter(|input| pass.iter().any(|group| groups.may_hold(input, *group))) {
@@ -86,7 +88,7 @@ fn slices(inputs: &[PartMeta], rows_max: u64) -> Vec<&[PartMeta]> {
     let mut slices = Vec::new();
     let (mut from, mut rows) = (0, 0);
     for (at, input) in inputs.iter().enumerate() {
-        if at > from && rows + input.rows > rows_max {
+        if at > from && rows_max.saturating_sub(rows) < input.rows {
             slices.push(&inputs[from..at]);
             (from, rows) = (at, 0);
         }
