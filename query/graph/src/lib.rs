@@ -9,7 +9,6 @@
 
 mod component;
 mod difference;
-mod entity;
 mod experience;
 mod graph;
 mod health;
@@ -20,10 +19,10 @@ mod walk;
 
 pub use component::Component;
 pub use difference::{Change, Difference, EdgeChange, NodeChange, Sensitivity, Window};
-pub use entity::{Entity, Kind};
 pub use experience::{Experience, Importance};
 pub use graph::{Bounds, CallRow, Cut, Edge, Graph, Node, NodeRow};
 pub use health::{Health, HealthRule};
+pub use model::{Entity, EntityKind as Kind};
 pub use position::{LAYER_STEP, Position, ROW_STEP};
 pub use topology::{RELATIONS_MAX, Relation, RelationKind, Topology, TopologyError};
 pub use traffic::{Measure, Origin, Quantiles, Traffic};

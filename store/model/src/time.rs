@@ -1,10 +1,12 @@
 //! Instants and ranges in Unix nanoseconds.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z. Covers 1677 to 2262; what a sender states beyond is
 /// saturated by the decoder and flagged `time_implausible`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct UnixNanos(pub i64);
 
 impl UnixNanos {

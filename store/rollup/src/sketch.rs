@@ -152,7 +152,8 @@ impl Sketch {
         if total == 0 || !(0.0..=1.0).contains(&q) {
             return None;
         }
-        let rank = ((q * total as f64).ceil() as i64).clamp(1, total);
+        // A share such as 0.07 is a little more than it says: of 200 it is rank 14, not 15.
+        let rank = ((q * total as f64 * (1.0 - 2.0 * f64::EPSILON)).ceil() as i64).clamp(1, total);
         let mut seen = 0_i64;
         for (bucket, count) in self.entries() {
             seen = seen.saturating_add(count.max(0));
@@ -265,6 +266,19 @@ mod tests {
         assert_eq!(of(&[7]).quantile(1.1), None);
         assert_eq!(of(&[7]).quantile(f64::NAN), None);
         assert_eq!((of(&[7, 9]).quantile(0.0), of(&[7, 9]).quantile(0.51)), (Some(7), Some(9)));
+    }
+
+    #[test]
+    fn a_share_that_no_float_holds_exactly_has_its_own_rank() {
+        let hundred: Vec<i64> = (1..=100).collect();
+        for percent in 1..=100 {
+            assert_eq!(of(&hundred).quantile(percent as f64 / 100.0), Some(percent), "{percent} %");
+            assert_eq!(
+                of(&[&hundred[..], &hundred].concat()).quantile(percent as f64 / 100.0),
+                Some(percent),
+                "{percent} % of 200"
+            );
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Counted {
     fn measure(&self) -> Measure {
         let quantile = |share: f64| {
             // Nearest rank: the smallest value that at least this share is not above.
-            let rank = (share * self.traffic.calls as f64).ceil().max(1.0) as u64;
+            let rank = (share * self.traffic.calls as f64 * (1.0 - 2.0 * f64::EPSILON)).ceil().max(1.0) as u64;
             let mut below = 0;
             let bucket = self.durations.iter().find(|(_, calls)| {
                 below += **calls;
