@@ -24,6 +24,9 @@ pub enum MetastoreError {
     /// There are as many of a kind as are kept.
     #[error("{max} documents of kind {kind} are kept, and there are as many")]
     Full { kind: String, max: u32 },
+    /// It would leave nobody of a kind of which one must remain.
+    #[error("this is the last {0}: make another first")]
+    Last(String),
     #[error("metastore: {0}")]
     Other(String),
 }

@@ -1,7 +1,9 @@
 //! The metastore's file: one writer, a few readers, and the migrations of each module.
 
 use crate::fault::fault;
-use crate::{Documents, MetastoreError, Tokens, documents, migrate, tokens};
+use crate::{
+    Audit, Documents, MetastoreError, Sessions, Tokens, Users, audit, documents, migrate, sessions, tokens, users,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
 use std::path::{Path, PathBuf};
@@ -50,7 +52,7 @@ impl Metastore {
             |size: u32| SqlitePoolOptions::new().max_connections(size).acquire_timeout(settings.busy_timeout * 2);
         let writer = pool(1).connect_with(options.clone()).await.map_err(at)?;
         let mut connection = writer.acquire().await.map_err(at)?;
-        for module in [tokens::MODULE, documents::MODULE] {
+        for module in [tokens::MODULE, users::MODULE, sessions::MODULE, audit::MODULE, documents::MODULE] {
             migrate::up_to_date(&mut connection, path, &module).await?;
         }
         drop(connection);
@@ -60,6 +62,18 @@ impl Metastore {
 
     pub fn tokens(&self) -> Tokens {
         Tokens::of(self.clone())
+    }
+
+    pub fn users(&self) -> Users {
+        Users::of(self.clone())
+    }
+
+    pub fn sessions(&self) -> Sessions {
+        Sessions::of(self.clone())
+    }
+
+    pub fn audit(&self) -> Audit {
+        Audit::of(self.clone())
     }
 
     /// The documents of one kind, of which each workspace may have `max`.
