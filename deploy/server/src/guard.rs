@@ -102,13 +102,14 @@ mod tests {
     use model::{ManualClock, UnixNanos, Workspace};
     use std::collections::BTreeSet;
     use tower::ServiceExt;
+    use utoipa::openapi::OpenApi;
 
     /// What the routers mount, as they say themselves.
     fn mounted() -> BTreeSet<(String, String)> {
         let otlp = receive::HTTP_PATHS.iter().flat_map(|(path, _)| [("POST", *path), ("OPTIONS", *path)]);
         let grpc = receive::GRPC_PATHS.iter().map(|(path, _)| ("POST", *path));
         let doors = otlp.chain(grpc).map(|(method, path)| (method.to_owned(), path.to_owned()));
-        doors.chain(api::mounted()).collect()
+        doors.chain(api::mounted(OpenApi::default())).collect()
     }
 
     #[test]

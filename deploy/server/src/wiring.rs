@@ -24,6 +24,7 @@ use tables::PromotedSet;
 use tables::build::{BuildSettings, Layout};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use utoipa_axum::router::OpenApiRouter;
 
 /// Everything that runs, with what its end needs.
 pub(crate) struct Wired {
@@ -107,7 +108,8 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
 
     let grpc = guard::otlp(receive::grpc_router(receiver.clone()), &access);
     let otlp = guard::otlp(receive::http_router(receiver.clone()), &access);
-    let http = guard::http(api::router(api).merge(receive::http_router(receiver)), &access, &panics);
+    let http =
+        guard::http(api::router(api, OpenApiRouter::new()).merge(receive::http_router(receiver)), &access, &panics);
     let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
     let (ingest, answers) = (Ports::default(), Ports::default());
     let addresses = listeners.addresses()?;

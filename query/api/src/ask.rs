@@ -16,60 +16,60 @@ use model::UnixNanos;
 
 /// The whole result of one question.
 #[derive(Clone, Debug)]
-pub(crate) struct Rows {
+pub struct Rows {
     batches: Vec<RecordBatch>,
-    pub(crate) complete: bool,
-    pub(crate) incomplete_reason: Option<String>,
+    pub complete: bool,
+    pub incomplete_reason: Option<String>,
 }
 
 /// One row of [`Rows`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row<'a> {
-    pub(crate) batch: &'a RecordBatch,
-    pub(crate) at: usize,
+pub struct Row<'a> {
+    pub batch: &'a RecordBatch,
+    pub at: usize,
 }
 
 impl Api {
     /// Runs one query for the asker's workspace and gathers all its rows (which the client bounds).
-    pub(crate) async fn ask(&self, asker: &Asker, sql: impl Into<String>) -> Result<Rows, Problem> {
+    pub async fn ask(&self, asker: &Asker, sql: impl Into<String>) -> Result<Rows, Problem> {
         let request = QueryRequest::new(asker.workspace.clone(), sql);
         let (_, batches, end) = self.client.query(request).await?.collect().await?;
         Ok(Rows { batches, complete: end.complete, incomplete_reason: end.incomplete_reason })
     }
 
     /// The time by the server's clock.
-    pub(crate) fn now(&self) -> UnixNanos {
+    pub fn now(&self) -> UnixNanos {
         self.clock.now()
     }
 }
 
 impl Rows {
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
     /// A complete result of one batch, for tests of what is made of rows.
     #[cfg(test)]
-    pub(crate) fn of_batch(batch: RecordBatch) -> Self {
+    pub fn of_batch(batch: RecordBatch) -> Self {
         Self { batches: vec![batch], complete: true, incomplete_reason: None }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
         self.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |at| Row { batch, at }))
     }
 
-    pub(crate) fn first(&self) -> Option<Row<'_>> {
+    pub fn first(&self) -> Option<Row<'_>> {
         self.iter().next()
     }
 }
 
 impl<'a> Row<'a> {
     /// The column of this name, null or not.
-    pub(crate) fn column(&self, name: &str) -> Result<&'a dyn Array, Problem> {
+    pub fn column(&self, name: &str) -> Result<&'a dyn Array, Problem> {
         let column = self.batch.column_by_name(name);
         column.map(|c| &**c).ok_or_else(|| Problem::internal(format!("the result has no column {name:?}")))
     }
@@ -78,7 +78,7 @@ impl<'a> Row<'a> {
         Problem::internal(format!("column {name:?} is {}, not {wanted}", array.data_type()))
     }
 
-    pub(crate) fn opt_text(&self, name: &str) -> Result<Option<&'a str>, Problem> {
+    pub fn opt_text(&self, name: &str) -> Result<Option<&'a str>, Problem> {
         let array = self.column(name)?;
         if array.is_null(self.at) {
             return Ok(None);
@@ -93,16 +93,16 @@ impl<'a> Row<'a> {
     }
 
     /// Text; a null is the empty text.
-    pub(crate) fn text(&self, name: &str) -> Result<&'a str, Problem> {
+    pub fn text(&self, name: &str) -> Result<&'a str, Problem> {
         Ok(self.opt_text(name)?.unwrap_or_default())
     }
 
     /// Text of its own, for a null none.
-    pub(crate) fn opt_string(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub fn opt_string(&self, name: &str) -> Result<Option<String>, Problem> {
         Ok(self.opt_text(name)?.map(str::to_owned))
     }
 
-    pub(crate) fn opt_int(&self, name: &str) -> Result<Option<i64>, Problem> {
+    pub fn opt_int(&self, name: &str) -> Result<Option<i64>, Problem> {
         let array = self.column(name)?;
         if array.is_null(self.at) {
             return Ok(None);
@@ -123,11 +123,11 @@ impl<'a> Row<'a> {
     }
 
     /// An integer; a null is zero.
-    pub(crate) fn int(&self, name: &str) -> Result<i64, Problem> {
+    pub fn int(&self, name: &str) -> Result<i64, Problem> {
         Ok(self.opt_int(name)?.unwrap_or_default())
     }
 
-    pub(crate) fn opt_flag(&self, name: &str) -> Result<Option<bool>, Problem> {
+    pub fn opt_flag(&self, name: &str) -> Result<Option<bool>, Problem> {
         let array = self.column(name)?;
         match array.data_type() {
             _ if array.is_null(self.at) => Ok(None),
@@ -136,12 +136,12 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
+    pub fn flag(&self, name: &str) -> Result<bool, Problem> {
         Ok(self.opt_flag(name)?.unwrap_or_default())
     }
 
     /// An instant, Unix nanoseconds.
-    pub(crate) fn opt_time(&self, name: &str) -> Result<Option<UnixNanos>, Problem> {
+    pub fn opt_time(&self, name: &str) -> Result<Option<UnixNanos>, Problem> {
         let array = self.column(name)?;
         match array.data_type() {
             _ if array.is_null(self.at) => Ok(None),
@@ -152,11 +152,11 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub(crate) fn time(&self, name: &str) -> Result<UnixNanos, Problem> {
+    pub fn time(&self, name: &str) -> Result<UnixNanos, Problem> {
         self.opt_time(name)?.ok_or_else(|| Problem::internal(format!("column {name:?} has no time")))
     }
 
-    pub(crate) fn opt_bytes(&self, name: &str) -> Result<Option<&'a [u8]>, Problem> {
+    pub fn opt_bytes(&self, name: &str) -> Result<Option<&'a [u8]>, Problem> {
         let array = self.column(name)?;
         match array.data_type() {
             _ if array.is_null(self.at) => Ok(None),
@@ -169,18 +169,18 @@ impl<'a> Row<'a> {
 }
 
 /// Text as an SQL literal.
-pub(crate) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Texts as an SQL list for `IN`; an empty list matches nothing.
-pub(crate) fn literals<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+pub fn literals<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let list: Vec<String> = texts.into_iter().map(literal).collect();
     if list.is_empty() { "(NULL)".into() } else { format!("({})", list.join(", ")) }
 }
 
 /// An instant as an SQL literal.
-pub(crate) fn instant(time: UnixNanos) -> String {
+pub fn instant(time: UnixNanos) -> String {
     format!("TIMESTAMP '{}'", timestamp_text(time.0))
 }
 

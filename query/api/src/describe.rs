@@ -7,12 +7,12 @@ use utoipa::openapi::{Components, InfoBuilder, License, OpenApi, OpenApiBuilder}
 use utoipa::{ToResponse, ToSchema};
 
 /// What went wrong (RFC 9457): `detail` says which input is wrong, and what would be right.
-#[derive(Serialize, ToSchema, ToResponse)]
+#[derive(Debug, Serialize, ToSchema, ToResponse)]
 #[response(
     description = "What went wrong, and what would be right (RFC 9457).",
     content_type = "application/problem+json"
 )]
-pub(crate) struct AnyProblem {
+pub struct AnyProblem {
     /// `urn:stormglass:problem:` and a name that programs can tell problems apart by.
     r#type: String,
     title: String,

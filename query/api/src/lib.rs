@@ -38,6 +38,16 @@ mod traces;
 mod describe;
 mod router;
 
+/// What handlers of other crates share with these, so that all calls read and answer alike.
+pub mod handler {
+    pub use crate::ask::{Row, Rows, instant, literal, literals};
+    pub use crate::describe::AnyProblem;
+    pub use crate::page::{Page, read_cursor, read_limit, write_cursor};
+    pub use crate::params::Params;
+    pub use crate::render::timestamp_text;
+    pub use crate::window::{DEFAULT_WINDOW, Window, parse_duration, parse_instant};
+}
+
 pub use asker::Asker;
 pub use catalog::{Catalog, CatalogFile, CatalogFileError, Customer, ImportanceName, ServiceEntry};
 pub use figures::prometheus_text;

@@ -13,24 +13,24 @@ use utoipa::ToSchema;
 
 /// A list as every list of this API is given.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Page<T> {
-    pub(crate) items: Vec<T>,
+pub struct Page<T> {
+    pub items: Vec<T>,
     /// Give it back as `cursor` for what follows; null at the end.
-    pub(crate) next_cursor: Option<String>,
+    pub next_cursor: Option<String>,
     /// Whether the answer is all there is.
-    pub(crate) complete: bool,
+    pub complete: bool,
     /// Why not, in words for people.
-    pub(crate) incomplete_reason: Option<String>,
+    pub incomplete_reason: Option<String>,
 }
 
 impl<T> Page<T> {
     /// All of it.
-    pub(crate) fn whole(items: Vec<T>) -> Self {
+    pub fn whole(items: Vec<T>) -> Self {
         Self { items, next_cursor: None, complete: true, incomplete_reason: None }
     }
 
     /// With the word of the queries behind it.
-    pub(crate) fn said(mut self, complete: bool, reason: Option<String>) -> Self {
+    pub fn said(mut self, complete: bool, reason: Option<String>) -> Self {
         if !complete {
             self.complete = false;
             self.incomplete_reason = match (self.incomplete_reason.take(), reason) {
@@ -51,14 +51,14 @@ struct Sealed<P> {
 }
 
 /// Writes a cursor: `question` is what must be the same when it comes back (filters, window, order).
-pub(crate) fn write_cursor<P: Serialize>(question: &str, place: P) -> Result<String, Problem> {
+pub fn write_cursor<P: Serialize>(question: &str, place: P) -> Result<String, Problem> {
     let sealed = Sealed { q: hash(question), p: place };
     let json = serde_json::to_vec(&sealed).map_err(|error| Problem::internal(error.to_string()))?;
     Ok(URL_SAFE_NO_PAD.encode(json))
 }
 
 /// Reads the parameter `cursor`, where it is given.
-pub(crate) fn read_cursor<P: DeserializeOwned>(params: &Params, question: &str) -> Result<Option<P>, Problem> {
+pub fn read_cursor<P: DeserializeOwned>(params: &Params, question: &str) -> Result<Option<P>, Problem> {
     let Some(text) = params.get("cursor") else { return Ok(None) };
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
     let sealed: Option<Sealed<P>> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -74,7 +74,7 @@ pub(crate) fn read_cursor<P: DeserializeOwned>(params: &Params, question: &str) 
 }
 
 /// The parameter `limit`, from 1 to `max`.
-pub(crate) fn read_limit(params: &Params, default: usize, max: usize) -> Result<usize, Problem> {
+pub fn read_limit(params: &Params, default: usize, max: usize) -> Result<usize, Problem> {
     let Some(text) = params.get("limit") else { return Ok(default) };
     match text.parse() {
         Ok(limit) if (1..=max).contains(&limit) => Ok(limit),

@@ -8,11 +8,11 @@ use http::Uri;
 
 /// The parameters of one request.
 #[derive(Debug)]
-pub(crate) struct Params(Vec<(String, String)>);
+pub struct Params(Vec<(String, String)>);
 
 impl Params {
     /// Reads them; refuses what is not in `known`, and repetitions.
-    pub(crate) fn read(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+    pub fn read(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Problem::invalid(format!("the query string cannot be read: {error}")))?;
         for (at, (name, _)) in pairs.iter().enumerate() {
@@ -27,11 +27,11 @@ impl Params {
     }
 
     /// The members of a family, in the order given: `attr.` gives (`order.id`, `7`).
-    pub(crate) fn family<'s>(&'s self, prefix: &'s str) -> impl Iterator<Item = (&'s str, &'s str)> {
+    pub fn family<'s>(&'s self, prefix: &'s str) -> impl Iterator<Item = (&'s str, &'s str)> {
         self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())))
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }

@@ -2,8 +2,8 @@
 //! answers beside its code, and is mounted by exactly that.
 
 use crate::{Catalog, Problem, catalog, describe, experience, graph, health, parts, sql, store};
-use axum::extract::{DefaultBodyLimit, State};
-use axum::{Json, Router};
+use axum::extract::DefaultBodyLimit;
+use axum::{Extension, Json, Router};
 use bytes::Bytes;
 use client::QueryClient;
 use engine::{Engine, Metric};
@@ -98,19 +98,24 @@ fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(openapi))
 }
 
-/// Mounts every call.
-pub fn router(api: Api) -> Router {
-    calls().split_for_parts().0.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(api)
+/// Mounts every call, with those of other crates beside them.
+pub fn router(api: Api, others: OpenApiRouter) -> Router {
+    let version = api.health.version;
+    let (router, mut description) = calls().with_state(api).merge(others).split_for_parts();
+    version.clone_into(&mut description.info.version);
+    router.layer(Extension(Arc::new(description))).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 
-/// The description of all calls.
+/// The description of the calls of this crate.
 pub(crate) fn described() -> OpenApi {
     calls().into_openapi()
 }
 
-/// The calls that [`router`] mounts: method and path.
-pub fn mounted() -> Vec<(String, String)> {
-    describe::operations(&described())
+/// The calls that [`router`] mounts with these others: method and path.
+pub fn mounted(others: OpenApi) -> Vec<(String, String)> {
+    let mut all = described();
+    all.merge(others);
+    describe::operations(&all)
 }
 
 /// This description.
@@ -118,8 +123,6 @@ pub fn mounted() -> Vec<(String, String)> {
     (status = 200, description = "OpenAPI 3.1", body = Object),
     (status = "default", response = describe::AnyProblem),
 ))]
-async fn openapi(State(api): State<Api>) -> Json<OpenApi> {
-    let mut description = described();
-    api.health.version.clone_into(&mut description.info.version);
-    Json(description)
+async fn openapi(Extension(description): Extension<Arc<OpenApi>>) -> Json<OpenApi> {
+    Json(OpenApi::clone(&description))
 }

@@ -8,29 +8,23 @@ use model::UnixNanos;
 use std::time::Duration;
 
 /// What is asked about when nothing is said.
-pub(crate) const DEFAULT_WINDOW: Duration = Duration::from_secs(3600);
+pub const DEFAULT_WINDOW: Duration = Duration::from_secs(3600);
 
 /// `[from, to)`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Window {
-    pub(crate) from: UnixNanos,
-    pub(crate) to: UnixNanos,
+pub struct Window {
+    pub from: UnixNanos,
+    pub to: UnixNanos,
 }
 
 impl Window {
     /// From parameters `from` and `to`: the last hour where they are absent.
-    pub(crate) fn read(params: &Params, now: UnixNanos) -> Result<Self, Problem> {
+    pub fn read(params: &Params, now: UnixNanos) -> Result<Self, Problem> {
         Self::named(params, now, "from", "to", DEFAULT_WINDOW)
     }
 
     /// From parameters of other names; `span` back from the end where the start is absent.
-    pub(crate) fn named(
-        params: &Params,
-        now: UnixNanos,
-        from: &str,
-        to: &str,
-        span: Duration,
-    ) -> Result<Self, Problem> {
+    pub fn named(params: &Params, now: UnixNanos, from: &str, to: &str, span: Duration) -> Result<Self, Problem> {
         let at = |name: &str| params.get(name).map(|text| parse_instant(name, text, now)).transpose();
         // What has this very nanosecond for its time is inside.
         let end = at(to)?.unwrap_or(UnixNanos(now.0.saturating_add(1)));
@@ -50,12 +44,12 @@ impl Window {
     }
 
     /// As a condition on column `column`.
-    pub(crate) fn condition(&self, column: &str) -> String {
+    pub fn condition(&self, column: &str) -> String {
         format!("{column} >= {} AND {column} < {}", instant(self.from), instant(self.to))
     }
 
     /// Widened to whole buckets of this length.
-    pub(crate) fn snapped(&self, bucket: Duration) -> Self {
+    pub fn snapped(&self, bucket: Duration) -> Self {
         let bucket = i64::try_from(bucket.as_nanos()).unwrap_or(i64::MAX).max(1);
         let from = self.from.0.div_euclid(bucket).saturating_mul(bucket);
         let to = self.to.0.saturating_add(bucket - 1).div_euclid(bucket).saturating_mul(bucket);
@@ -63,17 +57,17 @@ impl Window {
     }
 
     /// Larger by `by` on both sides.
-    pub(crate) fn widened(&self, by: Duration) -> Self {
+    pub fn widened(&self, by: Duration) -> Self {
         Self { from: self.from.saturating_sub(by), to: self.to.saturating_add(by) }
     }
 
-    pub(crate) fn duration(&self) -> Duration {
+    pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.to.0.saturating_sub(self.from.0).max(0).unsigned_abs())
     }
 }
 
 /// Reads an instant; `name` is the parameter it came in.
-pub(crate) fn parse_instant(name: &str, text: &str, now: UnixNanos) -> Result<UnixNanos, Problem> {
+pub fn parse_instant(name: &str, text: &str, now: UnixNanos) -> Result<UnixNanos, Problem> {
     let read = || -> Option<UnixNanos> {
         if let Some(relative) = text.strip_prefix("now") {
             return match relative.split_at_checked(1) {
@@ -98,7 +92,7 @@ pub(crate) fn parse_instant(name: &str, text: &str, now: UnixNanos) -> Result<Un
 }
 
 /// `250ms`, `90s`, `15m`, `2h`, `7d`, `4w`.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;

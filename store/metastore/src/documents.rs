@@ -100,6 +100,65 @@ impl Documents {
     }
 }
 
+/// One document that is new, has changed, or goes away. Bounds are the business of whoever keeps them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub kind: &'static str,
+    pub key: String,
+    /// `None` removes it.
+    pub json: Option<String>,
+}
+
+impl Metastore {
+    /// Stores all changes or none.
+    ///
+    /// # Errors
+    /// `Busy`, `Disk`.
+    pub async fn commit(
+        &self,
+        workspace: &Workspace,
+        changes: &[Change],
+        now: UnixNanos,
+    ) -> Result<(), MetastoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        for change in changes {
+            let query = match &change.json {
+                Some(json) => sqlx::query(
+                    "INSERT INTO documents (workspace, kind, key, json, updated) VALUES ($1, $2, $3, $4, $5)
+                     ON CONFLICT (workspace, kind, key) DO UPDATE SET json = excluded.json, updated = excluded.updated",
+                )
+                .bind(workspace.as_str())
+                .bind(change.kind)
+                .bind(&change.key)
+                .bind(json)
+                .bind(now.0),
+                None => sqlx::query("DELETE FROM documents WHERE workspace = $1 AND kind = $2 AND key = $3")
+                    .bind(workspace.as_str())
+                    .bind(change.kind)
+                    .bind(&change.key),
+            };
+            query.execute(&mut *transaction).await.map_err(|e| self.fault(e))?;
+        }
+        transaction.commit().await.map_err(|e| self.fault(e))
+    }
+
+    /// Workspaces that have documents of a kind.
+    ///
+    /// # Errors
+    /// `Busy`, `Disk`, `Corrupt`.
+    pub async fn workspaces_with(&self, kind: &'static str) -> Result<Vec<Workspace>, MetastoreError> {
+        let query =
+            sqlx::query("SELECT DISTINCT workspace FROM documents WHERE kind = $1 ORDER BY workspace").bind(kind);
+        let rows = query.fetch_all(&self.readers).await.map_err(|e| self.fault(e))?;
+        let names = rows.iter().map(|row| row.try_get::<String, _>(0).map_err(|e| self.fault(e)));
+        // A name that no workspace can have was not stored by this product.
+        Ok(names.collect::<Result<Vec<_>, _>>()?.iter().filter_map(|name| Workspace::new(name).ok()).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,5 +209,24 @@ mod tests {
         assert_eq!(error, "2 documents of kind service are kept, and there are as many");
         services.put(&ws, &document("a", "2", 2)).await.unwrap();
         assert_eq!(services.list(&ws).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn changes_of_several_kinds_are_stored_together_and_a_document_goes_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, ws) = (opened(&dir).await, Workspace::default());
+        let change = |kind, key: &str, json: Option<&str>| Change { kind, key: key.into(), json: json.map(Into::into) };
+        store
+            .commit(&ws, &[change("incident", "a", Some("1")), change("outbox", "b", Some("2"))], UnixNanos(5))
+            .await
+            .unwrap();
+        store
+            .commit(&ws, &[change("incident", "a", Some("3")), change("outbox", "b", None)], UnixNanos(6))
+            .await
+            .unwrap();
+        assert_eq!(store.documents("incident", 10).list(&ws).await.unwrap(), [document("a", "3", 6)]);
+        assert!(store.documents("outbox", 10).list(&ws).await.unwrap().is_empty());
+        assert_eq!(store.workspaces_with("incident").await.unwrap(), [ws]);
+        assert!(store.workspaces_with("outbox").await.unwrap().is_empty());
     }
 }

@@ -4,6 +4,7 @@
 //! Pure: no runtime, no file, no clock. The three signals may differ here, in `decode` and in the
 //! query's views, and nowhere else: everything between takes a [`TableSpec`] or a `RecordBatch`.
 
+pub mod alerting;
 pub mod batch;
 pub mod build;
 pub mod events;

@@ -4,7 +4,7 @@
 //! `attributes`, `type` of a metric) is derived by the query layer.
 
 use crate::promoted::{PromotedSet, PromotedType, column_name};
-use crate::{events, rollups};
+use crate::{alerting, events, rollups};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -32,6 +32,10 @@ pub enum TableId {
     Changes,
     /// Signs of life of jobs and devices.
     Heartbeats,
+    /// Alerts, incidents and messages as they stand; no file holds them (see [`crate::alerting`]).
+    Alerts,
+    Incidents,
+    Notifications,
     /// Requests, errors and durations in buckets of 10 s, as additive deltas (see [`crate::rollups`]).
     Red,
     /// Who calls whom, by the minute, as additive deltas.
@@ -41,7 +45,7 @@ pub enum TableId {
 }
 
 impl TableId {
-    pub const ALL: [TableId; 13] = [
+    pub const ALL: [TableId; 16] = [
         Self::Spans,
         Self::Logs,
         Self::Metrics,
@@ -52,6 +56,9 @@ impl TableId {
         Self::EntityChanges,
         Self::Changes,
         Self::Heartbeats,
+        Self::Alerts,
+        Self::Incidents,
+        Self::Notifications,
         Self::Red,
         Self::ServiceEdges,
         Self::EdgesPending,
@@ -69,6 +76,9 @@ impl TableId {
             Self::EntityChanges => "entity_changes",
             Self::Changes => "changes",
             Self::Heartbeats => "heartbeats",
+            Self::Alerts => "alerts",
+            Self::Incidents => "incidents",
+            Self::Notifications => "notifications",
             Self::Red => "red",
             Self::ServiceEdges => "service_edges",
             Self::EdgesPending => "edges_pending",
@@ -117,6 +127,9 @@ impl TableSpec {
             TableId::EntityChanges => events::entity_changes(),
             TableId::Changes => events::changes(),
             TableId::Heartbeats => events::heartbeats(),
+            TableId::Alerts => alerting::alerts(),
+            TableId::Incidents => alerting::incidents(),
+            TableId::Notifications => alerting::notifications(),
             TableId::Red => rollups::red(),
             TableId::ServiceEdges => rollups::service_edges(),
             TableId::EdgesPending => rollups::edges_pending(),

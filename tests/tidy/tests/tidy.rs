@@ -31,7 +31,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("incident", &["model"]),
     ("cause", &["model", "incident"]),
     ("notify", &["model", "incident"]),
-    ("watch", &["model", "client", "api", "metastore", "graph", "rules", "incident", "cause", "notify"]),
+    (
+        "watch",
+        &["model", "tables", "engine", "client", "api", "metastore", "graph", "rules", "incident", "cause", "notify"],
+    ),
     ("assets", &[]),
     ("access", &["model", "metastore"]),
     ("demo", &["model"]),

@@ -232,6 +232,9 @@ fn touches(entity: &Entity) -> String {
         Kind::Device => either("network.device.name"),
         Kind::Site => either("store.id"),
         Kind::Region => resource("cloud.region"),
+        // A release has marked the spans of its version; traffic is no part of a span.
+        Kind::Change => resource("service.version"),
+        Kind::Traffic => "false".into(),
     }
 }
 

@@ -16,7 +16,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 /// RFC 3339 in UTC with nine digits after the second.
-pub(crate) fn timestamp_text(nanos: i64) -> String {
+pub fn timestamp_text(nanos: i64) -> String {
     let seconds = nanos.div_euclid(1_000_000_000);
     timestamp_parts(seconds, nanos.rem_euclid(1_000_000_000))
 }

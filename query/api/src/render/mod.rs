@@ -8,7 +8,7 @@ mod csv;
 mod json;
 mod type_name;
 
-pub(crate) use cell::timestamp_text;
+pub use cell::timestamp_text;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
