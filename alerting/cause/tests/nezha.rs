@@ -1,0 +1,121 @@
+//! The score on labelled incidents of two systems: is the faulty service among the first causes?
+//!
+//! Only this harness reads labels. The engine is given rows and two stretches of time: a fault-free
+//! baseline, moved to lie before the case, and the whole case; it finds the rest itself.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on says so by a panic; a table is for a terminal")]
+
+mod otlp;
+
+use cause::{Case, Window, judge};
+use incident::Verdict;
+use model::{EntityKind, TimeRange, UnixNanos};
+use otlp::{Reader, shared};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const MINUTE: i64 = 60 * UnixNanos::SECOND;
+
+struct Labelled {
+    name: String,
+    system: String,
+    fault: String,
+    root: String,
+    baseline: String,
+}
+
+fn labels(folder: &Path) -> Vec<Labelled> {
+    let text = std::fs::read_to_string(folder.join("labels.json")).unwrap();
+    let labels: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let read = |case: &serde_json::Value| {
+        let field = |key: &str| case[key].as_str().unwrap().to_owned();
+        Labelled { name: field("case"), system: field("system"), fault: field("fault_type"), root: field("root_service"), baseline: field("baseline") }
+    };
+    labels["cases"].as_array().unwrap().iter().map(read).collect()
+}
+
+/// The newest time of a folder's rows as they are, so that it can be moved to lie before a case.
+fn read_case(folder: &Path, labelled: &Labelled) -> Case {
+    let mut reader = Reader::new();
+    reader.folder(&folder.join("cases").join(&labelled.name));
+    let current = TimeRange { from: UnixNanos(reader.first), until: UnixNanos(reader.last + 1) };
+    let baseline = folder.join(&labelled.baseline);
+    // A day without fault-free traces borrows those of the next.
+    let has_traces = std::fs::read_dir(&baseline).unwrap().any(|file| file.unwrap().file_name().to_string_lossy().starts_with("traces"));
+    let mut folders = vec![baseline];
+    if !has_traces {
+        folders.push(folder.join("baseline/2022-08-23"));
+    }
+    let mut reference = Vec::new();
+    for folder in folders {
+        for name in std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()) {
+            let is_metrics = name.to_string_lossy().contains("metrics");
+            if is_metrics && folder.ends_with("2022-08-23") && !has_traces {
+                continue;
+            }
+            let mut probe = Reader::new();
+            probe.file(&name);
+            reader.shift_ns = current.from.0 - MINUTE - probe.last;
+            reference.push(TimeRange { from: UnixNanos(probe.first + reader.shift_ns), until: UnixNanos(probe.last + reader.shift_ns + 1) });
+            reader.file(&name);
+        }
+    }
+    let window = Window { reference, current };
+    Case { records: reader.telemetry.finish(), window, ..Case::default() }
+}
+
+/// Rank of the true service among causes, an instance counting as its service; 0 when it is not there.
+fn rank(verdict: &Verdict, root: &str) -> usize {
+    let matches = |cause: &incident::Cause| match cause.entity.kind {
+        EntityKind::Instance => cause.entity.name.starts_with(&format!("{root}-")),
+        _ => cause.entity.name == root,
+    };
+    verdict.causes.iter().position(matches).map_or(0, |at| at + 1)
+}
+
+#[derive(Default)]
+struct Score {
+    cases: usize,
+    at: [usize; 3],
+}
+
+impl Score {
+    fn add(&mut self, rank: usize) {
+        self.cases += 1;
+        for (at, k) in self.at.iter_mut().zip([1, 3, 5]) {
+            *at += usize::from(rank > 0 && rank <= k);
+        }
+    }
+
+    fn shares(&self) -> [f64; 3] {
+        self.at.map(|hits| hits as f64 / self.cases as f64)
+    }
+}
+
+#[test]
+fn the_faulty_service_is_named_first() {
+    let Some(folder) = shared("nezha") else { return };
+    let only = std::env::var("CASE").unwrap_or_default();
+    let mut scores: BTreeMap<(String, String), Score> = BTreeMap::new();
+    for labelled in labels(&folder).iter().filter(|labelled| labelled.name.contains(&only)) {
+        let verdict = judge(&read_case(&folder, labelled));
+        let rank = rank(&verdict, &labelled.root);
+        for group in ["all", labelled.fault.as_str()] {
+            scores.entry((labelled.system.clone(), group.to_owned())).or_default().add(rank);
+        }
+        if rank != 1 || !only.is_empty() {
+            println!("{} {} of {}: rank {rank}", labelled.name, labelled.fault, labelled.root);
+            for cause in verdict.causes.iter().take(4) {
+                println!("    {:6.2} {} {}", cause.score, cause.entity, cause.kind);
+                for evidence in cause.evidence.iter().take(5) {
+                    println!("        {:5.2} {} {}: {}", evidence.bits, evidence.kind, evidence.entity, evidence.text.en);
+                }
+            }
+        }
+    }
+    println!("{:18} {:16} {:>5} {:>6} {:>6} {:>6}", "system", "fault", "cases", "AS@1", "AS@3", "AS@5");
+    for ((system, fault), score) in &scores {
+        let [one, three, five] = score.shares().map(|share| 100.0 * share);
+        println!("{system:18} {fault:16} {:>5} {one:>6.1} {three:>6.1} {five:>6.1}", score.cases);
+    }
+}
