@@ -11,7 +11,7 @@ use arrow::datatypes::{
     DataType, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
-use client::QueryRequest;
+use client::{QueryClient, QueryError, QueryRequest};
 use model::UnixNanos;
 
 /// The whole result of one question.
@@ -33,8 +33,7 @@ impl Api {
     /// Runs one query for the asker's workspace and gathers all its rows (which the client bounds).
     pub async fn ask(&self, asker: &Asker, sql: impl Into<String>) -> Result<Rows, Problem> {
         let request = QueryRequest::new(asker.workspace.clone(), sql);
-        let (_, batches, end) = self.client.query(request).await?.collect().await?;
-        Ok(Rows { batches, complete: end.complete, incomplete_reason: end.incomplete_reason })
+        Ok(Rows::of(&self.client, request).await?)
     }
 
     /// The time by the server's clock.
@@ -44,6 +43,20 @@ impl Api {
 }
 
 impl Rows {
+    /// Runs a query to its end.
+    ///
+    /// # Errors
+    /// As the client says.
+    pub async fn of(client: &QueryClient, request: QueryRequest) -> Result<Self, QueryError> {
+        let (_, batches, end) = client.query(request).await?.collect().await?;
+        Ok(Self { batches, complete: end.complete, incomplete_reason: end.incomplete_reason })
+    }
+
+    /// The columns themselves.
+    pub fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
     pub fn len(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }

@@ -19,6 +19,10 @@ pub enum RelationKind {
     DependsOn,
     /// Stands there: a device at a site.
     At,
+    /// Calls it: of services that send no spans.
+    Calls,
+    /// A pod or process of a service.
+    InstanceOf,
 }
 
 impl RelationKind {
@@ -27,6 +31,8 @@ impl RelationKind {
             Self::RunsOn => "runs_on",
             Self::DependsOn => "depends_on",
             Self::At => "at",
+            Self::Calls => "calls",
+            Self::InstanceOf => "instance_of",
         }
     }
 }

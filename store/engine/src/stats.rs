@@ -120,12 +120,39 @@ pub(crate) struct Levels {
     pub(crate) ready: bool,
 }
 
-/// All of it, as samples.
+fn metric(kind: Kind, name: &'static str, help: &'static str, value: u64) -> Metric {
+    Metric { name, help, kind, labels: vec![], value: value as f64 }
+}
+
+fn counter(name: &'static str, help: &'static str, value: &Counter) -> Metric {
+    metric(Kind::Counter, name, help, value.get())
+}
+
+fn gauge(name: &'static str, help: &'static str, value: u64) -> Metric {
+    metric(Kind::Gauge, name, help, value)
+}
+
+/// Every figure of the engine.
 pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
-    let metric = |kind, name, help, value: u64| Metric { name, help, kind, labels: vec![], value: value as f64 };
-    let counter = |name, help, value: &Counter| metric(Kind::Counter, name, help, value.get());
-    let gauge = |name, help, value| metric(Kind::Gauge, name, help, value);
-    let mut out = vec![
+    let mut out = [appending(c), checkpoints(c), upkeep(c), recovery(c), wal(c), levels(now)].concat();
+    out.extend(now.disk_free.map(|free| {
+        gauge("stormglass_engine_disk_free_bytes", "Free bytes of the data directory's file system.", free)
+    }));
+    out.extend(RefusalReason::ALL.map(|reason| Metric {
+        labels: vec![("reason", reason.as_str().to_owned())],
+        ..metric(
+            Kind::Counter,
+            "stormglass_engine_refused_requests_total",
+            "Requests not taken, by reason.",
+            c.refused_for(reason),
+        )
+    }));
+    out
+}
+
+/// What came in.
+fn appending(c: &Counters) -> Vec<Metric> {
+    vec![
         counter("stormglass_engine_appended_requests_total", "Requests stored.", &c.appended_requests),
         counter("stormglass_engine_appended_bytes_total", "Bytes of stored requests, unpacked.", &c.appended_bytes),
         counter("stormglass_engine_appended_rows_total", "Rows stored, over all tables.", &c.appended_rows),
@@ -169,6 +196,12 @@ pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
             "Readings of senders' drop counters not followed: too many counters.",
             &c.drop_series_ignored,
         ),
+    ]
+}
+
+/// What was written to Parquet.
+fn checkpoints(c: &Counters) -> Vec<Metric> {
+    vec![
         counter("stormglass_engine_flushes_total", "Checkpoints committed.", &c.flushes),
         counter(
             "stormglass_engine_flush_failures_total",
@@ -182,6 +215,12 @@ pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
             "Rows filed under their date of receipt: too many dates in one checkpoint.",
             &c.flush_partition_overflow_rows,
         ),
+    ]
+}
+
+/// What was merged and what was deleted.
+fn upkeep(c: &Counters) -> Vec<Metric> {
+    vec![
         counter("stormglass_engine_compactions_total", "Merges of parts committed.", &c.compactions),
         counter(
             "stormglass_engine_compaction_failures_total",
@@ -203,6 +242,12 @@ pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
             "Parts deleted to stay below the bound on disk use.",
             &c.space_parts,
         ),
+    ]
+}
+
+/// What was found at start.
+fn recovery(c: &Counters) -> Vec<Metric> {
+    vec![
         counter("stormglass_engine_replayed_records_total", "WAL records read again at start.", &c.replayed_records),
         counter("stormglass_engine_replayed_rows_total", "Rows made of them.", &c.replayed_rows),
         counter(
@@ -225,6 +270,12 @@ pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
             "Part files of unfinished work removed at start.",
             &c.orphans_removed,
         ),
+    ]
+}
+
+/// What the log on disk did and holds.
+fn wal(c: &Counters) -> Vec<Metric> {
+    vec![
         counter("stormglass_wal_written_bytes_total", "Bytes written to the WAL.", &c.wal.written_bytes),
         counter("stormglass_wal_fdatasync_total", "Syncs of WAL segments.", &c.wal.fdatasyncs),
         counter(
@@ -236,6 +287,12 @@ pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
         gauge("stormglass_wal_segments_live", "WAL segments not yet released.", c.wal.segments_live.get()),
         gauge("stormglass_wal_segments_spare", "WAL segments kept ready.", c.wal.segments_spare.get()),
         gauge("stormglass_wal_spare_bytes", "Bytes of WAL segments kept ready.", c.wal.bytes_spare.get()),
+    ]
+}
+
+/// How things stand now.
+fn levels(now: &Levels) -> Vec<Metric> {
+    vec![
         gauge("stormglass_wal_live_bytes", "Bytes of WAL not yet in Parquet.", now.wal_bytes),
         gauge(
             "stormglass_engine_inflight_bytes",
@@ -258,20 +315,7 @@ pub(crate) fn metrics(c: &Counters, now: &Levels) -> Vec<Metric> {
         gauge("stormglass_parts_rows", "Rows of live Parquet files.", now.parts_rows),
         gauge("stormglass_engine_disk_used_bytes", "Bytes of parts and WAL.", now.disk_used),
         gauge("stormglass_engine_ready", "1 if nothing stands in the way of taking data in.", u64::from(now.ready)),
-    ];
-    out.extend(now.disk_free.map(|free| {
-        gauge("stormglass_engine_disk_free_bytes", "Free bytes of the data directory's file system.", free)
-    }));
-    out.extend(RefusalReason::ALL.map(|reason| Metric {
-        labels: vec![("reason", reason.as_str().to_owned())],
-        ..metric(
-            Kind::Counter,
-            "stormglass_engine_refused_requests_total",
-            "Requests not taken, by reason.",
-            c.refused_for(reason),
-        )
-    }));
-    out
+    ]
 }
 
 /// What is said of request rates and edges.

@@ -64,6 +64,22 @@ impl Catalog {
         self.file(asker)?.services.get(name)
     }
 
+    /// What is told of every service, by name.
+    ///
+    /// # Errors
+    /// When the metastore does not answer.
+    pub async fn entries(&self, asker: &Asker) -> Result<BTreeMap<String, ServiceEntry>, Problem> {
+        Ok(self.services(asker).await?.into_iter().map(|(name, known)| (name, known.entry)).collect())
+    }
+
+    /// The relations that were declared.
+    ///
+    /// # Errors
+    /// When the metastore does not answer.
+    pub async fn declared(&self, asker: &Asker) -> Result<Topology, Problem> {
+        Ok(self.topology(asker).await?.0)
+    }
+
     /// Every entry by name.
     pub(crate) async fn services(&self, asker: &Asker) -> Result<BTreeMap<String, Known>, Problem> {
         let mut services = BTreeMap::new();

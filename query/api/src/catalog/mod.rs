@@ -201,7 +201,7 @@ async fn put_customers(
 struct RelationText {
     /// `kind:name`, such as `device:printer-7`.
     from: String,
-    /// runs_on, depends_on or at.
+    /// runs_on, depends_on, at, calls or instance_of.
     #[schema(value_type = String)]
     relation: RelationKind,
     /// `kind:name`, such as `site:store-1`.
@@ -217,7 +217,7 @@ struct TopologyText {
 #[derive(Serialize, ToSchema)]
 struct RelationAnswer {
     from: String,
-    /// runs_on, depends_on or at.
+    /// runs_on, depends_on, at, calls or instance_of.
     #[schema(value_type = String)]
     relation: RelationKind,
     to: String,
@@ -256,7 +256,7 @@ async fn put_topology(
     let told: TopologyText = read_body(
         &body,
         "{\"relations\": [{\"from\": \"device:printer-7\", \"relation\": \"at\", \"to\": \"site:store-1\"}]} with relation \
-         runs_on, depends_on or at",
+         runs_on, depends_on, at, calls or instance_of",
     )?;
     let relations: Vec<Relation> =
         told.relations.into_iter().map(|RelationText { from, relation, to }| Relation { from, relation, to }).collect();

@@ -81,7 +81,7 @@ pub(super) struct EdgeAnswer {
     pub(super) caller_kind: &'static str,
     pub(super) callee: String,
     pub(super) callee_kind: &'static str,
-    /// call, message, database, cache, queue, third_party, runs_on, depends_on, at.
+    /// call, message, database, cache, queue, third_party, runs_on, depends_on, at, calls, instance_of.
     pub(super) kind: String,
     #[serde(flatten)]
     pub(super) counts: Counts,

@@ -9,6 +9,7 @@ mod gitlab;
 mod jenkins;
 mod kubernetes;
 mod ours;
+mod plain;
 
 use http::HeaderMap;
 use model::UnixNanos;

@@ -1,6 +1,6 @@
 //! Our own shape: the columns of `changes` by name.
 
-use super::{NewChange, text, time};
+use super::{NewChange, plain, text, time};
 use crate::nearest;
 use serde_json::Value;
 
@@ -45,6 +45,7 @@ pub(super) fn read(value: &Value) -> Result<Option<Vec<NewChange>>, String> {
 }
 
 fn change(value: &Value) -> Result<NewChange, String> {
+    let value = &Value::Object(value.as_object().map(plain::in_our_words).unwrap_or_default());
     let fields = value.as_object().into_iter().flatten();
     for (name, field) in fields {
         if !FIELDS.contains(&name.as_str()) {

@@ -1,0 +1,181 @@
+//! Up to when the data of a workspace is in, and which instants are to be judged next.
+//!
+//! Judging goes by event time. While services send, that is nearly the wall clock; an import of a past
+//! incident into a workspace that nothing sends to plays on the times of its own data. Nothing here
+//! waits or asks what time it is.
+
+use crate::Settings;
+use model::{TimeRange, UnixNanos};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The workspace's event clock. Stored, so that a restart judges nothing twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct EventClock {
+    /// Everything before it has been judged.
+    pub(crate) judged: Option<UnixNanos>,
+    /// Latest event time that was seen since the clock was set.
+    pub(crate) seen: Option<UnixNanos>,
+    /// Wall time at which something new came last.
+    pub(crate) heard: UnixNanos,
+}
+
+/// The instants of one round, at equal steps; the last one is `until`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Due {
+    pub(crate) from: UnixNanos,
+    pub(crate) until: UnixNanos,
+    pub(crate) step: Duration,
+    /// Whether data still comes, so that silence means something.
+    pub(crate) live: bool,
+}
+
+/// Further apart than this, two stretches of data are two periods.
+const GAP: Duration = Duration::from_secs(3_600);
+
+impl EventClock {
+    /// Takes in the range of event times that came since the last call.
+    pub(crate) fn hear(&mut self, new: TimeRange, wall: UnixNanos, settings: &Settings) {
+        self.heard = wall;
+        let live = |at: UnixNanos| at >= wall.saturating_sub(GAP);
+        match (self.judged, self.seen) {
+            (Some(judged), Some(seen)) => {
+                let is_past = new.until <= judged.saturating_sub(GAP);
+                let is_apart = new.from >= seen.saturating_add(GAP);
+                if is_apart || (is_past && !live(seen)) {
+                    // Another period begins: what lies between has no data and is not gone through.
+                    self.set(new, settings);
+                } else {
+                    self.seen = Some(seen.max(new.until));
+                }
+            }
+            _ => self.set(new, settings),
+        }
+    }
+
+    fn set(&mut self, new: TimeRange, settings: &Settings) {
+        self.judged = Some(new.from.max(new.until.saturating_sub(settings.catch_up)));
+        self.seen = Some(new.until);
+    }
+
+    /// What is to be judged now.
+    pub(crate) fn due(&self, wall: UnixNanos, settings: &Settings) -> Option<Due> {
+        let (judged, seen) = (self.judged?, self.seen?);
+        let idle = wall.saturating_sub(settings.idle) >= self.heard;
+        let live = wall.saturating_sub(GAP) <= seen;
+        // Who has fallen silent holds nothing up: live, the wall clock goes on in his place.
+        let until = match (idle, live) {
+            (false, _) => seen.saturating_sub(settings.lateness),
+            (true, true) => wall.saturating_sub(settings.lateness),
+            (true, false) => seen.saturating_add(settings.step),
+        };
+        let step = coarse(judged, until, settings.step);
+        let until = UnixNanos(until.0 - until.0.rem_euclid(nanos(step)));
+        (until > judged).then_some(Due { from: judged, until, step, live })
+    }
+
+    pub(crate) fn judged_until(&mut self, until: UnixNanos) {
+        self.judged = Some(until);
+    }
+}
+
+/// A long stretch is gone through in larger steps, so that an import of hours is judged in moments.
+fn coarse(from: UnixNanos, until: UnixNanos, step: Duration) -> Duration {
+    const STEPS_MAX: i64 = 240;
+    let span = until.0.saturating_sub(from.0);
+    [step, Duration::from_secs(10), Duration::from_secs(30)]
+        .into_iter()
+        .find(|step| span / nanos(*step) <= STEPS_MAX)
+        .unwrap_or(Duration::from_secs(60))
+        .max(step)
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX).max(1)
+}
+
+impl Due {
+    /// The instants, ascending; the last is `until`.
+    pub(crate) fn instants(self) -> impl Iterator<Item = UnixNanos> {
+        let step = nanos(self.step);
+        let first = self.from.0 - self.from.0.rem_euclid(step) + step;
+        (0..).map(move |n| UnixNanos(first + n * step)).take_while(move |at| *at <= self.until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+
+    const S: i64 = UnixNanos::SECOND;
+    const NOW: i64 = 1_800_000_000 * S;
+
+    fn range(from: i64, until: i64) -> TimeRange {
+        TimeRange { from: UnixNanos(from * S), until: UnixNanos(until * S) }
+    }
+
+    fn settings() -> Settings {
+        Settings { step: Duration::from_secs(5), lateness: Duration::from_secs(2), ..Settings::default() }
+    }
+
+    fn heard(ranges: &[(i64, i64)], wall: i64) -> EventClock {
+        let mut clock = EventClock::default();
+        ranges.iter().for_each(|(from, until)| clock.hear(range(*from, *until), UnixNanos(wall * S), &settings()));
+        clock
+    }
+
+    #[test]
+    fn nothing_is_due_before_something_came() {
+        assert_eq!(EventClock::default().due(UnixNanos(NOW), &settings()), None);
+    }
+
+    #[test]
+    fn live_data_is_judged_up_to_its_lateness_and_no_instant_twice() {
+        let wall = NOW / S;
+        let mut clock = heard(&[(wall - 20, wall)], wall);
+        let due = clock.due(UnixNanos(NOW), &settings()).unwrap();
+        let instants: Vec<i64> = due.instants().map(|at| at.0 / S - wall).collect();
+        assert_eq!((instants, due.live), (vec![-15, -10, -5], true));
+        clock.judged_until(due.until);
+        assert_eq!(clock.due(UnixNanos(NOW), &settings()), None);
+    }
+
+    #[test]
+    fn who_falls_silent_holds_nothing_up() {
+        let wall = NOW / S;
+        let clock = heard(&[(wall - 20, wall)], wall);
+        let due = clock.due(UnixNanos((wall + 60) * S), &settings()).unwrap();
+        assert_eq!(due.until.0 / S, wall + 55);
+    }
+
+    #[test]
+    fn an_old_incident_plays_on_its_own_times_and_ends_with_its_data() {
+        let wall = NOW / S;
+        let clock = heard(&[(1_000_000, 1_000_300)], wall);
+        let due = clock.due(UnixNanos((wall + 60) * S), &settings()).unwrap();
+        assert_eq!((due.from.0 / S, due.until.0 / S, due.live), (1_000_000, 1_000_305, false));
+    }
+
+    #[test]
+    fn a_period_before_the_judged_one_is_judged_too_unless_the_workspace_is_live() {
+        let wall = NOW / S;
+        let late = heard(&[(2_000_000, 2_000_060), (1_000_000, 1_000_300)], wall);
+        assert_eq!(late.judged, Some(UnixNanos(1_000_000 * S)));
+        let live = heard(&[(wall - 60, wall), (1_000_000, 1_000_300)], wall);
+        assert_eq!(live.judged, Some(UnixNanos((wall - 60) * S)), "an import disturbs nobody");
+    }
+
+    #[test]
+    fn hours_without_data_are_not_gone_through() {
+        let clock = heard(&[(1_000_000, 1_000_060), (1_090_000, 1_090_060)], NOW / S);
+        assert_eq!(clock.judged, Some(UnixNanos(1_090_000 * S)));
+    }
+
+    #[test]
+    fn two_hours_at_once_are_judged_in_larger_steps() {
+        let due = heard(&[(1_000_000, 1_007_200)], NOW / S).due(UnixNanos((NOW / S + 60) * S), &settings()).unwrap();
+        assert!(due.instants().count() <= 241, "{:?}", due.step);
+    }
+}

@@ -1,0 +1,192 @@
+//! Telemetry of an incident's time and of a healthy time before it, read for the engine that finds causes.
+//!
+//! Of more rows than are read, whole traces are chosen by their ids: which ones depends on the ids alone.
+//! Invariant: what was left out is said by [`Gathered::missing`].
+
+mod changes;
+mod reference;
+mod sql;
+
+use crate::ask::{Ints, Numbers, Questioner, Texts};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::DataType;
+use cause::{Change, Heartbeat, LogRow, PointRow, Records, SpanRow, Telemetry, Window};
+use client::QueryError;
+use model::{Bilingual, TimeRange, UnixNanos};
+
+pub(crate) use reference::reference;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    pub(crate) records: Records,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) heartbeats: Vec<Heartbeat>,
+    /// What could not be read, or not wholly.
+    pub(crate) missing: Vec<Bilingual>,
+}
+
+/// Reads all that is needed to judge a window.
+pub(crate) async fn gather(ask: &Questioner, window: &Window) -> Result<Gathered, QueryError> {
+    let mut gathered = Gathered::default();
+    let mut telemetry = Telemetry::default();
+    for range in ranges(window) {
+        let share = share(ask, "spans", range, ask.settings().evidence_rows_max / 2, &mut gathered.missing).await?;
+        read(ask, sql::spans(range, share), &mut gathered.missing, |batch| spans(&mut telemetry, batch)).await?;
+        let share = share_of_logs(ask, range, share, &mut gathered.missing).await?;
+        read(ask, sql::logs(range, share), &mut gathered.missing, |batch| logs(&mut telemetry, batch)).await?;
+        read(ask, sql::points(range), &mut gathered.missing, |batch| points(&mut telemetry, batch)).await?;
+    }
+    gathered.records = telemetry.finish();
+    gathered.changes = changes::changes(ask, window.current).await?;
+    gathered.heartbeats = changes::heartbeats(ask, window.current).await?;
+    Ok(gathered)
+}
+
+fn ranges(window: &Window) -> Vec<TimeRange> {
+    window.reference.iter().copied().chain([window.current]).collect()
+}
+
+/// Which share of all traces fits, in 65,536ths.
+async fn share(
+    ask: &Questioner,
+    table: &str,
+    range: TimeRange,
+    rows_max: u64,
+    missing: &mut Vec<Bilingual>,
+) -> Result<u32, QueryError> {
+    let rows = ask.rows(sql::count(table, range), 1).await?;
+    let count = rows.batches().first().map_or(0, |batch| Ints::of(batch, "rows").at(0));
+    let count = u64::try_from(count).unwrap_or_default();
+    if count <= rows_max {
+        return Ok(sql::ALL);
+    }
+    let share = u32::try_from(u128::from(sql::ALL) * u128::from(rows_max) / u128::from(count)).unwrap_or(sql::ALL);
+    missing.push(Bilingual::new(
+        format!("{rows_max} of {count} rows of {table} were looked at: whole traces, chosen by their ids"),
+        format!("{table} 共 {count} 行，按 trace id 抽取完整链路，只看了其中 {rows_max} 行"),
+    ));
+    Ok(share.max(1))
+}
+
+/// Logs follow their traces; of many more logs than spans, fewer traces' logs are read.
+async fn share_of_logs(
+    ask: &Questioner,
+    range: TimeRange,
+    of_spans: u32,
+    missing: &mut Vec<Bilingual>,
+) -> Result<u32, QueryError> {
+    let own = share(ask, "logs", range, ask.settings().evidence_rows_max / 2, missing).await?;
+    Ok(own.min(of_spans))
+}
+
+async fn read(
+    ask: &Questioner,
+    sql: String,
+    missing: &mut Vec<Bilingual>,
+    mut each: impl FnMut(&RecordBatch),
+) -> Result<(), QueryError> {
+    let rows = ask.rows(sql, ask.settings().evidence_rows_max).await?;
+    rows.batches().iter().for_each(&mut each);
+    if let Some(reason) = rows.incomplete_reason.filter(|_| !rows.complete) {
+        missing.push(Bilingual::new(format!("not all rows were read: {reason}"), format!("未能读取全部数据：{reason}")));
+    }
+    Ok(())
+}
+
+fn spans(telemetry: &mut Telemetry, batch: &RecordBatch) {
+    let text = |name: &str| Texts::of(batch, name);
+    let [trace, span, parent, service, operation, kind, status, instance, node, version] = [
+        "trace_id", "span_id", "parent_span_id", "service", "operation", "kind", "status", "instance", "node", "version",
+    ]
+    .map(text);
+    let [db_system, db_namespace, statement, address, messaging, destination, outcome, exception, resend] = [
+        "db_system", "db_namespace", "statement", "server_address", "messaging_system", "destination", "outcome",
+        "exception", "resend",
+    ]
+    .map(text);
+    let (start, duration) = (Ints::of(batch, "time"), Ints::of(batch, "duration_ns"));
+    for row in 0..batch.num_rows() {
+        telemetry.span(&SpanRow {
+            trace_id: trace.at(row),
+            span_id: span.at(row),
+            parent_span_id: parent.at(row),
+            service: service.at(row),
+            operation: operation.at(row),
+            kind: kind.at(row),
+            status: status.at(row),
+            start: UnixNanos(start.at(row)),
+            duration_ns: duration.at(row),
+            instance: instance.at(row),
+            node: node.at(row),
+            version: version.at(row),
+            db_system: db_system.at(row),
+            db_namespace: db_namespace.at(row),
+            statement: statement.at(row),
+            server_address: address.at(row),
+            messaging_system: messaging.at(row),
+            destination: destination.at(row),
+            outcome: outcome.at(row),
+            exception: exception.at(row),
+            resent: !matches!(resend.at(row), "" | "0"),
+        });
+    }
+}
+
+fn logs(telemetry: &mut Telemetry, batch: &RecordBatch) {
+    let [trace, span, service, instance, node, body] =
+        ["trace_id", "span_id", "service", "instance", "node", "body"].map(|name| Texts::of(batch, name));
+    let (time, severity) = (Ints::of(batch, "time"), Ints::of(batch, "severity"));
+    for row in 0..batch.num_rows() {
+        telemetry.log(&LogRow {
+            time: UnixNanos(time.at(row)),
+            trace_id: trace.at(row),
+            span_id: span.at(row),
+            service: service.at(row),
+            instance: instance.at(row),
+            node: node.at(row),
+            severity: i32::try_from(severity.at(row)).unwrap_or_default(),
+            body: body.at(row),
+        });
+    }
+}
+
+fn points(telemetry: &mut Telemetry, batch: &RecordBatch) {
+    let [name, unit, service, instance, node, temporality] =
+        ["name", "unit", "service", "instance", "node", "temporality"].map(|name| Texts::of(batch, name));
+    let (time, value, monotonic) = (Ints::of(batch, "time"), Numbers::of(batch, "value"), Texts::of(batch, "monotonic"));
+    let attributes = Maps::of(batch, "attributes");
+    for row in 0..batch.num_rows() {
+        let Some(value) = value.at(row) else { continue };
+        telemetry.point(&PointRow {
+            time: UnixNanos(time.at(row)),
+            name: name.at(row),
+            unit: unit.at(row),
+            service: service.at(row),
+            instance: instance.at(row),
+            node: node.at(row),
+            value,
+            cumulative: temporality.at(row) == "cumulative" && monotonic.at(row) == "true",
+            attributes: &attributes.at(row),
+        });
+    }
+}
+
+/// A column of attribute maps.
+struct Maps<'b>(Option<&'b arrow::array::MapArray>);
+
+impl<'b> Maps<'b> {
+    fn of(batch: &'b RecordBatch, name: &str) -> Self {
+        let column = batch.column_by_name(name).filter(|c| matches!(c.data_type(), DataType::Map(..)));
+        Self(column.map(|c| c.as_map()))
+    }
+
+    fn at(&self, row: usize) -> Vec<(&'b str, &'b str)> {
+        let Some(maps) = self.0.filter(|maps| !maps.is_null(row)) else { return Vec::new() };
+        let offsets = maps.offsets();
+        let (from, until) = (offsets[row] as usize, offsets[row + 1] as usize);
+        let (keys, values) = (maps.keys().as_string_view_opt(), maps.values().as_string_view_opt());
+        let Some((keys, values)) = keys.zip(values) else { return Vec::new() };
+        (from..until).filter(|at| !values.is_null(*at)).map(|at| (keys.value(at), values.value(at))).collect()
+    }
+}

@@ -1,0 +1,120 @@
+//! What was changed before and during an incident, and who did not report.
+
+use super::{Maps, sql};
+use crate::ask::{Ints, Questioner, Texts};
+use cause::{Change, Heartbeat};
+use client::QueryError;
+use model::{Entity, EntityKind, TimeRange, UnixNanos};
+use std::time::Duration;
+
+/// Beyond so many of its own intervals, a heartbeat is late.
+const INTERVALS_LATE: i64 = 3;
+/// A heartbeat that came fewer times has no interval of its own yet.
+const BEATS_MIN: i64 = 4;
+const LATE_MIN: Duration = Duration::from_secs(60);
+
+pub(super) async fn changes(ask: &Questioner, current: TimeRange) -> Result<Vec<Change>, QueryError> {
+    let rows = ask.rows(sql::changes(current), 500).await?;
+    let mut found = Vec::new();
+    for batch in rows.batches() {
+        let [kind, target, version, previous, author, title, id] =
+            ["kind", "target", "version", "previous_version", "author", "title", "change_id"]
+                .map(|name| Texts::of(batch, name));
+        let (time, attributes) = (Ints::of(batch, "time"), Maps::of(batch, "attributes"));
+        for row in 0..batch.num_rows() {
+            let attributes = attributes.at(row);
+            let time = UnixNanos(time.at(row));
+            found.push(Change {
+                id: named(id.at(row), kind.at(row), target.at(row), time),
+                time,
+                kind: kind.at(row).to_owned(),
+                target: first(&attributes, &["service", "service.name"]).unwrap_or(target.at(row)).to_owned(),
+                version: version.at(row).to_owned(),
+                previous_version: previous.at(row).to_owned(),
+                author: author.at(row).to_owned(),
+                title: title.at(row).to_owned(),
+                revision: first(&attributes, &["vcs.ref.head.revision", "revision"]).unwrap_or_default().to_owned(),
+                files: files(first(&attributes, &["files"]).unwrap_or_default()),
+                diff: first(&attributes, &["diff"]).unwrap_or_default().to_owned(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The sender's id, or a name that stays the same for as long as the change is asked for.
+fn named(id: &str, kind: &str, target: &str, time: UnixNanos) -> String {
+    if id.is_empty() { format!("{kind}:{target}@{}", time.0) } else { id.to_owned() }
+}
+
+fn first<'a>(attributes: &[(&'a str, &'a str)], keys: &[&str]) -> Option<&'a str> {
+    keys.iter().find_map(|key| attributes.iter().find(|(k, v)| k == key && !v.is_empty()).map(|(_, v)| *v))
+}
+
+/// A list as attributes hold it: JSON, or one name.
+fn files(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_else(|_| if text.is_empty() { vec![] } else { vec![text.to_owned()] })
+}
+
+pub(super) async fn heartbeats(ask: &Questioner, current: TimeRange) -> Result<Vec<Heartbeat>, QueryError> {
+    let rows = ask.rows(sql::heartbeats(current), 10_000).await?;
+    let mut found = Vec::new();
+    for batch in rows.batches() {
+        let [name, status, service, device, site, region] =
+            ["name", "status", "service", "device", "site", "region"].map(|name| Texts::of(batch, name));
+        let (first, last, beats) = (Ints::of(batch, "first"), Ints::of(batch, "last"), Ints::of(batch, "beats"));
+        for row in 0..batch.num_rows() {
+            let since = late(first.at(row), last.at(row), beats.at(row), current.until);
+            let failed = status.at(row) == "fail";
+            if !failed && since.is_none() {
+                continue;
+            }
+            let (kind, who) = [
+                (EntityKind::Device, device.at(row)),
+                (EntityKind::Site, site.at(row)),
+                (EntityKind::Region, region.at(row)),
+                (EntityKind::Service, service.at(row)),
+            ]
+            .into_iter()
+            .find(|(_, who)| !who.is_empty())
+            .unwrap_or((EntityKind::Device, name.at(row)));
+            found.push(Heartbeat {
+                name: name.at(row).to_owned(),
+                entity: Entity::new(kind, who),
+                since: since.unwrap_or(UnixNanos(last.at(row))),
+                status: status.at(row).to_owned(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Since when the next one is overdue, by the interval that it kept before.
+fn late(first: i64, last: i64, beats: i64, now: UnixNanos) -> Option<UnixNanos> {
+    if beats < BEATS_MIN {
+        return None;
+    }
+    let interval = (last - first) / (beats - 1);
+    let allowed = (interval * INTERVALS_LATE).max(i64::try_from(LATE_MIN.as_nanos()).unwrap_or(i64::MAX));
+    (now.0 - last > allowed).then_some(UnixNanos(last + interval))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_is_late_by_the_interval_it_kept() {
+        let s = UnixNanos::SECOND;
+        assert_eq!(late(0, 300 * s, 6, UnixNanos(400 * s)), None);
+        assert_eq!(late(0, 300 * s, 6, UnixNanos(500 * s)), Some(UnixNanos(360 * s)));
+        assert_eq!(late(0, 300 * s, 3, UnixNanos(5_000 * s)), None, "too few to know");
+    }
+
+    #[test]
+    fn files_come_as_a_list_or_as_one_name() {
+        assert_eq!(files(r#"["a.rs","b.rs"]"#), ["a.rs", "b.rs"]);
+        assert_eq!(files("a.rs"), ["a.rs"]);
+        assert!(files("").is_empty());
+    }
+}
