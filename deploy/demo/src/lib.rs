@@ -5,8 +5,10 @@
 //! beyond one bounded queue and one batch per pod. The same seed gives the same business: the same
 //! customers, orders, calls, failures and values; only ids and times are of the day.
 
+mod control;
 mod counters;
 mod export;
+mod faults;
 mod instruments;
 mod journey;
 mod services;
@@ -14,7 +16,11 @@ mod shop;
 mod telemetry;
 mod wire;
 
+pub use control::{
+    Clocks, FaultError, FaultState, Faults, ScoreError, Scorecard, Scored, Shown, Start, Switch, Verdict,
+};
 pub use counters::{Counters, Totals};
+pub use faults::{Answer, Said};
 
 use export::{Exporter, QUEUE_MAX};
 use journey::Item;
@@ -45,7 +51,9 @@ pub struct Settings {
     pub otlp_http: String,
     /// URL of OTLP/gRPC, such as `http://127.0.0.1:4317`.
     pub otlp_grpc: String,
-    /// Bearer token for ingest, where the server asks for one.
+    /// Base URL of the HTTP API, where the scorecard asks for incidents, such as `http://127.0.0.1:8080`.
+    pub http: String,
+    /// Bearer token with the scopes ingest and viewer, where the server asks for one.
     pub token: Option<String>,
 }
 
@@ -55,11 +63,19 @@ pub struct Company {
     settings: Settings,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
+    faults: Faults,
 }
 
 impl Company {
-    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, clock, counters: Arc::default() }
+    /// Whoever shows the switches to people makes them first and keeps a clone.
+    pub fn new(settings: Settings, faults: Faults, clock: Arc<dyn Clock>) -> Self {
+        faults.ask_at(&settings.http, settings.token.as_deref());
+        Self { settings, clock, counters: Arc::default(), faults }
+    }
+
+    /// The switches of this company's faults.
+    pub fn faults(&self) -> Faults {
+        self.faults.clone()
     }
 
     /// Live counts of what was made, acknowledged and refused; may be read while [`Company::run`] runs.

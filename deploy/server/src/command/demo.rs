@@ -8,9 +8,9 @@ use crate::telemetry::{complain, say};
 use crate::wiring::Addresses;
 use crate::{Failure, Outcome, app};
 use anyhow::Context;
-use demo::{Company, Counters, Totals};
+use demo::{Company, Counters, Faults, Totals};
 use futures::FutureExt;
-use model::SystemClock;
+use model::{Clock, SystemClock};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,15 +62,18 @@ async fn live(
     token: Option<String>,
     lasts: Option<Duration>,
 ) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let company = Company::new(
         demo::Settings {
             seed,
             speed,
             otlp_http: format!("http://{}", addresses.otlp_http),
             otlp_grpc: format!("http://{}", addresses.otlp_grpc),
+            http: format!("http://{}", addresses.http),
             token: token.clone(),
         },
-        Arc::new(SystemClock::new()),
+        Faults::new(Arc::clone(&clock)),
+        clock,
     );
     let url = format!("http://{}", addresses.http);
     let server = Server::new(&Remote { url: url.clone(), token })?;
