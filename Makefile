@@ -10,6 +10,7 @@ help: ## List the commands
 
 demo: ## Run the server with a live retail company that sends to it; ARGS="--for 60s" ends it
 	@tests/prerequisites build
+	@dashboards/web/build
 	cargo build --quiet --package server --package dependencies
 	@$(CARGO_TARGET_DIR)/debug/stormglass demo $(ARGS)
 
@@ -21,6 +22,7 @@ fmt: ## Format the code
 
 bench: ## Measure a release build against its goals; ARGS="--data FILE --scale 1"
 	@tests/prerequisites build
+	@dashboards/web/build
 	cargo build --release --package server --package dependencies
 	@for subject in ingest storage query; do \
 		$(CARGO_TARGET_DIR)/release/stormglass bench $$subject $(ARGS) || exit 1; \

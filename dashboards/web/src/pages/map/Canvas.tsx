@@ -1,0 +1,203 @@
+// The map drawn by React Flow at the places that the server computed.
+import {
+  BaseEdge,
+  Controls,
+  type Edge,
+  EdgeLabelRenderer,
+  type EdgeProps,
+  Handle,
+  MiniMap,
+  type Node,
+  type NodeProps,
+  Position,
+  ReactFlow,
+  type ReactFlowInstance,
+  getBezierPath,
+} from "@xyflow/react";
+import "@xyflow/react/dist/style.css";
+import { createContext, memo, useContext, useEffect, useMemo, useRef } from "react";
+import { duration, percent, rate } from "../../base/format";
+import { HealthShape, healthColour } from "../../components/HealthMark";
+import { Emphasis, useAnyLit, useLitEdge, useLitNode } from "./emphasis";
+import { KindGlyph } from "./KindGlyph";
+import style from "./Canvas.module.css";
+import { type MapEdge, type MapGraph, type MapNode, drawn, size, upstream } from "./model";
+
+type FlowNode = Node<{ node: MapNode; size: number; difference?: string; found: boolean }, "thing">;
+type FlowEdge = Edge<{ edge: MapEdge; width: number; difference?: string }, "call">;
+
+const Lit = createContext(new Emphasis());
+
+const Thing = memo(function Thing({ id, data, selected }: NodeProps<FlowNode>) {
+  const { node, size: diameter, difference, found } = data;
+  const lit = useLitNode(useContext(Lit), id);
+  return (
+    <div className={style.node} data-lit={lit || undefined} data-selected={selected || undefined} data-found={found || undefined} data-gone={node.gone ? true : undefined}>
+      <Handle type="target" position={Position.Left} className={style.handle} style={{ left: inset(diameter), top: diameter / 2 }} isConnectable={false} />
+      <div
+        className={style.disc}
+        data-declared={node.declared || undefined}
+        data-health={node.health}
+        style={{ width: diameter, height: diameter, borderColor: healthColour(node.health) }}
+      >
+        <KindGlyph kind={node.kind} size={Math.max(11, diameter * 0.46)} />
+        {(node.health === "failing" || node.health === "degraded") && (
+          <span className={style.badge}>
+            <HealthShape health={node.health} size={12} />
+          </span>
+        )}
+      </div>
+      <div className={style.name} title={node.name}>
+        {node.name}
+        {node.members > 1 && <span className="dim"> ×{node.members}</span>}
+      </div>
+      <div className={style.facts}>
+        {rate(node.rate)}
+        {(node.errorRate ?? 0) > 0 && <span className={style.errors}> {percent(node.errorRate)}</span>}
+        {node.p99 !== null && ` · ${duration(node.p99)}`}
+      </div>
+      {difference && <div className={style.difference}>{difference}</div>}
+      <Handle type="source" position={Position.Right} className={style.handle} style={{ right: inset(diameter), top: diameter / 2 }} isConnectable={false} />
+    </div>
+  );
+});
+
+const Call = memo(function Call({ id, data, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, selected }: EdgeProps<FlowEdge>) {
+  const lit = useLitEdge(useContext(Lit), id);
+  const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition });
+  if (!data) return null;
+  const { edge, width, difference } = data;
+  const shown = lit || selected || difference || edge.health === "failing" || edge.health === "degraded";
+  return (
+    <>
+      <BaseEdge
+        id={id}
+        path={path}
+        interactionWidth={14}
+        className={style.edge}
+        data-lit={lit || undefined}
+        style={{
+          strokeWidth: lit || selected ? width + 1 : width,
+          stroke: edge.health === "healthy" || edge.health === "unknown" ? undefined : healthColour(edge.health),
+          strokeDasharray: edge.kind === "message" || edge.declared || edge.gone ? "5 4" : undefined,
+        }}
+      />
+      {shown && (
+        <EdgeLabelRenderer>
+          <div className={style.label} data-lit={lit || undefined} style={{ transform: `translate(-50%, -50%) translate(${labelX}px, ${labelY}px)` }}>
+            {difference ?? (
+              <>
+                {rate(edge.rate)}
+                {(edge.errorRate ?? 0) > 0 && <span className={style.errors}> {percent(edge.errorRate)}</span>}
+                {edge.p99 !== null && ` · ${duration(edge.p99)}`}
+              </>
+            )}
+          </div>
+        </EdgeLabelRenderer>
+      )}
+    </>
+  );
+});
+
+const NODE_TYPES = { thing: Thing };
+const EDGE_TYPES = { call: Call };
+const ZOOM = { minZoom: 0.05, maxZoom: 2 };
+const NODE_WIDTH = 168;
+/** The server leaves room for names of any length; ours are clipped, so the map can be tighter. */
+const TIGHTER = 0.76;
+/** From the edge of a node's box to its disc, where edges begin and end. */
+const inset = (diameter: number): number => (NODE_WIDTH - diameter) / 2;
+
+interface CanvasProps {
+  graph: MapGraph;
+  selected: string | null;
+  found: string;
+  /** Words of what differs, by id of node or edge. */
+  differences: Map<string, string>;
+  onSelect: (id: string | null) => void;
+  /** Changes when the whole map should be brought into view. */
+  scene: string;
+  label: string;
+}
+
+export default function Canvas({ graph, selected, found, differences, onSelect, scene, label }: CanvasProps) {
+  const emphasis = useRef(new Emphasis()).current;
+  const flow = useRef<ReactFlowInstance<FlowNode, FlowEdge> | null>(null);
+  const lit = useAnyLit(emphasis);
+  const busiest = useMemo(() => graph.nodes.reduce((most, node) => Math.max(most, node.rate), 0), [graph]);
+  const wanted = found.trim().toLowerCase();
+  const nodes = useMemo<FlowNode[]>(
+    () =>
+      graph.nodes.map((node) => ({
+        id: node.id,
+        type: "thing",
+        position: { x: node.x * TIGHTER - NODE_WIDTH / 2, y: node.y },
+        data: {
+          node,
+          size: size(node.rate, busiest),
+          difference: differences.get(node.id),
+          found: wanted.length > 0 && node.name.toLowerCase().includes(wanted),
+        },
+        selected: node.id === selected,
+        width: NODE_WIDTH,
+        ariaLabel: `${node.kind} ${node.name}`,
+      })),
+    [graph, busiest, selected, wanted, differences],
+  );
+  const edges = useMemo<FlowEdge[]>(
+    () =>
+      drawn(graph.edges).map((edge) => ({
+        id: edge.id,
+        source: edge.from,
+        target: edge.to,
+        type: "call",
+        focusable: false,
+        data: { edge, width: 1 + 2.5 * Math.min(1, Math.log1p(edge.rate * 60) / Math.log1p(busiest * 60 || 1)), difference: differences.get(edge.id) },
+        selected: edge.id === selected,
+      })),
+    [graph, busiest, selected, differences],
+  );
+  const ids = graph.nodes.length;
+  useEffect(() => {
+    const timer = setTimeout(() => void flow.current?.fitView({ padding: 0.08, maxZoom: 1.1, duration: 250 }), 30);
+    return () => clearTimeout(timer);
+  }, [scene, ids > 0]);
+  useEffect(() => {
+    const match = wanted ? graph.nodes.filter((node) => node.name.toLowerCase().includes(wanted)) : [];
+    if (match.length > 0) void flow.current?.fitView({ nodes: match.map(({ id }) => ({ id })), padding: 0.5, maxZoom: 1.1, duration: 300 });
+  }, [wanted]);
+  return (
+    <Lit.Provider value={emphasis}>
+      <div className={style.canvas} data-lit={lit || undefined} role="application" aria-label={label}>
+        <ReactFlow<FlowNode, FlowEdge>
+          nodes={nodes}
+          edges={edges}
+          nodeTypes={NODE_TYPES}
+          edgeTypes={EDGE_TYPES}
+          onInit={(instance) => {
+            flow.current = instance;
+            void instance.fitView({ padding: 0.08, maxZoom: 1.1 });
+          }}
+          onNodeClick={(_, node) => onSelect(node.id)}
+          onEdgeClick={(_, edge) => onSelect(edge.id)}
+          onPaneClick={() => onSelect(null)}
+          onNodeMouseEnter={(_, node) => emphasis.set(upstream(graph, node.id))}
+          onNodeMouseLeave={() => emphasis.set(null)}
+          onEdgeMouseEnter={(_, edge) => emphasis.set({ nodes: new Set([edge.source, edge.target]), edges: new Set([edge.id]) })}
+          onEdgeMouseLeave={() => emphasis.set(null)}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          deleteKeyCode={null}
+          selectionKeyCode={null}
+          multiSelectionKeyCode={null}
+          onlyRenderVisibleElements={graph.nodes.length > 120}
+          proOptions={{ hideAttribution: true }}
+          {...ZOOM}
+        >
+          <Controls showInteractive={false} />
+          {graph.nodes.length > 40 && <MiniMap pannable zoomable nodeColor={(node) => healthColour((node as FlowNode).data.node.health)} className={style.mini} />}
+        </ReactFlow>
+      </div>
+    </Lit.Provider>
+  );
+}

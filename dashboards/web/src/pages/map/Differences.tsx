@@ -1,0 +1,65 @@
+// What differs from the window it is compared with, as a list that leads to the places on the map.
+import type { GraphDifference } from "../../api/types";
+import { duration, percent, rate } from "../../base/format";
+import { Tag, type Tone } from "../../components/Tag";
+import { When } from "../../components/When";
+import style from "./Details.module.css";
+import { edgeId, nodeId } from "./model";
+import { useMapWords } from "./words";
+
+type Words = ReturnType<typeof useMapWords>;
+const BAD = new Set(["removed", "failing", "slower", "limited"]);
+
+/** Words by id of node or edge, for the canvas. */
+export function differenceWords(of: GraphDifference | undefined, w: Words): Map<string, string> {
+  const words = new Map<string, string>();
+  const join = (changes: string[]): string => changes.map((change) => w(change as "added")).join(", ");
+  for (const node of of?.nodes ?? []) words.set(nodeId(node.kind, node.name), join(node.changes));
+  for (const edge of of?.edges ?? []) {
+    const id = edgeId(nodeId(edge.caller_kind, edge.caller), nodeId(edge.callee_kind, edge.callee), edge.kind);
+    words.set(id, join(edge.changes));
+  }
+  return words;
+}
+
+type Counted = { rate: number; error_rate?: number | null; p99_ns?: number | null };
+const facts = (counts: Counted | null | undefined): string =>
+  counts ? `${rate(counts.rate)}, ${percent(counts.error_rate)}, p99 ${duration(counts.p99_ns)}` : "–";
+
+export function Differences({ of, onSelect }: { of: GraphDifference; onSelect: (id: string) => void }) {
+  const w = useMapWords();
+  const tone = (changes: string[]): Tone => (changes.some((change) => BAD.has(change)) ? "bad" : "info");
+  const lines = [
+    ...of.nodes.map((node) => ({ ...node, id: nodeId(node.kind, node.name) })),
+    ...of.edges.map((edge) => ({
+      ...edge,
+      id: edgeId(nodeId(edge.caller_kind, edge.caller), nodeId(edge.callee_kind, edge.callee), edge.kind),
+      name: `${edge.caller} → ${edge.callee}`,
+    })),
+  ].sort((a, b) => Number(tone(b.changes) === "bad") - Number(tone(a.changes) === "bad"));
+  return (
+    <aside className={style.details}>
+      <h2>{w("differences")}</h2>
+      {lines.length === 0 && <p className="dim">{w("differencesNone")}</p>}
+      {lines.slice(0, 100).map((line) => (
+        <button type="button" key={line.id} className={style.neighbour} onClick={() => onSelect(line.id)} style={{ flexWrap: "wrap" }}>
+          <strong className="wrap">{line.name}</strong>
+          {line.changes.map((change) => (
+            <Tag key={change} tone={tone([change])}>
+              {w(change as "added")}
+            </Tag>
+          ))}
+          <span className="dim small num">
+            {facts(line.before)} → {facts(line.after)}
+            {line.gone_since && (
+              <>
+                {" "}
+                ({w("gone")} <When time={line.gone_since} />)
+              </>
+            )}
+          </span>
+        </button>
+      ))}
+    </aside>
+  );
+}

@@ -1,0 +1,93 @@
+// What of the map is shown: all of it in the address.
+import { Button, SegmentedControl, Select, TextInput } from "@mantine/core";
+import { useDebouncedCallback } from "@mantine/hooks";
+import { useAddress } from "../../base/address";
+import { entity } from "../../base/links";
+import { Icon } from "../../components/Icon";
+import style from "./map.module.css";
+import { useMapWords } from "./words";
+
+const HOPS = ["1", "2", "3", "4"];
+
+export function Toolbar() {
+  const w = useMapWords();
+  const [search, change] = useAddress();
+  const find = useDebouncedCallback((text: string) => change({ find: text }), 200);
+  const lane = useDebouncedCallback((text: string) => change({ lane: text }), 400);
+  const level = search.level ?? "service";
+  return (
+    <div className={style.toolbar}>
+      <TextInput
+        size="xs"
+        w={190}
+        leftSection={<Icon name="search" size={13} />}
+        placeholder={w("search")}
+        aria-label={w("search")}
+        defaultValue={search.find ?? ""}
+        onChange={(event) => find(event.currentTarget.value)}
+      />
+      <SegmentedControl
+        size="xs"
+        aria-label={w("level")}
+        value={level}
+        onChange={(value) => change({ level: value === "service" ? null : value, node: null, focus: null }, "push")}
+        data={(["service", "operation", "infrastructure"] as const).map((value) => ({ value, label: w(value) }))}
+      />
+      {level === "service" && (
+        <Select
+          size="xs"
+          w={140}
+          aria-label={w("collapse")}
+          value={search.collapse ?? ""}
+          onChange={(value) => change({ collapse: value, node: null }, "push")}
+          allowDeselect={false}
+          data={[
+            { value: "", label: `${w("collapse")}: ${w("collapseNone")}` },
+            { value: "namespace", label: w("collapseNamespace") },
+            { value: "team", label: w("collapseTeam") },
+          ]}
+        />
+      )}
+      <Select
+        size="xs"
+        w={180}
+        aria-label={w("compare")}
+        value={search.base ?? ""}
+        onChange={(value) => change({ base: value }, "push")}
+        allowDeselect={false}
+        data={[
+          { value: "", label: `${w("compare")}: ${w("compareOff")}` },
+          { value: "previous", label: w("comparePrevious") },
+          { value: "1h", label: w("compareHour") },
+          { value: "1d", label: w("compareDay") },
+          { value: "7d", label: w("compareWeek") },
+        ]}
+      />
+      <TextInput
+        size="xs"
+        w={120}
+        placeholder={`${w("lane")}: ${w("laneHint")}`}
+        aria-label={w("lane")}
+        defaultValue={search.lane ?? ""}
+        onChange={(event) => lane(event.currentTarget.value)}
+      />
+      {search.focus && (
+        <div className="row" style={{ gap: 6 }}>
+          <span className="nowrap">
+            {w("focus")}: <strong>{entity(search.focus).name}</strong>
+          </span>
+          <SegmentedControl
+            size="xs"
+            aria-label={w("focus")}
+            value={search.hops ?? "1"}
+            onChange={(value) => change({ hops: value })}
+            data={HOPS.map((value) => ({ value, label: w("hops", { count: Number(value) }) }))}
+          />
+          <Button size="compact-xs" variant="default" onClick={() => change({ focus: null, hops: null }, "push")}>
+            {w("focusOff")}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,104 @@
+// The estate at a glance: is anything burning, where, since which change, who feels it, and is all data there.
+import { useIncidents } from "../../api/incidents";
+import { useRead } from "../../api/read";
+import type { Service } from "../../api/types";
+import { useWindow } from "../../base/address";
+import { count, duration, percent, rate } from "../../base/format";
+import { Answered } from "../../components/Answered";
+import { ChangeList, useMarks } from "../../components/ChangeList";
+import { Figure, Figures } from "../../components/Figure";
+import { Go } from "../../components/Go";
+import { IncidentLine } from "../../components/IncidentLine";
+import { PageHead, Panel } from "../../components/Panel";
+import { RedCharts } from "../../components/RedCharts";
+import { Business } from "./Business";
+import { HealthBoard } from "./HealthBoard";
+import { Tenants } from "./Tenants";
+import { useOverviewWords } from "./words";
+import style from "./overview.module.css";
+
+const CHANGES_SHOWN = 8;
+const INCIDENTS_SHOWN = 6;
+
+function estate(services: Service[]) {
+  const calls = services.reduce((sum, service) => sum + service.calls, 0);
+  const errors = services.reduce((sum, service) => sum + service.errors, 0);
+  const slowest = services.reduce<Service | null>((worst, service) => ((service.p99_ns ?? 0) > (worst?.p99_ns ?? 0) ? service : worst), null);
+  return {
+    failing: services.filter((service) => service.health === "failing").length,
+    degraded: services.filter((service) => service.health === "degraded").length,
+    rate: services.reduce((sum, service) => sum + service.rate, 0),
+    errorShare: calls > 0 ? errors / calls : null,
+    slowest,
+  };
+}
+
+function Headline({ services, open }: { services: Service[]; open: number | null }) {
+  const w = useOverviewWords();
+  const ledger = useRead("/api/v1/ledger", { every: "live" });
+  const { failing, degraded, rate: perSecond, errorShare, slowest } = estate(services);
+  const sums = (ledger.data?.items ?? []).reduce(
+    (sum, account) => ({
+      received: sum.received + account.received,
+      behind: sum.behind + account.received - account.refused - account.repeated - account.queryable,
+      refused: sum.refused + account.refused,
+    }),
+    { received: 0, behind: 0, refused: 0 },
+  );
+  const note = sums.behind !== 0 ? w("ledgerGap", { count: count(sums.behind) }) : sums.refused > 0 ? w("ledgerRefused", { count: count(sums.refused) }) : w("ledgerGood");
+  return (
+    <Figures>
+      <Figure
+        name={w("services")}
+        value={count(services.length)}
+        tone={failing > 0 ? "bad" : degraded > 0 ? "warn" : "plain"}
+        note={failing + degraded > 0 ? w("serviceNote", { failing, degraded }) : w("allWell")}
+      />
+      <Figure name={w("incidents")} value={open === null ? "–" : count(open)} tone={open ? "bad" : "plain"} note={open === 0 ? w("incidentsNone") : undefined} />
+      <Figure name={w("rate")} value={rate(perSecond)} />
+      <Figure name={w("errors")} value={percent(errorShare)} tone={(errorShare ?? 0) > 0.01 ? "bad" : "plain"} />
+      <Figure name={w("slow")} value={duration(slowest?.p99_ns)} note={slowest?.name} />
+      <Figure name={w("ledger")} value={count(sums.received)} tone={sums.behind !== 0 ? "warn" : "good"} note={note} />
+    </Figures>
+  );
+}
+
+function OpenIncidents({ incidents }: { incidents: ReturnType<typeof useIncidents> }) {
+  const w = useOverviewWords();
+  return (
+    <Panel title={w("openIncidents")} actions={<Go to="/incidents">{w("allIncidents")}</Go>}>
+      <Answered of={incidents} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noIncidents"), about: w("noIncidentsAbout") }}>
+        {(data) => data.items.slice(0, INCIDENTS_SHOWN).map((incident) => <IncidentLine key={incident.id} of={incident} />)}
+      </Answered>
+    </Panel>
+  );
+}
+
+export default function Overview() {
+  const w = useOverviewWords();
+  const { window } = useWindow();
+  const services = useRead("/api/v1/services", { query: { ...window }, every: "live" });
+  const incidents = useIncidents({ state: "open,acknowledged", limit: 20 }, { every: 5_000 });
+  const changes = useRead("/api/v1/changes", { query: { ...window, limit: 100 }, every: "live" });
+  const marks = useMarks(changes.data?.items);
+  return (
+    <>
+      <PageHead title={w("title")} />
+      <Headline services={services.data?.items ?? []} open={incidents.data?.items.length ?? null} />
+      <div className={style.top}>
+        <HealthBoard services={services} />
+        <OpenIncidents incidents={incidents} />
+      </div>
+      <RedCharts marks={marks} />
+      <div className="columns">
+        <Business />
+        <Tenants />
+        <Panel title={w("changes")} about={w("changesAbout")}>
+          <Answered of={changes} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noChanges"), about: w("noChangesAbout") }}>
+            {(data) => <ChangeList changes={data.items.slice(0, CHANGES_SHOWN)} />}
+          </Answered>
+        </Panel>
+      </div>
+    </>
+  );
+}

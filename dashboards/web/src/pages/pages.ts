@@ -1,0 +1,17 @@
+// The pages: their addresses, their place in the navigation, and the file that is loaded when one is opened.
+import type { ComponentType } from "react";
+import type { IconName } from "../components/Icon";
+
+export type Group = "observe" | "respond" | "system";
+
+export interface Page {
+  path: string;
+  load: () => Promise<{ default: ComponentType }>;
+  /** Where it stands in the navigation; pages without are reached by links. */
+  nav?: { name: string; icon: IconName; group: Group };
+}
+
+export const PAGES: Page[] = [
+  { path: "/", load: () => import("./overview"), nav: { name: "overview", icon: "overview", group: "observe" } },
+  { path: "/map", load: () => import("./map"), nav: { name: "map", icon: "map", group: "observe" } },
+];

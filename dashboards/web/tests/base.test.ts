@@ -1,0 +1,137 @@
+// What the base says: times, numbers, links, addresses and files.
+import { describe, expect, test } from "vitest";
+import { parseSearch, stringifySearch } from "../src/base/address";
+import { cell, csv } from "../src/base/csv";
+import { bytes, count, duration, percent, rate } from "../src/base/format";
+import { guesses } from "../src/base/guess";
+import { byHealth, worst } from "../src/base/health";
+import { entity, entityHref, safeHref, storyHref } from "../src/base/links";
+import { before, instant, resolve, sqlWindow, step } from "../src/base/time";
+
+const NOW = Date.UTC(2026, 10, 20, 9, 0, 0);
+
+describe("times", () => {
+  test.each([
+    ["now", NOW],
+    ["now-15m", NOW - 15 * 60e3],
+    ["now+2h", NOW + 2 * 3600e3],
+    ["now-7d", NOW - 7 * 86_400e3],
+    ["2026-11-20T08:00:00Z", NOW - 3600e3],
+    ["2026-11-20T08:00:00.123456789Z", NOW - 3600e3 + 123],
+    ["1795161600000000000", 1795161600000],
+    ["yesterday", null],
+    ["now-15", null],
+    ["", null],
+  ])("%s is understood or refused", (text, expected) => expect(instant(text, NOW)).toBe(expected));
+
+  test("a window that is turned round or unreadable becomes a quarter of an hour", () => {
+    expect(resolve({ from: "now", to: "now-1h" }, NOW)).toEqual({ from: NOW - 75 * 60e3, to: NOW - 3600e3 });
+    expect(resolve({ from: "rubbish", to: "now" }, NOW)).toEqual({ from: NOW - 15 * 60e3, to: NOW });
+  });
+
+  test("the window before has the same length", () => {
+    expect(before({ from: "now-1h", to: "now" }, NOW)).toEqual({ from: "2026-11-20T07:00:00.000Z", to: "2026-11-20T08:00:00.000Z" });
+  });
+
+  test("relative words stay relative in SQL, and nothing typed reaches it unread", () => {
+    expect(sqlWindow({ from: "now-15m", to: "now" })).toBe("time >= now() - INTERVAL '15 minutes' AND time < now()");
+    expect(sqlWindow({ from: "2026-11-20T08:00:00Z", to: "now" })).toContain("TIMESTAMP '2026-11-20T08:00:00.000Z'");
+    expect(sqlWindow({ from: "'; DROP TABLE spans --", to: "now" })).not.toContain("DROP");
+  });
+
+  test("buckets are whole tens of seconds and no more than asked for", () => {
+    for (const hours of [0.1, 1, 6, 24, 24 * 30]) {
+      const span = { from: NOW - hours * 3600e3, to: NOW };
+      const width = step(span, 100);
+      expect(width % 10).toBe(0);
+      expect((span.to - span.from) / 1e3 / width).toBeLessThanOrEqual(100);
+    }
+  });
+});
+
+describe("numbers", () => {
+  test.each([
+    [0, "0 ns"],
+    [999, "999 ns"],
+    [1_500, "1.5 µs"],
+    [4_079_616, "4.08 ms"],
+    [999_600_000, "1 s"],
+    [61e9, "1 min 1 s"],
+    [3_600e9, "1 h"],
+    [90_000e9, "25 h"],
+    [4 * 86_400e9, "4 d"],
+    [-5e6, "−5 ms"],
+    [null, "–"],
+  ])("%s ns reads %s", (ns, text) => expect(duration(ns)).toBe(text));
+
+  test("a share never rounds a fault away, nor up to all", () => {
+    expect(percent(0.00001)).toBe("< 0.01 %");
+    expect(percent(0.999999)).toBe("> 99.99 %");
+    expect(percent(0)).toBe("0 %");
+    expect(percent(1)).toBe("100 %");
+    expect(percent(0.0158)).toBe("1.58 %");
+  });
+
+  test("counts, rates and sizes are short", () => {
+    expect(count(12_400)).toBe("12,400");
+    expect(count(1_240_000)).toBe("1.24 M");
+    expect(rate(0)).toBe("0/s");
+    expect(rate(0.05)).toBe("3/min");
+    expect(rate(23.14)).toBe("23.1/s");
+    expect(bytes(1536)).toBe("1.5 KiB");
+  });
+
+  test("worst health comes first", () => {
+    expect(worst(["healthy", "degraded", "unknown"])).toBe("degraded");
+    expect((["healthy", "failing", "unknown", "degraded"] as const).toSorted(byHealth)).toEqual(["failing", "degraded", "unknown", "healthy"]);
+    expect(worst([])).toBe("unknown");
+  });
+});
+
+describe("links", () => {
+  test("entities lead to their pages, names are encoded", () => {
+    expect(entity("database:mysql/order")).toEqual({ kind: "database", name: "mysql/order" });
+    expect(entityHref("service:a/b?c")).toBe("/services/a%2Fb%3Fc");
+    expect(entityHref("operation:order-service/POST /orders")).toBe("/services/order-service?operation=POST+%2Forders");
+    expect(entityHref("host:h1")).toBe("/map?level=infrastructure&node=h1");
+    expect(storyHref({ key: "order.id", value: "A&B" })).toBe("/operations?key=order.id&value=A%26B");
+  });
+
+  test.each([
+    ["javascript:alert(1)", undefined],
+    ["JAVASCRIPT:alert(1)", undefined],
+    ["data:text/html,x", undefined],
+    ["//evil.example", undefined],
+    ["https://example.com/a", "https://example.com/a"],
+    [null, undefined],
+  ])("the link %s is followed only to the web", (text, expected) => expect(safeHref(text)).toBe(expected));
+
+  test("the search box understands ids, pairs and words", () => {
+    const first = (text: string): string | undefined => guesses(text)[0]?.to;
+    expect(first("0AF7651916CD43DD8448EB211C80319C")).toBe("/traces/0af7651916cd43dd8448eb211c80319c");
+    expect(first("order.id=O123")).toBe("/operations?key=order.id&value=O123");
+    expect(first("i-20261120-0001")).toBe("/incidents/I-20261120-0001");
+    expect(guesses("no space left").map((guess) => guess.meaning)).toEqual(["logs"]);
+    expect(guesses("  ")).toEqual([]);
+  });
+
+  test("an address gives back what it was made of", () => {
+    const state = { from: "now-1h", node: "database:mysql/order", q: "a=b&c 中文" };
+    expect(parseSearch(stringifySearch(state).slice(1))).toEqual(state);
+    expect(stringifySearch({ a: "", b: undefined, c: null })).toBe("");
+  });
+});
+
+describe("files", () => {
+  test.each([
+    ["=HYPERLINK(1)", "'=HYPERLINK(1)"],
+    ["+1+2", "'+1+2"],
+    ["@x", "'@x"],
+    ["-5.2", "-5.2"],
+    ['say "hi", you', '"say ""hi"", you"'],
+    [null, ""],
+    [{ a: 1 }, '"{""a"":1}"'],
+  ])("the cell %s cannot run", (value, text) => expect(cell(value)).toBe(text));
+
+  test("rows end as spreadsheets want them", () => expect(csv(["a", "b"], [[1, "x"]])).toBe("a,b\r\n1,x"));
+});
