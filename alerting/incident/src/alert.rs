@@ -285,7 +285,15 @@ mod tests {
             (Some(after(3600)), None, false, NOW, None, None, vec![Oddity::Future]),
             (Some(UnixNanos(5)), None, false, NOW, None, None, vec![Oddity::Ancient]),
             (Some(UnixNanos(i64::MIN)), Some(UnixNanos(i64::MIN)), false, NOW, None, None, vec![]),
-            (Some(after(-10)), Some(after(-60)), false, after(-10), Some(after(-10)), None, vec![Oddity::EndsBeforeStart]),
+            (
+                Some(after(-10)),
+                Some(after(-60)),
+                false,
+                after(-10),
+                Some(after(-10)),
+                None,
+                vec![Oddity::EndsBeforeStart],
+            ),
         ] {
             let alert =
                 Alert::read(Told { starts_at: starts, ends_at: ends, resolved, ..told(&[("alertname", "a")]) }, NOW);

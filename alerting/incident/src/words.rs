@@ -1,0 +1,214 @@
+//! The sentences an incident speaks, in both languages.
+//!
+//! It refuses to decide anything: it is told what is so and says it.
+
+use crate::incident::JoinRule;
+use crate::severity::Severity;
+use model::{Bilingual, CauseKind, Entity, EntityKind};
+
+/// Bytes of a name within a sentence: names come from senders.
+const NAME_BYTES: usize = 120;
+
+/// An entity for people: `service order` and `服务 order`.
+pub fn entity(entity: &Entity) -> Bilingual {
+    let (en, zh) = match entity.kind {
+        EntityKind::Service => ("service", "服务"),
+        EntityKind::Operation => ("operation", "接口"),
+        EntityKind::Database => ("database", "数据库"),
+        EntityKind::Cache => ("cache", "缓存"),
+        EntityKind::Queue => ("queue", "队列"),
+        EntityKind::ThirdParty => ("third party", "第三方"),
+        EntityKind::Instance => ("instance", "实例"),
+        EntityKind::Pod => ("pod", "Pod"),
+        EntityKind::Host => ("host", "主机"),
+        EntityKind::Node => ("node", "节点"),
+        EntityKind::Device => ("device", "设备"),
+        EntityKind::Site => ("site", "站点"),
+        EntityKind::Region => ("region", "区域"),
+        EntityKind::Change => ("change", "变更"),
+        EntityKind::Traffic => ("traffic", "流量"),
+    };
+    let name = short(&entity.name);
+    Bilingual::new(format!("{en} {name}"), format!("{zh} {name}"))
+}
+
+/// A kind of cause for people: `memory` and `内存`.
+pub fn cause_kind(kind: CauseKind) -> Bilingual {
+    let (en, zh) = match kind {
+        CauseKind::Release => ("release", "版本发布"),
+        CauseKind::Config => ("configuration", "配置变更"),
+        CauseKind::Exception => ("exception", "异常"),
+        CauseKind::SlowSql => ("slow SQL", "慢 SQL"),
+        CauseKind::NPlusOne => ("N+1 queries", "N+1 查询"),
+        CauseKind::ConnectionPool => ("connection pool", "连接池"),
+        CauseKind::ThreadPool => ("thread pool", "线程池"),
+        CauseKind::Lock => ("lock", "锁"),
+        CauseKind::Memory => ("memory", "内存"),
+        CauseKind::Cpu => ("CPU", "CPU"),
+        CauseKind::Disk => ("disk", "磁盘"),
+        CauseKind::Host => ("host", "主机"),
+        CauseKind::Network => ("network", "网络"),
+        CauseKind::Dns => ("DNS", "DNS"),
+        CauseKind::Certificate => ("certificate", "证书"),
+        CauseKind::Database => ("database", "数据库"),
+        CauseKind::ReplicaLag => ("replica lag", "主从延迟"),
+        CauseKind::Cache => ("cache", "缓存"),
+        CauseKind::Queue => ("queue", "队列"),
+        CauseKind::PoisonMessage => ("poison message", "毒消息"),
+        CauseKind::RetryStorm => ("retry storm", "重试风暴"),
+        CauseKind::ThirdParty => ("third party", "第三方"),
+        CauseKind::Traffic => ("traffic", "流量"),
+        CauseKind::BadData => ("bad data", "脏数据"),
+        CauseKind::Device => ("device", "设备"),
+        CauseKind::Region => ("region", "区域"),
+        CauseKind::VersionDrift => ("version drift", "版本漂移"),
+        CauseKind::ColdStart => ("cold start", "冷启动"),
+        CauseKind::Unknown => ("cause unknown", "原因未知"),
+    };
+    Bilingual::new(en, zh)
+}
+
+/// The heading of an incident.
+pub(crate) fn title(cause: Option<(&Entity, CauseKind)>, first_alert: &str, first: Option<&Entity>, services: u64) -> Bilingual {
+    let (en, zh) = match cause {
+        Some((at, CauseKind::Unknown)) => {
+            let at = entity(at);
+            (at.en, at.zh)
+        }
+        Some((at, kind)) => {
+            let (at, kind) = (entity(at), cause_kind(kind));
+            (format!("{}: {}", at.en, kind.en), format!("{}：{}", at.zh, kind.zh))
+        }
+        None => {
+            let name = short(first_alert);
+            match first.map(entity) {
+                Some(at) => (format!("{name} at {}", at.en), format!("{}：{name}", at.zh)),
+                None => (name.to_owned(), name.to_owned()),
+            }
+        }
+    };
+    match services {
+        0 | 1 => Bilingual::new(en, zh),
+        n => Bilingual::new(format!("{en}; {n} services affected"), format!("{zh}，影响 {n} 个服务")),
+    }
+}
+
+/// Why an alert at `from` joined what is at `to`.
+pub(crate) fn joined(rule: JoinRule, from: Option<&Entity>, to: Option<&Entity>, via: Option<&Entity>) -> Bilingual {
+    let (from, to) = (named(from), named(to));
+    let through = via.map(|via| named(Some(via)));
+    let (en, zh) = match rule {
+        JoinRule::First => return crate::incident::Reason::first().text,
+        JoinRule::SameEntity => (format!("{} is already part of this incident.", from.en), format!("{}已在本事件中。", from.zh)),
+        JoinRule::SameService => (
+            format!("{} and {} belong to one service.", from.en, to.en),
+            format!("{}与{}属于同一服务。", from.zh, to.zh),
+        ),
+        JoinRule::RunsOn => {
+            (format!("{} and {} run on one machine.", from.en, to.en), format!("{}与{}在同一机器上运行。", from.zh, to.zh))
+        }
+        JoinRule::Calls => (
+            format!("{} and {} call one another directly.", from.en, to.en),
+            format!("{}与{}之间有直接调用。", from.zh, to.zh),
+        ),
+        JoinRule::TwoHops => {
+            let through = through.unwrap_or_else(|| Bilingual::new("one service", "一个服务"));
+            (
+                format!("{} and {} are linked through {}.", from.en, to.en, through.en),
+                format!("{}与{}经由{}相连。", from.zh, to.zh, through.zh),
+            )
+        }
+        JoinRule::SharedDependency => {
+            let through = through.unwrap_or_else(|| Bilingual::new("one thing", "同一组件"));
+            (
+                format!("{} and {} both need {}.", from.en, to.en, through.en),
+                format!("{}与{}都依赖{}。", from.zh, to.zh, through.zh),
+            )
+        }
+        JoinRule::SharedTrace => {
+            ("It names a trace that an alert of this incident names.".into(), "与本事件中的告警出现在同一条链路中。".into())
+        }
+        JoinRule::CoOccurrence => (
+            format!("{} and {} have often been hurt together.", from.en, to.en),
+            format!("{}与{}历史上经常同时告警。", from.zh, to.zh),
+        ),
+        JoinRule::Time => (
+            "It began within a minute of this incident, and nothing is known of who calls whom.".into(),
+            "在本事件发生一分钟内出现，且调用关系未知，仅按时间归并。".into(),
+        ),
+        JoinRule::Merged => ("One cause explains this alert and the incident.".into(), "同一根因可以解释该告警与本事件。".into()),
+        JoinRule::Split => {
+            ("It goes with the cause of this incident, not with the other one.".into(), "该告警由本事件的根因解释，而非另一根因。".into())
+        }
+        JoinRule::Refired => ("The same alert fired in this incident before.".into(), "同一告警此前已在本事件中触发。".into()),
+        JoinRule::Late => (
+            format!("Told late: {} began while this incident lasted.", from.en),
+            format!("告警迟到：{}的异常始于本事件期间。", from.zh),
+        ),
+        JoinRule::ByHand => ("A person put it here.".into(), "由人工归入。".into()),
+        JoinRule::Overflow => {
+            ("Too many incidents are open to open another for it.".into(), "打开的事件过多，统一归入此事件。".into())
+        }
+    };
+    Bilingual::new(en, zh)
+}
+
+fn named(at: Option<&Entity>) -> Bilingual {
+    at.map_or_else(|| Bilingual::new("the alert", "该告警"), entity)
+}
+
+pub(crate) fn opened(name: &str, at: Option<&Entity>, severity: Severity) -> Bilingual {
+    let (name, at) = (short(name), named(at));
+    Bilingual::new(
+        format!("Opened by {name} at {} ({severity}).", at.en),
+        format!("由{}的告警 {name} 开启（{}）。", at.zh, severity.zh()),
+    )
+}
+
+pub(crate) fn cause_shown(at: &Entity, kind: CauseKind, undetermined: bool) -> Bilingual {
+    let (at, kind) = (entity(at), cause_kind(kind));
+    match undetermined {
+        false => Bilingual::new(
+            format!("Cause: {} ({}).", at.en, kind.en),
+            format!("根因：{}（{}）。", at.zh, kind.zh),
+        ),
+        true => Bilingual::new(
+            format!("First candidate, not certain: {} ({}).", at.en, kind.en),
+            format!("首要嫌疑（尚不确定）：{}（{}）。", at.zh, kind.zh),
+        ),
+    }
+}
+
+/// A name within a sentence: bounded, on one line.
+pub(crate) fn short(name: &str) -> &str {
+    let line = name.lines().next().unwrap_or_default();
+    let mut end = NAME_BYTES.min(line.len());
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    &line[..end]
+}
+
+/// A plain sentence of two tongues with one number or name in it, marked `{}`.
+pub(crate) fn with(en: &str, zh: &str, what: &str) -> Bilingual {
+    Bilingual::new(en.replacen("{}", what, 1), zh.replacen("{}", what, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_name_the_cause_where_there_is_one() {
+        let order = Entity::service("order");
+        let named = title(Some((&order, CauseKind::Memory)), "Slow", None, 12);
+        assert_eq!(named, Bilingual::new("service order: memory; 12 services affected", "服务 order：内存，影响 12 个服务"));
+        assert_eq!(title(None, "Slow", Some(&order), 1), Bilingual::new("Slow at service order", "服务 order：Slow"));
+    }
+
+    #[test]
+    fn a_hostile_name_stays_one_short_line() {
+        assert_eq!(short("a\nb"), "a");
+        assert!(short(&"长".repeat(500)).len() <= NAME_BYTES);
+    }
+}
