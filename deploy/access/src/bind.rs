@@ -1,11 +1,13 @@
-//! Which addresses may be opened: any on loopback; others only behind tokens and TLS.
+//! Which addresses may be opened: any on loopback; others only behind credentials and TLS.
 
 use std::net::SocketAddr;
 
 /// What stands between an open port and the network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Exposure {
-    pub any_valid_token: bool,
+    /// Whether there is a token, a user, or the secret of a first start: without any, nobody could come in,
+    /// or everybody.
+    pub any_credential: bool,
     pub tls: bool,
     /// The operator said that plain text is meant (TLS ends elsewhere).
     pub insecure_plaintext: bool,
@@ -16,10 +18,11 @@ pub fn bind_refusal(name: &str, address: SocketAddr, exposure: Exposure) -> Opti
     if address.ip().to_canonical().is_loopback() {
         return None;
     }
-    if !exposure.any_valid_token {
+    if !exposure.any_credential {
         return Some(format!(
-            "listen.{name} = {address} can be reached from the network, and there is no token yet: make one with \
-             `stormglass token create --name first --scope admin --scope ingest`, or listen on 127.0.0.1"
+            "listen.{name} = {address} can be reached from the network, and there is no token and no user yet: \
+             make one with `stormglass token create --name first --scope admin --scope ingest` or `stormglass user \
+             add NAME --role admin`, start once with --setup to make the first user in the browser, or listen on 127.0.0.1"
         ));
     }
     if !exposure.tls && !exposure.insecure_plaintext {
@@ -36,8 +39,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_network_is_reached_only_behind_tokens_and_tls_or_by_express_wish() {
-        let exposure = |any_valid_token, tls, insecure_plaintext| Exposure { any_valid_token, tls, insecure_plaintext };
+    fn the_network_is_reached_only_behind_credentials_and_tls_or_by_express_wish() {
+        let exposure = |any_credential, tls, insecure_plaintext| Exposure { any_credential, tls, insecure_plaintext };
         for (address, exposed, says) in [
             ("127.0.0.1:4317", exposure(false, false, false), None),
             ("127.9.9.9:1", exposure(false, false, false), None),

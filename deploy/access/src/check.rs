@@ -1,110 +1,91 @@
 //! The decision about one request, pure: what was presented, what is known, what the route needs.
 
-use crate::{Grant, Need, TokenText};
-use metastore::{TokenId, TokenRow};
+use crate::origin::foreign_host;
+use crate::session::{LiveSessions, SessionId};
+use crate::{Caller, Grant, Need, Presented, Refusal, Role, Settings, TokenText, Who};
+use metastore::{TokenId, TokenRow, UserId, UserRow};
 use model::{UnixNanos, Workspace};
 use std::collections::HashMap;
-use std::sync::Arc;
 
-/// Who is allowed in.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Caller {
-    pub workspace: Workspace,
-    /// Name of the token; none on an open loopback.
-    pub token: Option<Arc<str>>,
-}
-
-/// What a request shows of who sends it.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Presented<'r> {
-    /// The `authorization` header.
-    pub authorization: Option<&'r str>,
-    /// A header that names a workspace.
-    pub workspace: Option<&'r str>,
-    /// The host that the client thinks it speaks to.
-    pub host: Option<&'r str>,
-    /// The web page, or kind of place, that made a browser send this.
-    pub origin: Option<&'r str>,
-    pub fetch_site: Option<&'r str>,
-}
-
-/// Why a request is not let in.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Refusal {
-    #[error("there is nothing at this path")]
-    NotFound,
-    #[error("this path takes {} only", .0.join(", "))]
-    Method(Vec<&'static str>),
-    #[error("a token is needed: send `Authorization: Bearer sg_...`")]
-    NoToken,
-    /// Unknown and revoked look alike on purpose.
-    #[error("the token is not valid")]
-    BadToken,
-    #[error("the token has expired: ask for a new one")]
-    Expired,
-    #[error("the token does not grant `{0}`")]
-    Lacks(String),
-    #[error("the token belongs to another workspace than the one that the request names")]
-    OtherWorkspace,
-    #[error("host {0:?} is not this machine: use 127.0.0.1 or localhost, or make a token")]
-    ForeignHost(String),
-    #[error("a web page of another origin may not do this")]
-    CrossSite,
-}
-
-/// The tokens as last read.
+/// Tokens and users as last read.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    pub(crate) by_prefix: HashMap<String, Vec<TokenRow>>,
+    by_prefix: HashMap<String, Vec<TokenRow>>,
+    users: HashMap<UserId, UserRow>,
+    names: HashMap<String, UserId>,
+    /// Whether there ever was a token or user, or one is about to be made: then nothing is open.
+    closed: bool,
+}
+
+/// Who is known to send a request, before it is asked what it needs.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) caller: Caller,
+    grants: Vec<Grant>,
+    pub(crate) token: Option<TokenId>,
+    /// For a session: whether the page proved that it is ours.
+    csrf: Option<bool>,
 }
 
 impl Known {
-    pub(crate) fn new(rows: Vec<TokenRow>) -> Self {
+    pub(crate) fn new(tokens: Vec<TokenRow>, users: Vec<UserRow>, setting_up: bool) -> Self {
+        let closed = setting_up || !tokens.is_empty() || !users.is_empty();
         let mut by_prefix: HashMap<String, Vec<TokenRow>> = HashMap::new();
-        for row in rows {
+        for row in tokens {
             by_prefix.entry(row.prefix.clone()).or_default().push(row);
         }
-        Self { by_prefix }
+        let users: HashMap<_, _> = users.into_iter().filter(|u| u.removed.is_none()).map(|u| (u.id, u)).collect();
+        let names = users.values().map(|user| (user.name.clone(), user.id)).collect();
+        Self { by_prefix, users, names, closed }
     }
 
-    /// While no token was ever made, who can reach the port (loopback only) may do all.
+    /// While no token and no user was ever made, who can reach the port (loopback only) may do all.
     pub(crate) fn is_open(&self) -> bool {
-        self.by_prefix.is_empty()
+        !self.closed
     }
 
-    /// Decides; on success also which token was used.
-    pub(crate) fn check(
+    pub(crate) fn user(&self, name: &str) -> Option<&UserRow> {
+        self.users.get(self.names.get(name)?)
+    }
+
+    pub(crate) fn users(&self) -> impl Iterator<Item = &UserRow> {
+        self.users.values()
+    }
+
+    /// Who sends this.
+    pub(crate) fn identify(
         &self,
-        needs: Need,
         presented: &Presented<'_>,
+        sessions: &LiveSessions,
+        settings: &Settings,
         now: UnixNanos,
-    ) -> Result<(Caller, Option<TokenId>), Refusal> {
-        if needs != Need::Nothing && self.is_open() {
-            return open(presented).map(|caller| (caller, None));
+    ) -> Result<Identity, Refusal> {
+        if self.is_open() {
+            return open(presented);
         }
-        if needs == Need::Nothing {
-            return Ok((Caller { workspace: Workspace::default(), token: None }, None));
+        match (presented.authorization, presented.session) {
+            (Some(authorization), _) => self.by_token(authorization, now),
+            (None, Some(cookie)) => self.by_session(cookie, presented, sessions, settings, now),
+            (None, None) => Err(Refusal::NoToken),
         }
-        let row = self.token(presented.authorization)?;
+    }
+
+    fn by_token(&self, authorization: &str, now: UnixNanos) -> Result<Identity, Refusal> {
+        let row = self.token(authorization)?;
         if row.expires.is_some_and(|at| at <= now) {
             return Err(Refusal::Expired);
         }
         let grants: Vec<Grant> = row.scopes.iter().filter_map(|s| Grant::parse(s).ok()).flatten().collect();
-        if !needs.met_by(&grants) {
-            return Err(Refusal::Lacks(match needs {
-                Need::Role(role) => Grant::Role(role).to_string(),
-                Need::Ingest(signal) => Grant::Ingest(signal).to_string(),
-                Need::Nothing => String::new(),
-            }));
-        }
-        if presented.workspace.is_some_and(|named| named != row.workspace.as_str()) {
-            return Err(Refusal::OtherWorkspace);
-        }
-        Ok((Caller { workspace: row.workspace.clone(), token: Some(row.name.as_str().into()) }, Some(row.id)))
+        let roles = grants.iter().filter_map(|grant| match grant {
+            Grant::Role(role) => Some(*role),
+            Grant::Ingest(_) => None,
+        });
+        let who = Who::Token(row.name.as_str().into());
+        let caller = Caller { workspace: row.workspace.clone(), who, role: roles.max() };
+        Ok(Identity { caller, grants, token: Some(row.id), csrf: None })
     }
 
-    fn token(&self, authorization: Option<&str>) -> Result<&TokenRow, Refusal> {
-        let authorization = authorization.ok_or(Refusal::NoToken)?;
+    fn token(&self, authorization: &str) -> Result<&TokenRow, Refusal> {
         let (scheme, text) = authorization.trim().split_once(' ').ok_or(Refusal::NoToken)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Refusal::NoToken);
@@ -116,48 +97,65 @@ impl Known {
             .filter(|row| row.revoked.is_none())
             .ok_or(Refusal::BadToken)
     }
+
+    fn by_session(
+        &self,
+        cookie: &str,
+        presented: &Presented<'_>,
+        sessions: &LiveSessions,
+        settings: &Settings,
+        now: UnixNanos,
+    ) -> Result<Identity, Refusal> {
+        let id = SessionId::parse(cookie).ok_or(Refusal::SessionEnded)?;
+        let live = sessions.0.get(&id.hash()).ok_or(Refusal::SessionEnded)?;
+        let user = self.users.get(&live.row().user).ok_or(Refusal::SessionEnded)?;
+        let role = Role::parse(&user.role).map_err(|_| Refusal::SessionEnded)?;
+        if live.ends(settings) <= now || live.row().epoch != user.epoch {
+            return Err(Refusal::SessionEnded);
+        }
+        live.touch(now);
+        let who = Who::User(user.name.as_str().into());
+        Ok(Identity {
+            caller: Caller { workspace: user.workspace.clone(), who, role: Some(role) },
+            grants: vec![Grant::Role(role)],
+            token: None,
+            csrf: Some(presented.csrf.is_some_and(|told| id.is_csrf(told))),
+        })
+    }
 }
 
-/// On an open loopback the danger is a browser on the same machine that was sent here by a foreign
-/// page: by name (DNS rebinding), or across origins.
-fn open(presented: &Presented<'_>) -> Result<Caller, Refusal> {
-    if let Some(host) = presented.host.filter(|host| !is_this_machine(host)) {
-        return Err(Refusal::ForeignHost(host.to_owned()));
+impl Identity {
+    /// Whether this may do what needs `needs`; the reason when not.
+    pub(crate) fn refusal(&self, needs: Need, presented: &Presented<'_>) -> Option<Refusal> {
+        if self.caller.who != Who::Open && !needs.met_by(&self.grants) {
+            return Some(Refusal::Lacks(match needs {
+                Need::Role(role) => Grant::Role(role).to_string(),
+                Need::Ingest(signal) => Grant::Ingest(signal).to_string(),
+                Need::Nothing => String::new(),
+            }));
+        }
+        if presented.workspace.is_some_and(|named| named != self.caller.workspace.as_str()) {
+            return Some(Refusal::OtherWorkspace);
+        }
+        // A browser sends the cookie for any page that asks; the word only a page of ours knows.
+        (presented.changes && self.csrf == Some(false)).then_some(Refusal::Csrf)
     }
-    let workspace = Workspace::default();
-    if presented.workspace.is_some_and(|named| named != workspace.as_str()) {
-        return Err(Refusal::OtherWorkspace);
-    }
-    Ok(Caller { workspace, token: None })
 }
 
-/// Whether a `Host` value is an address or a loopback name, with or without a port.
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or(v6),
-        None => host.rsplit_once(':').map_or(host, |(name, _port)| name),
-    };
-    let name = name.to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || name.parse::<std::net::IpAddr>().is_ok()
-}
-
-/// Whether a browser sends this on behalf of a page of another origin.
-pub(crate) fn is_cross_site(presented: &Presented<'_>) -> bool {
-    if let Some(site) = presented.fetch_site {
-        return !matches!(site, "same-origin" | "none");
+fn open(presented: &Presented<'_>) -> Result<Identity, Refusal> {
+    if let Some(refusal) = foreign_host(presented) {
+        return Err(refusal);
     }
-    match (presented.origin, presented.host) {
-        (Some(origin), Some(host)) => origin.split_once("://").map_or(origin, |(_, rest)| rest) != host,
-        (Some(_), None) => true,
-        (None, _) => false,
-    }
+    let caller = Caller { workspace: Workspace::default(), who: Who::Open, role: Some(Role::Admin) };
+    Ok(Identity { caller, grants: vec![], token: None, csrf: None })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Role;
+    use metastore::{PasswordText, SessionRow};
     use model::Signal;
+    use std::time::Duration;
 
     const NOW: UnixNanos = UnixNanos(1_000);
 
@@ -183,7 +181,21 @@ mod tests {
         workspace: Option<&str>,
     ) -> Result<Caller, Refusal> {
         let presented = Presented { authorization, workspace, ..Presented::default() };
-        Known::new(rows).check(needs, &presented, NOW).map(|(caller, _)| caller)
+        decided(&Known::new(rows, vec![], false), &LiveSessions::default(), needs, &presented, NOW)
+    }
+
+    fn decided(
+        known: &Known,
+        sessions: &LiveSessions,
+        needs: Need,
+        presented: &Presented<'_>,
+        now: UnixNanos,
+    ) -> Result<Caller, Refusal> {
+        let identity = known.identify(presented, sessions, &Settings::default(), now)?;
+        match identity.refusal(needs, presented) {
+            None => Ok(identity.caller),
+            Some(refusal) => Err(refusal),
+        }
     }
 
     #[test]
@@ -193,7 +205,11 @@ mod tests {
         let bearer = format!("Bearer {}", token.reveal());
         let good = row(&token, &["ingest:traces", "operator"]);
         let traces = Need::Ingest(Signal::Traces);
-        let ok = Ok(Caller { workspace: Workspace::new("team").unwrap(), token: Some("shop".into()) });
+        let ok = Ok(Caller {
+            workspace: Workspace::new("team").unwrap(),
+            who: Who::Token("shop".into()),
+            role: Some(Role::Operator),
+        });
         let expired = TokenRow { expires: Some(NOW), ..good.clone() };
         let lasting = TokenRow { expires: Some(UnixNanos(NOW.0 + 1)), ..good.clone() };
         let revoked = TokenRow { revoked: Some(UnixNanos(1)), ..good.clone() };
@@ -230,46 +246,113 @@ mod tests {
     fn without_any_token_all_is_open_and_one_revoked_token_is_enough_to_close() {
         let needs = Need::Role(Role::Admin);
         let open = check(vec![], needs, None, None).unwrap();
-        assert_eq!(open, Caller { workspace: Workspace::default(), token: None });
+        assert_eq!(open, Caller { workspace: Workspace::default(), who: Who::Open, role: Some(Role::Admin) });
         assert_eq!(check(vec![], needs, None, Some("other")), Err(Refusal::OtherWorkspace));
         let token = TokenText::generate().unwrap();
         let revoked = TokenRow { revoked: Some(UnixNanos(1)), ..row(&token, &["admin"]) };
         assert_eq!(check(vec![revoked], needs, None, None), Err(Refusal::NoToken));
     }
 
-    #[test]
-    fn an_open_loopback_answers_only_to_its_own_names() {
-        for (host, ours) in [
-            ("127.0.0.1:8080", true),
-            ("localhost", true),
-            ("LOCALHOST:8080", true),
-            ("[::1]:8080", true),
-            ("shop.localhost:8080", true),
-            ("evil.test:8080", false),
-            ("localhost.evil.test", false),
-            ("127.0.0.1.evil.test", false),
-        ] {
-            let presented = Presented { host: Some(host), ..Presented::default() };
-            let outcome = Known::default().check(Need::Role(Role::Viewer), &presented, NOW);
-            assert_eq!(outcome.is_ok(), ours, "{host}");
+    fn user() -> UserRow {
+        UserRow {
+            id: UserId(3),
+            name: "alice".into(),
+            role: "operator".into(),
+            workspace: Workspace::new("team").unwrap(),
+            password: PasswordText(String::new()),
+            epoch: 4,
+            created: UnixNanos(0),
+            password_changed: UnixNanos(0),
+            last_login: None,
+            removed: None,
         }
     }
 
     #[test]
-    fn a_foreign_page_is_told_from_our_own_and_from_programs() {
-        let host = Some("127.0.0.1:8080");
-        for (origin, fetch_site, cross) in [
-            (None, None, false),
-            (Some("http://127.0.0.1:8080"), None, false),
-            (Some("http://evil.test"), None, true),
-            (Some("null"), None, true),
-            (Some("http://127.0.0.1:8080"), Some("same-origin"), false),
-            (None, Some("none"), false),
-            (None, Some("cross-site"), true),
-            (None, Some("same-site"), true),
+    fn a_session_is_its_user_until_it_ends_and_changes_need_the_word_of_our_page() {
+        let (id, stranger) = (SessionId::generate().unwrap(), SessionId::generate().unwrap());
+        let text = |id: &SessionId| {
+            let cookie = id.cookie(&crate::Client::default(), Duration::from_secs(1));
+            cookie.split(['=', ';']).nth(1).unwrap().to_owned()
+        };
+        let (cookie, unknown, csrf) = (text(&id), text(&stranger), id.csrf());
+        let row = SessionRow { hash: id.hash(), user: UserId(3), epoch: 4, created: NOW, last_used: NOW };
+        let alice = Caller {
+            workspace: Workspace::new("team").unwrap(),
+            who: Who::User("alice".into()),
+            role: Some(Role::Operator),
+        };
+        let (read, run) = (Need::Role(Role::Viewer), Need::Role(Role::Operator));
+        let idle = NOW.saturating_add(Settings::default().session_idle_max);
+        let asks = Presented { session: Some(&cookie), ..Presented::default() };
+        let changes = Presented { changes: true, ..asks };
+        let proven = Presented { csrf: Some(&csrf), ..changes };
+        let promoted = UserRow { role: "admin".into(), ..user() };
+        let (ended, nobody) = (Refusal::SessionEnded, UserRow { removed: Some(NOW), ..user() });
+        for (what, user, needs, presented, now, outcome) in [
+            ("asks", user(), read, asks, NOW, Ok(alice.clone())),
+            ("changes, and proves it", user(), run, proven, NOW, Ok(alice.clone())),
+            ("changes", user(), run, changes, NOW, Err(Refusal::Csrf)),
+            (
+                "changes with another word",
+                user(),
+                run,
+                Presented { csrf: Some("x"), ..changes },
+                NOW,
+                Err(Refusal::Csrf),
+            ),
+            ("a higher role", user(), Need::Role(Role::Admin), proven, NOW, Err(Refusal::Lacks("admin".into()))),
+            (
+                "a new role counts at once",
+                promoted,
+                Need::Role(Role::Admin),
+                proven,
+                NOW,
+                Ok(Caller { role: Some(Role::Admin), ..alice.clone() }),
+            ),
+            ("no ingest", user(), Need::Ingest(Signal::Logs), proven, NOW, Err(Refusal::Lacks("ingest:logs".into()))),
+            (
+                "another workspace",
+                user(),
+                read,
+                Presented { workspace: Some("other"), ..asks },
+                NOW,
+                Err(Refusal::OtherWorkspace),
+            ),
+            ("too long unused", user(), read, asks, idle, Err(ended.clone())),
+            ("just in time", user(), read, asks, UnixNanos(idle.0 - 1), Ok(alice)),
+            ("a new password", UserRow { epoch: 5, ..user() }, read, asks, NOW, Err(ended.clone())),
+            ("the user is gone", nobody, read, asks, NOW, Err(ended.clone())),
+            (
+                "an unknown session",
+                user(),
+                read,
+                Presented { session: Some(&unknown), ..asks },
+                NOW,
+                Err(ended.clone()),
+            ),
+            ("nonsense", user(), read, Presented { session: Some("x"), ..asks }, NOW, Err(ended)),
+            ("nothing", user(), read, Presented::default(), NOW, Err(Refusal::NoToken)),
+            (
+                "a token beside it counts alone",
+                user(),
+                read,
+                Presented { authorization: Some("Bearer x"), ..asks },
+                NOW,
+                Err(Refusal::BadToken),
+            ),
         ] {
-            let presented = Presented { host, origin, fetch_site, ..Presented::default() };
-            assert_eq!(is_cross_site(&presented), cross, "{origin:?} {fetch_site:?}");
+            let sessions = LiveSessions::new(vec![row.clone()]);
+            let known = Known::new(vec![], vec![user], false);
+            assert_eq!(decided(&known, &sessions, needs, &presented, now), outcome, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_user_who_was_removed_keeps_the_door_closed_and_so_does_a_set_up_under_way() {
+        let gone = UserRow { removed: Some(NOW), ..user() };
+        for (users, setting_up, is_open) in [(vec![], false, true), (vec![], true, false), (vec![gone], false, false)] {
+            assert_eq!(Known::new(vec![], users, setting_up).is_open(), is_open);
         }
     }
 }

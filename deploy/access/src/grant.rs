@@ -30,6 +30,14 @@ impl Role {
     }
 }
 
+impl Role {
+    pub fn parse(name: &str) -> Result<Self, AccessError> {
+        Role::ALL.into_iter().find(|role| role.as_str() == name).ok_or_else(|| {
+            AccessError::Invalid(format!("{name:?} is not a role; one of: {}", Role::ALL.map(Role::as_str).join(", ")))
+        })
+    }
+}
+
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -88,6 +96,10 @@ mod tests {
             assert_eq!(Grant::parse(&grant.to_string()).unwrap(), [grant]);
         }
         assert_eq!(Grant::parse("ingest").unwrap().len(), 3);
+        for role in Role::ALL {
+            assert_eq!(Role::parse(role.as_str()).unwrap(), role);
+        }
+        assert!(Role::parse("root").unwrap_err().to_string().contains("viewer, support, operator, admin"));
         let error = Grant::parse("root").unwrap_err().to_string();
         assert!(error.contains("\"root\"") && error.contains("ingest:traces"), "{error}");
     }

@@ -1,25 +1,52 @@
-//! Who may do what: a table in which every route names what it needs, and the tokens that grant it.
+//! Who may do what: a table in which every route names what it needs, the tokens and users that have it,
+//! and the log of what they changed.
 //!
-//! It knows roles, scopes, tokens and the route table; it refuses to know what a route does. The
-//! workspace comes from the credential only: a header that names one is compared, never trusted.
+//! It knows roles, scopes, tokens, users, sessions and the route table; it refuses to know what a route
+//! does. The workspace comes from the credential only: a header that names one is compared, never trusted.
 //!
-//! Invariant: a request reaches a handler only if its method and path stand in [`ROUTES`] and its
-//! credential grants what the row names. What is not named is refused.
+//! Invariants: a request reaches a handler only if its method and path stand in [`ROUTES`] and its
+//! credential grants what the row names; what is not named is refused. What changes something is in the
+//! audit log before it is answered. Secrets come in once and only their hashes are kept.
 
+mod attempts;
 mod bind;
-mod check;
+mod caller;
 mod error;
-mod gate;
 mod grant;
+mod origin;
+mod password;
+mod refusal;
 mod routes;
+mod settings;
 mod token;
+
+mod check;
+mod session;
 mod vault;
 
+mod audit;
+mod figures;
+mod people;
+mod sign_in;
+
+mod gate;
+mod headers;
+
+mod api;
+
+pub use api::{mounted, routes};
+pub use audit::Checked;
 pub use bind::{Exposure, bind_refusal};
-pub use check::{Caller, Presented, Refusal};
+pub use caller::{CSRF_HEADER, Caller, Client, Presented, Who};
 pub use error::AccessError;
+pub use figures::Figure;
 pub use gate::{Gate, guard};
 pub use grant::{Grant, Role};
-pub use routes::{Need, ROUTES, Route, find};
+pub use headers::headers;
+pub use password::Password;
+pub use people::{NewPerson, user_name};
+pub use refusal::Refusal;
+pub use routes::{Effect, Need, ROUTES, Route, find};
+pub use settings::Settings;
 pub use token::{Secret, TokenText};
-pub use vault::{Access, Issue, Settings};
+pub use vault::{Access, Issue};

@@ -25,16 +25,43 @@ impl Need {
     }
 }
 
+/// What a call does, for who must answer for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    Reads,
+    /// Brings telemetry: counted in the ledger, not written to the audit log.
+    Tells,
+    /// Changes what the product does or keeps: written to the audit log.
+    Changes,
+}
+
 /// One row of the table. `path` is as routers match it, with `{name}` for variable segments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Route {
     pub method: &'static str,
     pub path: &'static str,
     pub needs: Need,
+    pub effect: Effect,
 }
 
+/// The usual case: who sends telemetry tells, GET reads, and all else changes something.
 const fn row(method: &'static str, path: &'static str, needs: Need) -> Route {
-    Route { method, path, needs }
+    let effect = match (needs, method.as_bytes()) {
+        (Need::Ingest(_), _) => Effect::Tells,
+        (_, b"GET" | b"OPTIONS") => Effect::Reads,
+        _ => Effect::Changes,
+    };
+    Route { method, path, needs, effect }
+}
+
+/// A question with a body.
+const fn asks(path: &'static str, needs: Need) -> Route {
+    Route { method: "POST", path, needs, effect: Effect::Reads }
+}
+
+/// The path is the secret of who tells.
+const fn ping(method: &'static str, path: &'static str) -> Route {
+    Route { method, path, needs: Need::Nothing, effect: Effect::Tells }
 }
 
 /// Every route of every port. HEAD is GET.
@@ -52,7 +79,7 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/readyz", Need::Nothing),
     row("GET", "/metrics", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/openapi.json", Need::Role(Role::Viewer)),
-    row("POST", "/api/v1/sql", Need::Role(Role::Viewer)),
+    asks("/api/v1/sql", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/ledger", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/parts", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/services", Need::Role(Role::Viewer)),
@@ -70,7 +97,7 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/api/v1/traces", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/traces/{trace_id}", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/traces/compare", Need::Role(Role::Viewer)),
-    row("POST", "/api/v1/traces/differences", Need::Role(Role::Viewer)),
+    asks("/api/v1/traces/differences", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/logs", Need::Role(Role::Viewer)),
     row("GET", "/jaeger/api/services", Need::Role(Role::Viewer)),
     row("GET", "/jaeger/api/services/{service}/operations", Need::Role(Role::Viewer)),
@@ -96,13 +123,30 @@ pub const ROUTES: &[Route] = &[
     row("POST", "/api/v1/changes", Need::Ingest(Signal::Logs)),
     row("POST", "/api/v1/heartbeats/{name}", Need::Ingest(Signal::Logs)),
     row("POST", "/api/v1/heartbeats/{name}/{state}", Need::Ingest(Signal::Logs)),
-    // The path is the secret.
-    row("GET", "/ping/{secret}", Need::Nothing),
-    row("POST", "/ping/{secret}", Need::Nothing),
-    row("GET", "/ping/{secret}/{name}", Need::Nothing),
-    row("POST", "/ping/{secret}/{name}", Need::Nothing),
-    row("GET", "/ping/{secret}/{name}/{state}", Need::Nothing),
-    row("POST", "/ping/{secret}/{name}/{state}", Need::Nothing),
+    ping("GET", "/ping/{secret}"),
+    ping("POST", "/ping/{secret}"),
+    ping("GET", "/ping/{secret}/{name}"),
+    ping("POST", "/ping/{secret}/{name}"),
+    ping("GET", "/ping/{secret}/{name}/{state}"),
+    ping("POST", "/ping/{secret}/{name}/{state}"),
+    // Who is there is asked of everybody: who signs in, or makes the first user, has nothing to show yet.
+    row("POST", "/api/v1/session", Need::Nothing),
+    row("GET", "/api/v1/session", Need::Role(Role::Viewer)),
+    row("DELETE", "/api/v1/session", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/setup", Need::Nothing),
+    row("POST", "/api/v1/setup", Need::Nothing),
+    row("GET", "/api/v1/users", Need::Role(Role::Admin)),
+    row("POST", "/api/v1/users", Need::Role(Role::Admin)),
+    row("PUT", "/api/v1/users/{name}", Need::Role(Role::Admin)),
+    row("DELETE", "/api/v1/users/{name}", Need::Role(Role::Admin)),
+    // One's own; the handler asks more of who changes another's.
+    row("POST", "/api/v1/users/{name}/password", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/tokens", Need::Role(Role::Admin)),
+    row("POST", "/api/v1/tokens", Need::Role(Role::Admin)),
+    row("DELETE", "/api/v1/tokens/{id}", Need::Role(Role::Admin)),
+    row("GET", "/api/v1/audit", Need::Role(Role::Admin)),
+    row("GET", "/api/v1/audit/verify", Need::Role(Role::Admin)),
+    row("GET", "/api/v1/workspaces", Need::Role(Role::Viewer)),
     row("POST", "/api/v1/flush", Need::Role(Role::Operator)),
     row("POST", "/api/v1/compact", Need::Role(Role::Operator)),
 ];
@@ -149,11 +193,37 @@ mod tests {
     }
 
     #[test]
-    fn only_liveness_preflights_and_secret_paths_need_nothing() {
+    fn only_liveness_preflights_secret_paths_pages_and_signing_in_need_nothing() {
+        // The pages of the app are the same for everybody; what they show is asked for with a credential.
+        const NOTHING: &[(&str, &str)] = &[
+            ("GET", "/healthz"),
+            ("GET", "/readyz"),
+            ("GET", "/"),
+            ("GET", "/{*path}"),
+            ("POST", "/api/v1/session"),
+            ("GET", "/api/v1/setup"),
+            ("POST", "/api/v1/setup"),
+        ];
         for route in ROUTES.iter().filter(|r| r.needs == Need::Nothing) {
             let secret = route.path.starts_with("/ping/{secret}");
-            let named = route.method == "OPTIONS" || ["/healthz", "/readyz"].contains(&route.path) || secret;
+            let named = route.method == "OPTIONS" || NOTHING.contains(&(route.method, route.path)) || secret;
             assert!(named, "{route:?}");
+        }
+    }
+
+    #[test]
+    fn what_changes_something_is_written_to_the_audit_log() {
+        const QUESTIONS: &[&str] = &["/api/v1/sql", "/api/v1/traces/differences", "/api/v1/rules/backtest"];
+        for route in ROUTES {
+            let secret = route.path.starts_with("/ping/{secret}");
+            let expected = match (route.needs, route.method) {
+                (Need::Ingest(_), _) => Effect::Tells,
+                _ if secret => Effect::Tells,
+                (_, "GET" | "OPTIONS") => Effect::Reads,
+                _ if QUESTIONS.contains(&route.path) => Effect::Reads,
+                _ => Effect::Changes,
+            };
+            assert_eq!(route.effect, expected, "{route:?}");
         }
     }
 }

@@ -10,6 +10,25 @@ use subtle::ConstantTimeEq;
 pub struct Secret([u8; 32]);
 
 impl Secret {
+    /// A new one from the operating system's randomness; an error when that gives none.
+    pub fn generate() -> std::io::Result<Self> {
+        let mut bytes = [0; 32];
+        rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(std::io::Error::other)?;
+        Ok(Self(bytes))
+    }
+
+    /// Reads 64 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
+    /// All of it, in hex: for its holder only.
+    pub fn reveal(&self) -> String {
+        hex::encode(self.0)
+    }
+
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0).into()
     }
@@ -38,24 +57,20 @@ impl TokenText {
     /// A new one from the operating system's randomness; an error when that gives none.
     pub fn generate() -> std::io::Result<Self> {
         let mut prefix = [0; 4];
-        let mut secret = [0; 32];
-        let mut random = rand::rngs::OsRng;
-        random.try_fill_bytes(&mut prefix).map_err(std::io::Error::other)?;
-        random.try_fill_bytes(&mut secret).map_err(std::io::Error::other)?;
-        Ok(Self { prefix: hex::encode(prefix), secret: Secret(secret) })
+        rand::rngs::OsRng.try_fill_bytes(&mut prefix).map_err(std::io::Error::other)?;
+        Ok(Self { prefix: hex::encode(prefix), secret: Secret::generate()? })
     }
 
     pub fn parse(text: &str) -> Option<Self> {
         let (prefix, secret) = text.strip_prefix("sg_")?.split_once('_')?;
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(secret, &mut bytes).ok()?;
+        let secret = Secret::parse(secret)?;
         let well_formed = prefix.len() == 8 && prefix.bytes().all(|b| b.is_ascii_hexdigit());
-        well_formed.then(|| Self { prefix: prefix.to_owned(), secret: Secret(bytes) })
+        well_formed.then(|| Self { prefix: prefix.to_owned(), secret })
     }
 
     /// The whole text: shown once, when the token is made.
     pub fn reveal(&self) -> String {
-        format!("sg_{}_{}", self.prefix, hex::encode(self.secret.0))
+        format!("sg_{}_{}", self.prefix, self.secret.reveal())
     }
 }
 
@@ -83,6 +98,6 @@ mod tests {
     #[test]
     fn debug_text_shows_no_secret() {
         let token = TokenText::generate().unwrap();
-        assert!(!format!("{token:?}").contains(&hex::encode(token.secret.0)));
+        assert!(!format!("{token:?}").contains(&token.secret.reveal()));
     }
 }

@@ -61,6 +61,9 @@ async fn run(
         Err(error) => Failure::Failed(error),
     })?;
     wired.addresses.announce();
+    if let Some(secret) = &wired.setup {
+        say(&format!("setup {secret}"));
+    }
     say("ready");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
     let mut guest = guest.map_or_else(|| futures::future::pending().boxed(), |guest| guest(wired.addresses));
@@ -103,7 +106,7 @@ async fn wind_down(wired: Wired, drain: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What may change while the server runs: the level of the log, the certificate, the tokens.
+/// What may change while the server runs: the level of the log, the certificate, tokens and users.
 async fn reload(config: Option<&Path>, log: &LogLevel, wired: &Wired) {
     match Sources::read(config).and_then(Sources::settings) {
         Err(errors) => {
@@ -122,7 +125,7 @@ async fn reload(config: Option<&Path>, log: &LogLevel, wired: &Wired) {
         tracing::error!(%error, "the certificate cannot be read; the running one stays");
     }
     if let Err(error) = wired.access.refresh().await {
-        tracing::error!(%error, "tokens cannot be read; those known stay");
+        tracing::error!(%error, "tokens and users cannot be read; those known stay");
     }
     tracing::info!("read again: log.level, certificate, tokens; other settings need a restart");
 }

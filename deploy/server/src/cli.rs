@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Makes, lists and revokes access tokens.
     #[command(after_help = "Example:\n  stormglass token create --name shop --scope ingest --expires 90d")]
     Token(Token),
+    /// Adds and lists the people who sign in, and changes their passwords.
+    #[command(after_help = "Example:\n  stormglass user add alice --role admin")]
+    User(User),
     /// Measures the server and prints a table of goals and figures.
     #[command(after_help = "Example:\n  stormglass bench ingest --scale 0.5 --json")]
     Bench(Bench),
@@ -84,6 +87,9 @@ pub(crate) struct Serve {
     /// Serve other addresses than loopback without TLS: TLS ends in front of this server.
     #[arg(long)]
     pub(crate) insecure_plaintext: bool,
+    /// While there is no user and no token: closed, until the first user is made with a secret that is printed.
+    #[arg(long)]
+    pub(crate) setup: bool,
     /// Which part of the work this process does.
     #[arg(long, value_enum, default_value = "all")]
     pub(crate) role: Role,
@@ -239,6 +245,48 @@ pub(crate) struct TokenRevoke {
     pub(crate) local: Local,
     /// Id or name.
     pub(crate) token: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct User {
+    #[command(subcommand)]
+    pub(crate) action: UserAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum UserAction {
+    /// Adds a user; the password is asked for, or read from standard input.
+    #[command(
+        after_help = "Example:\n  stormglass user add alice --role admin\n  stormglass user add bob --role viewer < password.txt"
+    )]
+    Add(UserAdd),
+    /// Lists all users.
+    #[command(after_help = "Example:\n  stormglass user list")]
+    List(Local),
+    /// Changes a password, asked for or read from standard input, and ends all sessions of the user.
+    #[command(after_help = "Example:\n  stormglass user passwd alice")]
+    Passwd(UserPasswd),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UserAdd {
+    #[command(flatten)]
+    pub(crate) local: Local,
+    /// What the user signs in as: a-z, 0-9, '.', '_', '-', '@' and '+'.
+    pub(crate) name: String,
+    /// viewer, support, operator or admin.
+    #[arg(long)]
+    pub(crate) role: String,
+    /// The workspace it belongs to.
+    #[arg(long, default_value = "default")]
+    pub(crate) workspace: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UserPasswd {
+    #[command(flatten)]
+    pub(crate) local: Local,
+    pub(crate) name: String,
 }
 
 #[derive(Clone, Copy, ValueEnum, PartialEq, Eq, Debug)]

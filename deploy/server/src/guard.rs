@@ -9,7 +9,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::request::Parts;
-use http::{Extensions, HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderValue, header};
 use receive::{Refused, Sender};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -25,7 +25,8 @@ pub(crate) fn otlp(router: Router, access: &Arc<Access>) -> Router {
 pub(crate) fn http(router: Router, access: &Arc<Access>, panics: &Arc<AtomicU64>) -> Router {
     let gate = Gate { access: Arc::clone(access), refuse: refuse_http, admit };
     let contained = from_fn_with_state(Arc::clone(panics), contain);
-    router.fallback(|| async {}).layer(contained).layer(from_fn_with_state(gate, access::guard))
+    let guarded = router.fallback(|| async {}).layer(contained).layer(from_fn_with_state(gate, access::guard));
+    access::headers(guarded)
 }
 
 /// A panic in a handler ends its call only.
@@ -42,8 +43,8 @@ async fn contain(State(panics): State<Arc<AtomicU64>>, request: Request, next: N
 }
 
 fn admit(caller: &Caller, extensions: &mut Extensions) {
-    extensions.insert(Sender { workspace: caller.workspace.clone(), token: caller.token.clone() });
-    extensions.insert(Asker { workspace: caller.workspace.clone(), token: caller.token.clone() });
+    extensions.insert(Sender { workspace: caller.workspace.clone(), token: caller.name() });
+    extensions.insert(Asker { workspace: caller.workspace.clone(), token: caller.name() });
 }
 
 fn refuse_otlp(request: &Parts, refusal: &Refusal) -> Response {
@@ -51,10 +52,18 @@ fn refuse_otlp(request: &Parts, refusal: &Refusal) -> Response {
     let refused = match refusal {
         Refusal::NotFound => Refused::NotFound(text),
         Refusal::Method(_) => Refused::Method { allowed: "POST" },
-        Refusal::NoToken | Refusal::BadToken | Refusal::Expired => Refused::Unauthenticated(text),
-        Refusal::Lacks(_) | Refusal::OtherWorkspace | Refusal::ForeignHost(_) | Refusal::CrossSite => {
-            Refused::Forbidden(text)
-        }
+        // Too many wrong tokens are not told to come back with the same one.
+        Refusal::NoToken
+        | Refusal::BadToken
+        | Refusal::TooManyGuesses(_)
+        | Refusal::Expired
+        | Refusal::SessionEnded => Refused::Unauthenticated(text),
+        Refusal::Lacks(_)
+        | Refusal::OtherWorkspace
+        | Refusal::ForeignHost(_)
+        | Refusal::CrossSite
+        | Refusal::Csrf => Refused::Forbidden(text),
+        Refusal::CannotRecord | Refusal::NotRecorded => Refused::Internal,
     };
     receive::render_refusal(request, &refused)
 }
@@ -63,25 +72,18 @@ fn refuse_http(request: &Parts, refusal: &Refusal) -> Response {
     if request.uri.path().starts_with("/v1/") {
         return refuse_otlp(request, refusal);
     }
-    let detail = refusal.to_string();
-    let problem = match refusal {
-        Refusal::NotFound => Problem::new(
-            StatusCode::NOT_FOUND,
-            "not-found",
-            "There is nothing here",
-            format!(
-                "{} {} is no call of this server: GET /api/v1/openapi.json lists them",
-                request.method,
-                request.uri.path()
-            ),
+    let detail = match refusal {
+        Refusal::NotFound => format!(
+            "{} {} is no call of this server: GET /api/v1/openapi.json lists them",
+            request.method,
+            request.uri.path()
         ),
-        Refusal::Method(_) => Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "The method does not fit", detail),
-        Refusal::NoToken | Refusal::BadToken | Refusal::Expired => {
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed", detail)
-        }
-        Refusal::Lacks(_) | Refusal::OtherWorkspace | Refusal::ForeignHost(_) | Refusal::CrossSite => {
-            Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
-        }
+        other => other.to_string(),
+    };
+    let problem = Problem::new(refusal.status(), refusal.kind(), refusal.title(), detail);
+    let problem = match refusal.retry_after_s() {
+        Some(seconds) => problem.retry_after(seconds),
+        None => problem,
     };
     let mut response = problem.into_response();
     if let Refusal::Method(allowed) = refusal
@@ -109,7 +111,7 @@ mod tests {
         let otlp = receive::HTTP_PATHS.iter().flat_map(|(path, _)| [("POST", *path), ("OPTIONS", *path)]);
         let grpc = receive::GRPC_PATHS.iter().map(|(path, _)| ("POST", *path));
         let doors = otlp.chain(grpc).map(|(method, path)| (method.to_owned(), path.to_owned()));
-        doors.chain(api::mounted(OpenApi::default())).collect()
+        doors.chain(api::mounted(OpenApi::default())).chain(access::mounted()).collect()
     }
 
     #[test]
@@ -145,7 +147,7 @@ mod tests {
         let path = dir.path().join("metastore.sqlite");
         let store = metastore::Metastore::open(&path, metastore::Settings::default()).await.unwrap();
         let clock = Arc::new(ManualClock::at(UnixNanos(UnixNanos::DAY)));
-        Access::open(store.tokens(), access::Settings::default(), clock).await.unwrap()
+        Access::open(&store, access::Settings::default(), clock).await.unwrap()
     }
 
     #[tokio::test]
@@ -186,7 +188,7 @@ mod tests {
             }
             let nobody = if route.needs == Need::Nothing { 200 } else { 401 };
             assert_eq!(status(&router, route.method, route.path, None).await, nobody, "{route:?} for nobody");
-            assert_eq!(status(&router, "DELETE", route.path, Some(&tokens[3].1)).await, 405, "{route:?}");
+            assert_eq!(status(&router, "PATCH", route.path, Some(&tokens[3].1)).await, 405, "{route:?}");
         }
         assert_eq!(status(&router, "GET", "/api/v1/unheard-of", Some(&tokens[3].1)).await, 404);
     }

@@ -32,6 +32,8 @@ pub(crate) struct Wired {
     pub(crate) engine: Arc<Engine>,
     pub(crate) client: Arc<QueryClient>,
     pub(crate) access: Arc<Access>,
+    /// What makes the first administrator, where there is nobody yet and `--setup` was said.
+    pub(crate) setup: Option<String>,
     pub(crate) metastore: Metastore,
     pub(crate) certificate: Option<Arc<Certificate>>,
     /// The ports that take telemetry in, and the one that answers.
@@ -57,7 +59,9 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     let lock = wal::DataDirLock::acquire(&data_dir)?;
     private(&data_dir)?;
     let metastore = Metastore::open(&data_dir.join("metastore.sqlite"), metastore::Settings::default()).await?;
-    let access = Access::open(metastore.tokens(), settings.access.clone(), Arc::clone(&clock)).await?;
+    let entrance = access::Settings { tls: settings.tls.is_some(), ..settings.access.clone() };
+    let access = Access::open(&metastore, entrance, Arc::clone(&clock)).await?;
+    let setup = if settings.setup { access.begin_setup().await? } else { None };
     let certificate = settings.tls.as_ref().map(Certificate::load).transpose()?;
     let listeners = Listeners::bind(&settings, &access, certificate.is_some()).await?;
 
@@ -103,13 +107,13 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
         operations: Arc::new(settings.operations.reading()),
         clock,
         health: health(&settings, &engine, &going_down),
-        metrics: figures(&engine, &receiver, &client, &shared, &panics),
+        metrics: figures(&engine, &receiver, &client, &shared, &panics, &access),
     };
 
     let grpc = guard::otlp(receive::grpc_router(receiver.clone()), &access);
     let otlp = guard::otlp(receive::http_router(receiver.clone()), &access);
-    let http =
-        guard::http(api::router(api, OpenApiRouter::new()).merge(receive::http_router(receiver)), &access, &panics);
+    let others: OpenApiRouter = access::routes(Arc::clone(&access));
+    let http = guard::http(api::router(api, others).merge(receive::http_router(receiver)), &access, &panics);
     let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
     let (ingest, answers) = (Ports::default(), Ports::default());
     let addresses = listeners.addresses()?;
@@ -119,7 +123,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     let fresh = Arc::clone(&access);
     tokio::spawn(async move { fresh.keep_fresh().await });
     tokio::spawn(reconciler.run());
-    Ok(Wired { addresses, engine, client, access, metastore, certificate, ingest, answers, going_down })
+    Ok(Wired { addresses, engine, client, access, setup, metastore, certificate, ingest, answers, going_down })
 }
 
 /// The way in for records that come by the HTTP API: the same as for OTLP.
@@ -149,8 +153,8 @@ struct Listeners {
 
 impl Listeners {
     async fn bind(settings: &Settings, access: &Access, tls: bool) -> anyhow::Result<Self> {
-        let any_valid_token = access.any_valid().await?;
-        let exposure = Exposure { any_valid_token, tls, insecure_plaintext: settings.insecure_plaintext };
+        let any_credential = access.any_credential().await?;
+        let exposure = Exposure { any_credential, tls, insecure_plaintext: settings.insecure_plaintext };
         let listen = &settings.listen;
         let bind = async |name: &str, address: SocketAddr| {
             if let Some(refusal) = bind_refusal(name, address, exposure) {
@@ -289,9 +293,10 @@ fn figures(
     client: &Arc<QueryClient>,
     net: &Arc<Shared>,
     panics: &Arc<AtomicU64>,
+    access: &Arc<Access>,
 ) -> Arc<dyn Fn() -> Vec<Metric> + Send + Sync> {
     let (engine, counts, client) = (Arc::clone(engine), Arc::clone(receiver.counts()), Arc::clone(client));
-    let (net, panics) = (Arc::clone(net), Arc::clone(panics));
+    let (net, panics, access) = (Arc::clone(net), Arc::clone(panics), Arc::clone(access));
     Arc::new(move || {
         let mut figures = counts.metrics();
         figures.extend(engine.stats());
@@ -299,9 +304,15 @@ fn figures(
         figures.extend(net_figures(&net));
         let contained = "Calls of the HTTP API ended by a fault of ours, each contained.";
         figures.push(counter("stormglass_api_panics_total", contained, panics.load(Relaxed)));
+        figures.extend(access.figures().into_iter().map(access_figure));
         figures.extend(process_figures());
         figures
     })
+}
+
+fn access_figure(figure: access::Figure) -> Metric {
+    let metric = counter(figure.name, figure.help, figure.value);
+    if figure.counter { metric } else { Metric { kind: engine::Kind::Gauge, ..metric } }
 }
 
 fn query_figures(stats: &client::ClientStats) -> Vec<Metric> {

@@ -7,6 +7,6 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Asker {
     pub workspace: Workspace,
-    /// Name of the token that was shown; none on an open loopback.
+    /// Name of the token that was shown, or of the user who is signed in; none on an open loopback.
     pub token: Option<Arc<str>>,
 }

@@ -10,6 +10,7 @@ mod remote;
 mod serve;
 mod sql;
 mod token;
+mod user;
 mod verify;
 mod worker;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Fsck(args) => here(fsck::run(args)),
         Command::CheckConfig(args) => check_config::run(args),
         Command::Token(args) => here(token::run(args)),
+        Command::User(args) => here(user::run(args)),
         Command::Bench(args) => here(bench::run(args)),
         Command::Worker(args) => worker::run(args),
     }

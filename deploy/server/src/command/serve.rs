@@ -12,7 +12,8 @@ pub(super) fn run(args: Serve) -> Outcome {
     }
     let plaintext =
         args.insecure_plaintext.then_some(("access.insecure_plaintext", "--insecure-plaintext", Input::Bool(true)));
-    let settings = settings(&args.local, plaintext)?;
+    let setup = args.setup.then_some(("access.setup", "--setup", Input::Bool(true)));
+    let settings = settings(&args.local, plaintext.into_iter().chain(setup))?;
     app::serve(settings, args.local.config, None)
 }
 

@@ -20,17 +20,17 @@ pub(super) async fn run(args: Token) -> Outcome {
     }
 }
 
-async fn open(settings: &Settings) -> anyhow::Result<(Metastore, Arc<Access>)> {
+pub(super) async fn open(settings: &Settings) -> anyhow::Result<(Metastore, Arc<Access>)> {
     std::fs::create_dir_all(&settings.data_dir).with_context(|| settings.data_dir.display().to_string())?;
     let path = settings.data_dir.join("metastore.sqlite");
     let store = Metastore::open(&path, metastore::Settings::default()).await?;
-    let access = Access::open(store.tokens(), settings.access.clone(), Arc::new(SystemClock::new())).await?;
+    let access = Access::open(&store, settings.access.clone(), Arc::new(SystemClock::new())).await?;
     Ok((store, access))
 }
 
-fn refused(error: AccessError) -> Failure {
+pub(super) fn refused(error: AccessError) -> Failure {
     match error {
-        AccessError::Invalid(problem) => Failure::Usage(vec![problem]),
+        AccessError::Invalid(problem) | AccessError::Conflict(problem) => Failure::Usage(vec![problem]),
         other => Failure::Failed(other.into()),
     }
 }
@@ -49,7 +49,9 @@ async fn create(args: TokenCreate) -> Outcome {
     let grants: Vec<Grant> = grants.map_err(refused)?.into_iter().flatten().collect();
     let (store, access) = open(&settings).await?;
     let issue = Issue { name: args.name, grants, workspace, expires };
-    let (_, text) = access.create(issue).await.map_err(refused)?;
+    let (row, text) = access.create(issue).await.map_err(refused)?;
+    let detail = format!("token {:?} ({}), {}", row.name, row.prefix, row.scopes.join(" "));
+    access.record_command("token create", &row.workspace, &detail).await.map_err(refused)?;
     store.close().await;
     say(&text.reveal());
     Ok(())
@@ -67,15 +69,19 @@ async fn list(local: &Local) -> Outcome {
     Ok(())
 }
 
+/// To the second, for a column.
+pub(super) fn when(time: Option<UnixNanos>) -> String {
+    match time.map(|t| Timestamp::from_nanosecond(i128::from(t.0))) {
+        Some(Ok(time)) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        _ => "never".to_owned(),
+    }
+}
+
 fn described(row: &TokenRow, now: UnixNanos) -> String {
     let state = match row {
         row if row.revoked.is_some() => "revoked",
         row if row.expires.is_some_and(|at| at <= now) => "expired",
         _ => "valid",
-    };
-    let when = |time: Option<UnixNanos>| match time.map(|t| Timestamp::from_nanosecond(i128::from(t.0))) {
-        Some(Ok(time)) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        _ => "never".to_owned(),
     };
     let (expires, used) = (when(row.expires), when(row.last_used));
     let (prefix, name, workspace, scopes) = (&row.prefix, &row.name, row.workspace.as_str(), row.scopes.join(","));
@@ -85,8 +91,12 @@ fn described(row: &TokenRow, now: UnixNanos) -> String {
 async fn revoke(args: TokenRevoke) -> Outcome {
     let (store, access) = open(&settings(&args.local, None)?).await?;
     let revoked = access.revoke(&args.token).await.map_err(refused)?;
+    if let Some(row) = &revoked {
+        let detail = format!("token {:?} ({})", row.name, row.prefix);
+        access.record_command("token revoke", &row.workspace, &detail).await.map_err(refused)?;
+    }
     store.close().await;
-    if revoked {
+    if revoked.is_some() {
         say(&format!("revoked {}", args.token));
         Ok(())
     } else {

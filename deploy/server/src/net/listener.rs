@@ -4,10 +4,12 @@ use super::Settings;
 use super::idle::{Activity, InFlight, Verdict, Watched};
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -82,8 +84,8 @@ pub(crate) async fn serve(
             () = ports.closing.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _peer)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Usually out of file descriptors: the ones that are open must end first.
                 tracing::warn!(%error, "a connection cannot be accepted");
@@ -97,13 +99,14 @@ pub(crate) async fn serve(
         };
         shared.accepted.fetch_add(1, Relaxed);
         let connection =
-            connect(stream, router.clone(), tls.clone(), Arc::clone(&shared), ports.closing.clone(), place);
+            connect(stream, peer, router.clone(), tls.clone(), Arc::clone(&shared), ports.closing.clone(), place);
         ports.connections.spawn(connection);
     }
 }
 
 async fn connect(
     stream: TcpStream,
+    peer: SocketAddr,
     router: Router,
     tls: Option<TlsAcceptor>,
     shared: Arc<Shared>,
@@ -113,9 +116,9 @@ async fn connect(
     // Answers are small and awaited: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => converse(stream, router, &shared, closing).await,
+        None => converse(stream, peer, router, &shared, closing).await,
         Some(acceptor) => match tokio::time::timeout(shared.settings.header_timeout, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => converse(stream, router, &shared, closing).await,
+            Ok(Ok(stream)) => converse(stream, peer, router, &shared, closing).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_elapsed) => {
                 shared.given_up.fetch_add(1, Relaxed);
@@ -125,14 +128,15 @@ async fn connect(
 }
 
 /// HTTP over one connection until it ends, rests too long, or the port closes.
-async fn converse<Io>(io: Io, router: Router, shared: &Shared, closing: CancellationToken)
+async fn converse<Io>(io: Io, peer: SocketAddr, router: Router, shared: &Shared, closing: CancellationToken)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Activity::new();
     let io = TokioIo::new(Watched { io, activity: Arc::clone(&activity) });
     let noticed = Arc::clone(&activity);
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
         let in_flight = noticed.request();
         let mut router = router.clone();
         async move {

@@ -3,6 +3,7 @@
 use super::{Input, Settings, TlsFiles};
 use api::PingSecrets;
 use engine::Durability;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tables::TableId;
@@ -35,6 +36,20 @@ keys! {
     "tls.cert", "PEM file with the certificate chain, for all three ports", |s, v| tls(s).cert = v.path()?;
     "tls.key", "PEM file with its private key", |s, v| tls(s).key = v.path()?;
     "access.insecure_plaintext", "Serve other addresses than loopback without TLS. Default false", |s, v| s.insecure_plaintext = v.flag()?;
+
+    "access.setup", "While there is no user and no token: closed, until the first user is made with a secret that is printed. Default false", |s, v| s.setup = v.flag()?;
+    "access.session_idle_max", "A session that is not used for this long ends. Default 12h", |s, v| s.access.session_idle_max = v.duration()?;
+    "access.session_age_max", "A session ends at this age, however busy. Default 7d", |s, v| s.access.session_age_max = v.duration()?;
+    "access.sessions_per_user_max", "Sessions of one user; the oldest ends when there is one more. Default 20", |s, v| s.access.sessions_per_user_max = number(v)?;
+    "access.users_max", "Users over all workspaces. Default 1000", |s, v| s.access.users_max = number(v)?;
+    "access.tokens_max", "Tokens that are not revoked. Default 10000", |s, v| s.access.tokens_max = v.count(1)? as usize;
+    "access.hashes_max", "Passwords that are checked at a time, 19 MiB each. Default 2", |s, v| s.access.hashes_max = v.count(1)? as usize;
+    "access.hashes_waiting_max", "Passwords that wait to be checked; more are refused with 503. Default 16", |s, v| s.access.hashes_waiting_max = v.count(1)? as usize;
+    "access.attempts_per_name_max", "Failed sign-ins under one name within attempts_window; more are refused with 429. Default 10", |s, v| s.access.attempts_per_name_max = number(v)?;
+    "access.attempts_per_address_max", "The same from one address, and separately for wrong tokens. Default 30", |s, v| s.access.attempts_per_address_max = number(v)?;
+    "access.attempts_window", "Default 5m", |s, v| s.access.attempts_window = v.duration()?;
+    "access.trusted_proxies", "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Default none", |s, v| s.access.trusted_proxies = proxies(v)?;
+    "access.audit_rows_max", "Rows of the audit log; the oldest leave when there are more. Default 1000000", |s, v| s.access.audit_rows_max = number(v)?;
 
     "ingest.body_bytes_max", "Largest request as it travels. Default 64MiB", |s, v| s.receive.body_bytes_max = size(v)?;
     "ingest.message_bytes_max", "Largest request after decompression. Default 64MiB", |s, v| s.receive.message_bytes_max = size(v)?;
@@ -94,6 +109,9 @@ keys! {
         let age = v.age()?;
         keep(s, TableId::Red, age);
         keep(s, TableId::ServiceEdges, age);
+    };
+    "retention.audit", "How long the audit log is kept. Default 400d", |s, v| {
+        s.access.audit_keep = v.age()?.ok_or("the audit log is not kept forever: write how long, such as 3650d")?;
     };
     "retention.heartbeats", "How long heartbeats are kept. Default 90d", |s, v| keep(s, TableId::Heartbeats, v.age()?);
 
@@ -168,6 +186,15 @@ fn deadlines(input: &Input) -> Result<Vec<(String, Duration)>, String> {
         Ok((operation.to_owned(), super::duration(time).ok_or_else(wrong)?))
     };
     input.list()?.into_iter().map(deadline).collect()
+}
+
+fn proxies(input: &Input) -> Result<Vec<IpAddr>, String> {
+    let proxy = |text: String| text.parse().map_err(|_| format!("{text:?} is no IP address"));
+    input.list()?.into_iter().map(proxy).collect()
+}
+
+fn number(input: &Input) -> Result<u32, String> {
+    u32::try_from(input.count(1)?).map_err(|_| format!("at most {}", u32::MAX))
 }
 
 fn size(input: &Input) -> Result<usize, String> {

@@ -89,6 +89,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Listen,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) insecure_plaintext: bool,
+    /// Nobody yet: closed until the first administrator is made with a secret that is printed.
+    pub(crate) setup: bool,
     pub(crate) net: crate::net::Settings,
     pub(crate) receive: receive::Settings,
     pub(crate) access: access::Settings,
@@ -118,6 +120,7 @@ impl Default for Settings {
             listen: Listen { otlp_grpc: local(4317), otlp_http: local(4318), http: local(8080) },
             tls: None,
             insecure_plaintext: false,
+            setup: false,
             net: crate::net::Settings::default(),
             receive: receive::Settings::default(),
             access: access::Settings::default(),
