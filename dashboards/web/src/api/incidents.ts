@@ -27,7 +27,8 @@ export interface CauseHead {
   entity: string;
   kind: string;
   score: number;
-  confidence: number | string | null;
+  /** low, medium or high. */
+  confidence: string | null;
 }
 
 export interface IncidentHead {
@@ -110,20 +111,18 @@ export interface IncidentImpact {
 }
 
 export interface ChangeVerdict {
-  id?: string | null;
-  change?: string | null;
-  time?: string | null;
-  at?: string | null;
+  id: string;
+  time: string;
   kind: string;
-  target?: string | null;
-  entity?: string | null;
-  version?: string | null;
-  previous_version?: string | null;
-  author?: string | null;
-  /** suspect, cleared or unknown. */
-  verdict: string;
-  text?: Bilingual | null;
-  reason?: Bilingual | null;
+  target: string;
+  version: string | null;
+  previous_version: string | null;
+  author: string | null;
+  title: string | null;
+  /** Held to be the culprit, or cleared. */
+  suspect: boolean;
+  score: number;
+  reason: Bilingual;
 }
 
 export interface Incident extends Omit<IncidentHead, "alerts"> {

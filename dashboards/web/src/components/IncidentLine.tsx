@@ -30,7 +30,7 @@ export function IncidentLine({ of }: { of: IncidentHead }) {
   const w = useWords();
   return (
     <div className={style.line}>
-      <div className="row">
+      <div className={style.head}>
         <Severity of={of.severity} />
         <Go to={incidentHref(of.id)} className={`${style.title} wrap`}>
           {say(of.title)}

@@ -13,5 +13,8 @@ export interface Page {
 
 export const PAGES: Page[] = [
   { path: "/", load: () => import("./overview"), nav: { name: "overview", icon: "overview", group: "observe" } },
+  { path: "/services/$name", load: () => import("./service") },
   { path: "/map", load: () => import("./map"), nav: { name: "map", icon: "map", group: "observe" } },
+  { path: "/incidents", load: () => import("./incidents"), nav: { name: "incidents", icon: "incidents", group: "respond" } },
+  { path: "/incidents/$id", load: () => import("./incident") },
 ];

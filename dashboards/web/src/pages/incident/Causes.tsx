@@ -1,0 +1,168 @@
+// What is behind it: the first cause with its evidence and small pictures, what speaks against it, the other
+// candidates, and a word back from the person whether it was right.
+import { Button } from "@mantine/core";
+import { useState } from "react";
+import type { Cause, Evidence, Incident } from "../../api/incidents";
+import { useCauseWords } from "../../base/causes";
+import { type Unit, digits, measure } from "../../base/format";
+import { say } from "../../base/language";
+import { sqlHref, traceHref } from "../../base/links";
+import { moment } from "../../base/moments";
+import { EntityLink } from "../../components/EntityLink";
+import { Go } from "../../components/Go";
+import { Panel } from "../../components/Panel";
+import { Sparkline } from "../../components/Sparkline";
+import { Tag, type Tone } from "../../components/Tag";
+import { When } from "../../components/When";
+import type { Acting } from "./act";
+import style from "./Causes.module.css";
+import { useIncidentWords } from "./words";
+
+const TRACES_SHOWN = 3;
+const UNITS: Record<string, [Unit, number]> = { ns: ["duration", 1], s: ["duration", 1e9], ms: ["duration", 1e6], By: ["bytes", 1], "%": ["share", 0.01], "1/s": ["rate", 1] };
+const TONES: Record<string, Tone> = { high: "good", medium: "warn", low: "plain" };
+
+function reading(value: number, unit: string | null): string {
+  const known = UNITS[unit ?? ""];
+  if (known) return measure(value * known[1], known[0]);
+  return `${measure(value, "number")}${unit && unit !== "1" ? ` ${unit}` : ""}`;
+}
+
+function Proof({ of, since }: { of: Evidence; since: number | null }) {
+  const w = useIncidentWords();
+  const points = of.points.flatMap(([time, value]): [number, number | null][] => {
+    const at = moment(time);
+    return at === null ? [] : [[at, value]];
+  });
+  return (
+    <li className={style.proof}>
+      <div className="grow">
+        <div className="wrap">{say(of.text)}</div>
+        <div className="row small dim" style={{ gap: 10 }}>
+          <EntityLink of={of.entity} />
+          {of.now !== null && (
+            <span className="num">
+              {w("now")} <strong className={style.now}>{reading(of.now, of.unit)}</strong>
+              {of.reference !== null && ` · ${w("reference")} ${reading(of.reference, of.unit)}`}
+            </span>
+          )}
+          {of.query && <Go to={sqlHref(of.query)}>{w("showQuery")}</Go>}
+          {of.traces.slice(0, TRACES_SHOWN).map((trace) => (
+            <Go key={trace} to={traceHref(trace)} className="mono">
+              {w("trace")} {trace.slice(0, 8)}
+            </Go>
+          ))}
+        </div>
+      </div>
+      {points.length > 1 && <Sparkline points={points} reference={of.reference} mark={since} label={say(of.text)} width={150} height={40} />}
+    </li>
+  );
+}
+
+function Candidate({ of, open, onOpen, sure }: { of: Cause; open: boolean; onOpen?: () => void; sure: boolean }) {
+  const w = useIncidentWords();
+  const kinds = useCauseWords();
+  const since = moment(of.since);
+  return (
+    <div className={style.candidate} data-first={(of.rank <= 1 && sure) || undefined}>
+      <button type="button" className={style.head} onClick={onOpen} disabled={!onOpen} aria-expanded={open}>
+        <span className={style.kind}>{kinds(of.kind as "release")}</span>
+        <span className="wrap">
+          <EntityLink of={of.entity} />
+        </span>
+        <span className="row small" style={{ marginLeft: "auto", gap: 8 }}>
+          {of.confidence && (
+            <Tag tone={TONES[of.confidence] ?? "plain"}>
+              {w("confidence")}: {w(of.confidence as "low")}
+            </Tag>
+          )}
+          <span className="dim num">{w("bits", { bits: digits(of.score) })}</span>
+        </span>
+      </button>
+      {open && (
+        <>
+          {of.since && (
+            <p className="dim small">
+              {w("since")} <When time={of.since} as="both" />
+              {of.later && ` · ${w("later")}`}
+            </p>
+          )}
+          <ul className={style.proofs}>
+            {of.evidence.map((evidence, at) => (
+              <Proof key={`${evidence.kind}${at}`} of={evidence} since={since} />
+            ))}
+          </ul>
+          {of.against.length > 0 && (
+            <>
+              <h3 className={style.against}>{w("against")}</h3>
+              <ul className={style.proofs}>
+                {of.against.map((evidence, at) => (
+                  <Proof key={`${evidence.kind}${at}`} of={evidence} since={since} />
+                ))}
+              </ul>
+            </>
+          )}
+        </>
+      )}
+    </div>
+  );
+}
+
+function Feedback({ of, acting }: { of: Incident; acting: Acting }) {
+  const w = useIncidentWords();
+  const last = of.feedback.at(-1);
+  const tell = (verdict: "right" | "wrong"): void => acting.mutate({ what: "feedback", body: { verdict } });
+  return (
+    <div className={`row small ${style.feedback}`}>
+      <span className="dim">
+        {last ? w("feedbackThanks", { verdict: last.verdict === "right" ? w("rightCause") : w("wrongCause") }) : w("feedbackAsk")}
+      </span>
+      <Button size="compact-xs" variant="default" onClick={() => tell("right")} loading={acting.isPending}>
+        {w("rightCause")}
+      </Button>
+      <Button size="compact-xs" variant="default" onClick={() => tell("wrong")} loading={acting.isPending}>
+        {w("wrongCause")}
+      </Button>
+    </div>
+  );
+}
+
+export function Causes({ of, acting }: { of: Incident; acting: Acting }) {
+  const w = useIncidentWords();
+  const [opened, setOpened] = useState<number | null>(null);
+  const [first, ...others] = of.causes;
+  return (
+    <Panel title={w("causeOf")}>
+      <div className="stack">
+        {of.undetermined && (
+          <div className={style.undetermined}>
+            <strong>{w("noCause")}</strong>
+            {of.undetermined_reason && <div className="wrap">{say(of.undetermined_reason)}</div>}
+          </div>
+        )}
+        {first && <Candidate of={first} open sure={!of.undetermined} />}
+        {first && !of.undetermined && <Feedback of={of} acting={acting} />}
+        {others.length > 0 && (
+          <div>
+            <h3>{of.undetermined ? w("candidates") : w("others")}</h3>
+            {others.map((cause, at) => (
+              <Candidate key={`${cause.entity}${cause.kind}`} of={cause} open={opened === at} onOpen={() => setOpened(opened === at ? null : at)} sure={false} />
+            ))}
+          </div>
+        )}
+        {of.missing.length > 0 && (
+          <div className="small">
+            <h3>{w("missing")}</h3>
+            <ul className={style.missing}>
+              {of.missing.map((text) => (
+                <li key={text.en} className="wrap">
+                  {say(text)}
+                </li>
+              ))}
+            </ul>
+          </div>
+        )}
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,117 @@
+// Who is hurt: operations with their failed calls, tenants, users, business operations, and the list as a file.
+import { Button } from "@mantine/core";
+import { useState } from "react";
+import { readJson } from "../../api/client";
+import type { Incident, Page } from "../../api/incidents";
+import { csv, download } from "../../base/csv";
+import { count, percent } from "../../base/format";
+import { Empty, Partial, TroubleNote } from "../../components/Answered";
+import { EntityLink } from "../../components/EntityLink";
+import { Icon } from "../../components/Icon";
+import { Panel } from "../../components/Panel";
+import style from "./incident.module.css";
+import { useIncidentWords } from "./words";
+
+/** Pages of the list that are written into one file. */
+const PAGES_MAX = 200;
+
+/** Only addresses of our own API are followed. */
+const ours = (url: string): boolean => url.startsWith("/api/v1/");
+
+async function exportList(url: string, name: string, told: (rows: number) => void): Promise<void> {
+  const rows: Record<string, unknown>[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const next = cursor ? `${url}${url.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : url;
+    const answer: Page<Record<string, unknown>> = await readJson(next);
+    rows.push(...answer.items);
+    told(rows.length);
+    cursor = answer.next_cursor;
+    if (!cursor) break;
+  }
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  download(`${name}.csv`, csv(columns, rows.map((row) => columns.map((column) => row[column]))));
+}
+
+export function Impact({ of }: { of: Incident }) {
+  const w = useIncidentWords();
+  const [rows, setRows] = useState<number | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const { impact } = of;
+  const list = impact?.items_url && ours(impact.items_url) ? impact.items_url : null;
+  const write = async (url: string): Promise<void> => {
+    setError(null);
+    setRows(0);
+    try {
+      await exportList(url, of.id, setRows);
+    } catch (reason) {
+      setError(reason);
+    } finally {
+      setRows(null);
+    }
+  };
+  const hurt = impact && (impact.operations.length > 0 || impact.tenants.length > 0 || impact.business_operations > 0);
+  return (
+    <Panel
+      title={w("impact")}
+      actions={
+        list && (
+          <Button size="compact-sm" variant="default" leftSection={<Icon name="download" size={13} />} onClick={() => void write(list)} disabled={rows !== null}>
+            {rows === null ? w("export") : w("exporting", { count: count(rows) })}
+          </Button>
+        )
+      }
+    >
+      {!!error && <TroubleNote error={error} />}
+      {impact && !impact.complete && <Partial reason={null} />}
+      {!hurt || !impact ? (
+        <Empty title={w("noImpact")} />
+      ) : (
+        <div className="stack">
+          <div className={style.counts}>
+            <span>
+              <strong className="num">{count(impact.business_operations)}</strong> {w("businessOperations")}
+            </span>
+            {impact.users !== null && (
+              <span>
+                <strong className="num">{count(impact.users)}</strong> {w("users")}
+              </span>
+            )}
+            <span>
+              <strong className="num">{count(impact.tenants.length)}</strong> {w("tenants")}
+            </span>
+          </div>
+          <table className={style.table}>
+            <thead>
+              <tr>
+                <th>{w("operation")}</th>
+                <th>{w("failed")}</th>
+                <th>{w("share")}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {impact.operations.slice(0, 10).map((operation) => (
+                <tr key={operation.entity}>
+                  <td>
+                    <EntityLink of={operation.entity} kind={false} />
+                  </td>
+                  <td className="num">{count(operation.failed)}</td>
+                  <td className="num">{percent(operation.share)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          {impact.tenants.length > 0 && (
+            <div className="row small" style={{ gap: 5 }}>
+              {impact.tenants.slice(0, 24).map((tenant) => (
+                <span key={tenant.key + tenant.value} className={`${style.chip} mono`} title={tenant.key}>
+                  {tenant.value} <span className="dim num">{count(tenant.failed)}</span>
+                </span>
+              ))}
+            </div>
+          )}
+        </div>
+      )}
+    </Panel>
+  );
+}
