@@ -39,6 +39,14 @@ impl Known {
         Self { by_prefix, users, names, closed }
     }
 
+    /// These tokens beside the stored ones; they close nothing.
+    pub(crate) fn with(mut self, guests: &[TokenRow]) -> Self {
+        for row in guests {
+            self.by_prefix.entry(row.prefix.clone()).or_default().push(row.clone());
+        }
+        self
+    }
+
     /// While no token and no user was ever made, who can reach the port (loopback only) may do all.
     pub(crate) fn is_open(&self) -> bool {
         !self.closed

@@ -45,6 +45,8 @@ pub struct Access {
     settings: Settings,
     clock: Arc<dyn Clock>,
     known: RwLock<Arc<Known>>,
+    /// Tokens of this process's own parts: valid while it runs, stored nowhere.
+    guests: Mutex<Vec<TokenRow>>,
     pub(crate) sessions: RwLock<LiveSessions>,
     /// When each token was last used, until it is written down.
     used: Mutex<HashMap<TokenId, UnixNanos>>,
@@ -95,6 +97,7 @@ impl Access {
             known: RwLock::new(Arc::new(known)),
             sessions: RwLock::new(sessions),
             used: Mutex::default(),
+            guests: Mutex::default(),
             setup: Mutex::default(),
             audit_failing: AtomicBool::new(false),
             counts: Counts::default(),
@@ -198,7 +201,8 @@ impl Access {
             }
             setup.is_some()
         };
-        *self.known.write() = Arc::new(Known::new(tokens, users, setting_up));
+        let known = Known::new(tokens, users, setting_up).with(&self.guests.lock());
+        *self.known.write() = Arc::new(known);
         *self.read.lock() = self.clock.monotonic();
         Ok(())
     }
@@ -268,6 +272,26 @@ impl Access {
         let row = row.await?;
         self.refresh().await?;
         Ok((row, text))
+    }
+
+    /// A token for a part of this very process, such as the company of the demo: it goes on when somebody
+    /// makes the first user. It closes nothing, is listed nowhere, and ends with the process.
+    pub async fn guest(&self, name: &str, grants: &[Grant]) -> Result<String, AccessError> {
+        let text = TokenText::generate().map_err(|error| AccessError::Broken(error.to_string()))?;
+        self.guests.lock().push(TokenRow {
+            id: TokenId(-1),
+            name: name.to_owned(),
+            hash: text.secret.hash(),
+            prefix: text.prefix.clone(),
+            scopes: grants.iter().map(Grant::to_string).collect(),
+            workspace: Workspace::default(),
+            created: self.clock.now(),
+            expires: None,
+            last_used: None,
+            revoked: None,
+        });
+        self.refresh().await?;
+        Ok(text.reveal())
     }
 
     /// All tokens, oldest first.
@@ -364,6 +388,21 @@ mod tests {
         assert_eq!(check(&server, Role::Admin, &presented).await, Some(Refusal::BadToken));
         clock.advance(Settings::default().lookup_pause);
         assert_eq!(check(&server, Role::Admin, &presented).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_guest_closes_nothing_and_goes_on_when_the_door_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(UnixNanos(UnixNanos::DAY)));
+        let access = access(&dir, &clock).await;
+        let bearer = format!("Bearer {}", access.guest("demo", &[Grant::Role(Role::Viewer)]).await.unwrap());
+        let presented = Presented { authorization: Some(&bearer), ..Presented::default() };
+        assert!(access.is_open() && access.list().await.unwrap().is_empty());
+        assert_eq!(check(&access, Role::Admin, &presented).await, None, "open to everybody");
+        access.create(issue(&[Grant::Role(Role::Admin)])).await.unwrap();
+        access.refresh().await.unwrap();
+        assert_eq!(check(&access, Role::Viewer, &presented).await, None);
+        assert_eq!(check(&access, Role::Admin, &presented).await, Some(Refusal::Lacks("admin".into())));
     }
 
     #[tokio::test]

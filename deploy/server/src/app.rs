@@ -4,16 +4,18 @@ use crate::settings::{Settings, Sources};
 use crate::telemetry::{LogLevel, begin_log, say};
 use crate::wiring::{Addresses, Refused, Wired, build};
 use crate::{Failure, Outcome};
+use access::Access;
 use anyhow::Context;
 use futures::FutureExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What runs beside the server, if anything, once its ports are open. It ends the server when it returns.
-pub(crate) type Guest = Box<dyn FnOnce(Addresses) -> futures::future::BoxFuture<'static, ()> + Send>;
+pub(crate) type Guest = Box<dyn FnOnce(Addresses, Arc<Access>) -> futures::future::BoxFuture<'static, ()> + Send>;
 
 /// Serves until SIGTERM, SIGINT or the end of `guest`.
 pub(crate) fn serve(settings: Settings, config: Option<PathBuf>, guest: Option<Guest>) -> Outcome {
@@ -66,7 +68,9 @@ async fn run(
     }
     say("ready");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
-    let mut guest = guest.map_or_else(|| futures::future::pending().boxed(), |guest| guest(wired.addresses));
+    let mut guest = guest.map_or_else(|| futures::future::pending().boxed(), |guest| {
+        guest(wired.addresses, Arc::clone(&wired.access))
+    });
     loop {
         tokio::select! {
             asked = signals.next() => match asked {

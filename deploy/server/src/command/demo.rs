@@ -7,6 +7,7 @@ use crate::settings::duration;
 use crate::telemetry::{complain, say};
 use crate::wiring::Addresses;
 use crate::{Failure, Outcome, app};
+use access::{Access, Grant};
 use anyhow::Context;
 use demo::{Company, Counters, Faults, Totals};
 use futures::FutureExt;
@@ -41,10 +42,14 @@ pub(super) fn run(args: Demo) -> Outcome {
     }
     let (speed, seed, token) = (args.speed, args.seed, args.token);
     let (verdict, told) = std::sync::mpsc::sync_channel(1);
-    let guest: app::Guest = Box::new(move |addresses| {
+    let guest: app::Guest = Box::new(move |addresses, access| {
         async move {
+            let lived = match admitted(token, &access).await {
+                Ok(token) => live(addresses, speed, seed, Some(token), lasts).await,
+                Err(error) => Err(error),
+            };
             // The receiver outlives this, and there is room for one.
-            let _ = verdict.send(live(addresses, speed, seed, token, lasts).await);
+            let _ = verdict.send(lived);
         }
         .boxed()
     });
@@ -52,6 +57,15 @@ pub(super) fn run(args: Demo) -> Outcome {
     // Nothing told: it was interrupted, which is how a demo usually ends.
     told.try_recv().unwrap_or(Ok(()))?;
     Ok(())
+}
+
+/// The token that was given, or one of the company's own: it trades on when somebody makes the first user.
+async fn admitted(token: Option<String>, access: &Access) -> anyhow::Result<String> {
+    let grants: Vec<Grant> = ["ingest", "viewer"].into_iter().map(Grant::parse).collect::<Result<Vec<_>, _>>()?.concat();
+    match token {
+        Some(token) => Ok(token),
+        None => Ok(access.guest("demo", &grants).await?),
+    }
 }
 
 /// Runs the company, shows what becomes of its telemetry, and at the end compares.
