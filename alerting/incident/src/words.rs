@@ -99,30 +99,30 @@ pub(crate) fn joined(rule: JoinRule, from: Option<&Entity>, to: Option<&Entity>,
     let through = via.map(|via| named(Some(via)));
     let (en, zh) = match rule {
         JoinRule::First => return crate::incident::Reason::first().text,
-        JoinRule::SameEntity => (format!("{} is already part of this incident.", from.en), format!("{}已在本事件中。", from.zh)),
+        JoinRule::SameEntity => (format!("{} is already part of this incident.", from.en), format!("{} 已在本事件中。", from.zh)),
         JoinRule::SameService => (
             format!("{} and {} belong to one service.", from.en, to.en),
-            format!("{}与{}属于同一服务。", from.zh, to.zh),
+            format!("{} 与{} 属于同一服务。", from.zh, to.zh),
         ),
         JoinRule::RunsOn => {
-            (format!("{} and {} run on one machine.", from.en, to.en), format!("{}与{}在同一机器上运行。", from.zh, to.zh))
+            (format!("{} and {} run on one machine.", from.en, to.en), format!("{} 与{} 在同一机器上运行。", from.zh, to.zh))
         }
         JoinRule::Calls => (
             format!("{} and {} call one another directly.", from.en, to.en),
-            format!("{}与{}之间有直接调用。", from.zh, to.zh),
+            format!("{} 与{} 之间有直接调用。", from.zh, to.zh),
         ),
         JoinRule::TwoHops => {
             let through = through.unwrap_or_else(|| Bilingual::new("one service", "一个服务"));
             (
                 format!("{} and {} are linked through {}.", from.en, to.en, through.en),
-                format!("{}与{}经由{}相连。", from.zh, to.zh, through.zh),
+                format!("{} 与{} 经由{} 相连。", from.zh, to.zh, through.zh),
             )
         }
         JoinRule::SharedDependency => {
             let through = through.unwrap_or_else(|| Bilingual::new("one thing", "同一组件"));
             (
                 format!("{} and {} both need {}.", from.en, to.en, through.en),
-                format!("{}与{}都依赖{}。", from.zh, to.zh, through.zh),
+                format!("{} 与{} 都依赖{}。", from.zh, to.zh, through.zh),
             )
         }
         JoinRule::SharedTrace => {
@@ -130,7 +130,7 @@ pub(crate) fn joined(rule: JoinRule, from: Option<&Entity>, to: Option<&Entity>,
         }
         JoinRule::CoOccurrence => (
             format!("{} and {} have often been hurt together.", from.en, to.en),
-            format!("{}与{}历史上经常同时告警。", from.zh, to.zh),
+            format!("{} 与{} 历史上经常同时告警。", from.zh, to.zh),
         ),
         JoinRule::Time => (
             "It began within a minute of this incident, and nothing is known of who calls whom.".into(),
@@ -143,7 +143,7 @@ pub(crate) fn joined(rule: JoinRule, from: Option<&Entity>, to: Option<&Entity>,
         JoinRule::Refired => ("The same alert fired in this incident before.".into(), "同一告警此前已在本事件中触发。".into()),
         JoinRule::Late => (
             format!("Told late: {} began while this incident lasted.", from.en),
-            format!("告警迟到：{}的异常始于本事件期间。", from.zh),
+            format!("告警迟到：{} 的异常始于本事件期间。", from.zh),
         ),
         JoinRule::ByHand => ("A person put it here.".into(), "由人工归入。".into()),
         JoinRule::Overflow => {
@@ -161,7 +161,7 @@ pub(crate) fn opened(name: &str, at: Option<&Entity>, severity: Severity) -> Bil
     let (name, at) = (short(name), named(at));
     Bilingual::new(
         format!("Opened by {name} at {} ({severity}).", at.en),
-        format!("由{}的告警 {name} 开启（{}）。", at.zh, severity.zh()),
+        format!("由{} 的告警 {name} 开启（{}）。", at.zh, severity.zh()),
     )
 }
 

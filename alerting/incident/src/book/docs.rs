@@ -166,8 +166,8 @@ impl Book {
     /// Sums are derived from the episodes, the rest stands as it was written.
     fn stand_as_written(&mut self, written: Incident) {
         let (id, from) = (written.id, written.split_from);
+        let firing = self.members(id).filter(|episode| episode.is_firing()).count() as u64;
         if let Some(live) = self.live.get_mut(&id) {
-            let firing = live.incident.firing;
             let alerts = live.members.len() as u64;
             live.incident = Incident { firing, alerts, ..written };
             live.unjudged = live.incident.is_live();

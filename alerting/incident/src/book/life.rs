@@ -211,7 +211,7 @@ impl Book {
             incident.note(now, "severity", text, None);
             occasions.push(Occasion::SeverityRaised);
         }
-        if services >= incident.announced_services.max(1) * 2 && services >= incident.announced_services + 3 {
+        if services >= incident.announced_services.max(1) * 2 && services >= incident.announced_services + 2 {
             let text = words::with("{} services are affected now.", "受影响的服务已达 {} 个。", &services.to_string());
             incident.note(now, "scope", text, None);
             occasions.push(Occasion::ScopeDoubled);
