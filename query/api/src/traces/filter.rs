@@ -4,9 +4,10 @@
 //! that tables hold: `attr.http.response.status_code=500`.
 
 use crate::Problem;
-use crate::ask::{literal, literals};
+use crate::ask::{instant, literal, literals};
 use crate::nearest;
 use crate::params::Params;
+use model::UnixNanos;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use traces::{Kind, Status};
@@ -30,6 +31,10 @@ pub(crate) struct SpanFilter {
     pub(crate) status: Option<String>,
     pub(crate) min_duration_ns: Option<i64>,
     pub(crate) max_duration_ns: Option<i64>,
+    /// Start of the span, Unix nanoseconds: at or after.
+    pub(crate) from_ns: Option<i64>,
+    /// Likewise: before.
+    pub(crate) to_ns: Option<i64>,
     pub(crate) request_id: Option<String>,
     /// Span attributes by key.
     pub(crate) attributes: BTreeMap<String, String>,
@@ -69,6 +74,8 @@ impl SpanFilter {
             status: text("status"),
             min_duration_ns: nanos("min_duration_ns")?,
             max_duration_ns: nanos("max_duration_ns")?,
+            from_ns: None,
+            to_ns: None,
             request_id: text("request_id"),
             attributes: family("attr."),
             resource: family("resource."),
@@ -90,6 +97,13 @@ impl SpanFilter {
         {
             return Err(Problem::invalid(format!(
                 "{place}min_duration_ns is {min} and {place}max_duration_ns is {max}: the first must not be larger"
+            )));
+        }
+        if let (Some(from), Some(to)) = (self.from_ns, self.to_ns)
+            && from >= to
+        {
+            return Err(Problem::invalid(format!(
+                "{place}from_ns is {from} and {place}to_ns is {to}: the first must be smaller"
             )));
         }
         for id in &mut self.trace_ids {
@@ -124,6 +138,8 @@ impl SpanFilter {
             equal("status", &self.status),
             self.min_duration_ns.map(|ns| format!("duration_ns >= {ns}")),
             self.max_duration_ns.map(|ns| format!("duration_ns <= {ns}")),
+            self.from_ns.map(|ns| format!("time >= {}", instant(UnixNanos(ns)))),
+            self.to_ns.map(|ns| format!("time < {}", instant(UnixNanos(ns)))),
             equal("request_id", &self.request_id),
         ]
         .into_iter()
@@ -203,6 +219,16 @@ mod tests {
         assert!(filter(&format!("service={}", "x".repeat(5_000))).unwrap_err().contains("4096 bytes"));
         let unknown = serde_json::from_str::<SpanFilter>(r#"{"servce": "x"}"#).unwrap_err().to_string();
         assert!(unknown.contains("servce") && unknown.contains("service"), "{unknown}");
+    }
+
+    #[test]
+    fn a_selection_may_be_a_part_of_the_window() {
+        let of = |from_ns, to_ns| SpanFilter { from_ns, to_ns, ..SpanFilter::default() }.checked("selection.");
+        assert_eq!(
+            of(Some(1), Some(2)).unwrap().sql(),
+            format!("time >= {} AND time < {}", instant(UnixNanos(1)), instant(UnixNanos(2)))
+        );
+        assert!(of(Some(2), Some(2)).unwrap_err().detail().contains("selection.from_ns is 2"));
     }
 
     #[test]
