@@ -1,0 +1,303 @@
+//! Whom a message reaches: a walk down the tree of routes, and the same walk explained.
+//!
+//! Invariant: what is explained is what is done; both are one walk.
+
+use crate::config::{Escalation, Hours, Period, Route};
+use crate::message::{Importance, Message};
+use crate::policy::{Faults, Policy, ROUTE_DEPTH_MAX, ROUTES_MAX, matchers, named};
+use incident::{Matchers, Severity};
+use model::UnixNanos;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// When messages of a route are sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Timing {
+    pub group_wait: Period,
+    pub group_interval: Period,
+    pub repeat_interval: Period,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            group_wait: Period::seconds(5),
+            group_interval: Period::seconds(300),
+            repeat_interval: Period::seconds(4 * 3600),
+        }
+    }
+}
+
+/// A receiver that a message is meant for, and by which route.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Destination {
+    pub receiver: String,
+    /// `default / payments / night`
+    pub route: String,
+    pub timing: Timing,
+    /// Names of intervals in which it waits.
+    pub quiet: Vec<String>,
+    pub escalate: Option<Escalation>,
+}
+
+/// A checked route.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    name: String,
+    owner: Vec<String>,
+    team: Vec<String>,
+    service: Vec<String>,
+    severity: Option<Severity>,
+    importance: Option<Importance>,
+    matchers: Matchers,
+    during: Vec<String>,
+    quiet: Vec<String>,
+    receivers: Vec<String>,
+    timing: Timing,
+    escalate: Option<Escalation>,
+    proceed: bool,
+    children: Vec<Node>,
+}
+
+impl Node {
+    /// Checks the root and all below it. `None` when it is too large to look at.
+    pub(crate) fn check(
+        route: &Route,
+        names: &BTreeSet<&str>,
+        hours: &BTreeMap<String, Hours>,
+        faults: &mut Faults,
+    ) -> Option<Node> {
+        let mut left = ROUTES_MAX;
+        let root = Self::below(route, None, "route", &mut (names, hours, faults, &mut left), 0);
+        if left == 0 {
+            faults.add("route", format!("more than {ROUTES_MAX} routes, or deeper than {ROUTE_DEPTH_MAX}"));
+            return None;
+        }
+        let selective = |route: &Route| !Self::unconditional(route);
+        if selective(route) {
+            faults.add("route", "the first route takes every message: move its conditions into `routes`");
+        }
+        root
+    }
+
+    fn unconditional(route: &Route) -> bool {
+        let lists = [&route.owner, &route.team, &route.service, &route.matchers, &route.during];
+        lists.into_iter().all(Vec::is_empty) && route.severity.is_none() && route.importance.is_none()
+    }
+
+    #[expect(clippy::type_complexity, reason = "what the walk carries along, used here only")]
+    fn below(
+        route: &Route,
+        parent: Option<&Node>,
+        at: &str,
+        carried: &mut (&BTreeSet<&str>, &BTreeMap<String, Hours>, &mut Faults, &mut usize),
+        depth: usize,
+    ) -> Option<Node> {
+        let (names, hours, faults, left) = carried;
+        if **left <= 1 || depth >= ROUTE_DEPTH_MAX {
+            **left = 0;
+            return None;
+        }
+        **left -= 1;
+        named(names, route.receivers.iter(), &format!("{at}.receivers"), faults);
+        for name in route.during.iter().chain(&route.quiet).filter(|name| !hours.contains_key(*name)) {
+            faults.add(at, format!("no interval is called `{name}`; define it under `intervals`"));
+        }
+        if let Some(escalation) = &route.escalate {
+            named(names, escalation.receivers.iter(), &format!("{at}.escalate.receivers"), faults);
+            if escalation.receivers.is_empty() || escalation.after < Period::seconds(60) {
+                faults.add(format!("{at}.escalate"), "at least one receiver, after a minute at least");
+            }
+        }
+        let own = Node {
+            name: route
+                .name
+                .clone()
+                .unwrap_or_else(|| if parent.is_none() { "default".to_owned() } else { at.to_owned() }),
+            owner: route.owner.clone(),
+            team: route.team.clone(),
+            service: route.service.clone(),
+            severity: route.severity,
+            importance: route.importance,
+            matchers: matchers(&route.matchers, &format!("{at}.matchers"), faults),
+            during: route.during.clone(),
+            quiet: if route.quiet.is_empty() {
+                parent.map_or_else(Vec::new, |p| p.quiet.clone())
+            } else {
+                route.quiet.clone()
+            },
+            receivers: if route.receivers.is_empty() {
+                parent.map_or_else(Vec::new, |p| p.receivers.clone())
+            } else {
+                route.receivers.clone()
+            },
+            timing: timing(route, parent, at, faults),
+            escalate: route.escalate.clone().or_else(|| parent.and_then(|p| p.escalate.clone())),
+            proceed: route.proceed,
+            children: Vec::new(),
+        };
+        let mut children = Vec::new();
+        for (index, child) in route.routes.iter().enumerate() {
+            children.extend(Self::below(child, Some(&own), &format!("{at}.routes[{index}]"), carried, depth + 1));
+        }
+        Some(Node { children, ..own })
+    }
+
+    /// Why this node does not take the message, or `None` where it does.
+    fn refuses(&self, message: &Message, policy: &Policy, now: UnixNanos) -> Option<String> {
+        if !fits(&self.owner, message.owner.iter()) {
+            return Some(format!("owner is {}", shown(message.owner.as_deref())));
+        }
+        if !fits(&self.team, message.team.iter()) {
+            return Some(format!("team is {}", shown(message.team.as_deref())));
+        }
+        let cause = message.cause.as_ref().map(|cause| &cause.entity.name);
+        if !fits(&self.service, message.services.iter().chain(cause)) {
+            return Some("none of its services".to_owned());
+        }
+        if let Some(least) = self.severity.filter(|least| message.severity < *least) {
+            return Some(format!("severity {} is below {least}", message.severity));
+        }
+        if let Some(least) = self.importance.filter(|least| message.importance < *least) {
+            return Some(format!("importance {:?} is below {least:?}", message.importance).to_lowercase());
+        }
+        if let Some(matcher) = self.matchers.0.iter().find(|m| !m.fits(message.label(m.name()).unwrap_or_default())) {
+            return Some(format!("{matcher} does not hold: it is {}", shown(message.label(matcher.name()))));
+        }
+        let inside = |name: &String| policy.hours(name).is_some_and(|hours| hours.holds(now));
+        if !self.during.is_empty() && !self.during.iter().any(inside) {
+            return Some(format!("it is not {} now", self.during.join(" or ")));
+        }
+        None
+    }
+
+    fn walk(&self, path: &str, message: &Message, policy: &Policy, now: UnixNanos, found: &mut Explanation) -> bool {
+        let path = if path.is_empty() { self.name.clone() } else { format!("{path} / {}", self.name) };
+        let refused = self.refuses(message, policy, now);
+        let takes = refused.is_none();
+        found.steps.push(Step { route: path.clone(), refused });
+        if !takes {
+            return false;
+        }
+        let mut taken = false;
+        for child in &self.children {
+            let fits = child.walk(&path, message, policy, now, found);
+            taken |= fits;
+            if fits && !child.proceed {
+                break;
+            }
+        }
+        if !taken {
+            for receiver in &self.receivers {
+                found.add(receiver, &path, self);
+            }
+        }
+        true
+    }
+}
+
+fn timing(route: &Route, parent: Option<&Node>, at: &str, faults: &mut Faults) -> Timing {
+    let inherited = parent.map_or_else(Timing::default, |parent| parent.timing);
+    let timing = Timing {
+        group_wait: route.group_wait.unwrap_or(inherited.group_wait),
+        group_interval: route.group_interval.unwrap_or(inherited.group_interval),
+        repeat_interval: route.repeat_interval.unwrap_or(inherited.repeat_interval),
+    };
+    if timing.group_wait > Period::seconds(600) {
+        faults.add(format!("{at}.group_wait"), "at most 10m: nobody is told before");
+    }
+    if timing.repeat_interval < Period::seconds(60) {
+        faults.add(format!("{at}.repeat_interval"), "at least 1m");
+    }
+    timing
+}
+
+/// Whether any value is one of the names; no names fit all.
+fn fits<'a>(names: &[String], mut values: impl Iterator<Item = &'a String>) -> bool {
+    names.is_empty()
+        || values.any(|value| {
+            names.iter().any(|name| match name.strip_suffix('*') {
+                Some(prefix) => value.starts_with(prefix),
+                None => value == name,
+            })
+        })
+}
+
+fn shown(value: Option<&str>) -> String {
+    match value {
+        Some(value) => format!("`{}`", value.chars().take(80).collect::<String>()),
+        None => "not set".to_owned(),
+    }
+}
+
+/// One route that was looked at.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Step {
+    pub route: String,
+    /// Why it did not take the message; absent where it did.
+    pub refused: Option<String>,
+}
+
+/// The walk of one message through the routes. Its text is what `routes test` prints.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Explanation {
+    pub steps: Vec<Step>,
+    pub destinations: Vec<Destination>,
+    /// Why nothing is sent although there are destinations: a silence, a maintenance window, quiet hours.
+    pub held: Option<String>,
+}
+
+impl Explanation {
+    fn add(&mut self, receiver: &str, path: &str, node: &Node) {
+        // One message per receiver, by the first route that leads to it.
+        if !self.destinations.iter().any(|known| known.receiver == receiver) {
+            self.destinations.push(Destination {
+                receiver: receiver.to_owned(),
+                route: path.to_owned(),
+                timing: node.timing,
+                quiet: node.quiet.clone(),
+                escalate: node.escalate.clone(),
+            });
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            match &step.refused {
+                None => writeln!(f, "+ {}", step.route)?,
+                Some(why) => writeln!(f, "- {}: {why}", step.route)?,
+            }
+        }
+        for to in &self.destinations {
+            let timing = to.timing;
+            write!(f, "=> {} (waits {}, ", to.receiver, timing.group_wait)?;
+            writeln!(f, "updates every {}, repeats every {})", timing.group_interval, timing.repeat_interval)?;
+            if let Some(escalation) = &to.escalate {
+                writeln!(f, "   unacknowledged for {}: {}", escalation.after, escalation.receivers.join(", "))?;
+            }
+        }
+        if self.destinations.is_empty() {
+            writeln!(f, "=> nobody: no receiver is configured")?;
+        }
+        if let Some(held) = &self.held {
+            writeln!(f, "held back: {held}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Policy {
+    /// Whom a message reaches at this (wall) time.
+    pub fn destinations(&self, message: &Message, now: UnixNanos) -> Vec<Destination> {
+        self.walk(message, now).destinations
+    }
+
+    pub(crate) fn walk(&self, message: &Message, now: UnixNanos) -> Explanation {
+        let mut found = Explanation::default();
+        self.root().walk("", message, self, now, &mut found);
+        found
+    }
+}
