@@ -7,7 +7,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
 const SERVER = process.env.STORMGLASS_URL ?? "http://127.0.0.1:8080";
-const TO_SERVER = ["/api", "/readyz", "/healthz", "/metrics", "/alertmanager"];
+const TO_SERVER = ["/api", "/readyz", "/healthz", "^/metrics$", "/alertmanager"];
 const COMPRESSIBLE = /\.(html|js|css|svg|json|txt)$/;
 /** Smaller files cost more to unpack than to send. */
 const COMPRESSED_BYTES_MIN = 512;

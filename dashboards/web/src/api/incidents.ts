@@ -41,13 +41,18 @@ export interface IncidentHead {
   resolved_at: string | null;
   cause: CauseHead | null;
   undetermined: boolean;
-  alerts: number;
+  /** Different alerts in it. */
+  alert_count: number;
   firing: number;
+  /** Times any of them was told. */
+  told: number;
   services: string[];
   owner: string | null;
   team: string | null;
   assignee: string | null;
   reopened: number;
+  /** The incident that this one became part of. */
+  merged_into: string | null;
   clocks: Partial<Clocks>;
 }
 
@@ -79,7 +84,7 @@ export interface Cause extends CauseHead {
 export interface MergeReason {
   rule: string;
   text: Bilingual;
-  /** The way over the graph from the cause to this alert. */
+  /** From the alert's entity to the one it joined by. */
   via: string[];
   affinity: number | null;
 }
@@ -87,9 +92,9 @@ export interface MergeReason {
 export interface IncidentAlert {
   fingerprint: string;
   name: string;
-  entity: string;
+  entity: string | null;
   severity: string;
-  state: "firing" | "resolved" | "flapping";
+  state: "pending" | "firing" | "flapping" | "resolved";
   starts_at: string;
   ends_at: string | null;
   count: number;
@@ -97,6 +102,8 @@ export interface IncidentAlert {
   role: "cause" | "symptom";
   reason: MergeReason | null;
   joined_at: string;
+  /** The entity that explains it. */
+  explained_by?: string | null;
   labels: Record<string, string>;
   annotations: Record<string, string>;
 }
@@ -125,19 +132,37 @@ export interface ChangeVerdict {
   reason: Bilingual;
 }
 
-export interface Incident extends Omit<IncidentHead, "alerts"> {
-  alert_count: number;
+export interface Incident extends IncidentHead {
   causes: Cause[];
   undetermined_reason: Bilingual | null;
   missing: Bilingual[];
   alerts: IncidentAlert[];
+  /** False where alerts are more than are shown. */
+  alerts_complete: boolean;
   impact: IncidentImpact | null;
   changes: ChangeVerdict[];
   advice: { kind: string; text: Bilingual; url: string | null }[];
   timeline: { time: string; kind: string; text: Bilingual; actor: string | null }[];
-  similar: { id: string; title: Bilingual; score: number; helped: Bilingual | null }[];
-  notifications: { time: string; receiver: string; occasion: string; state: string; error: string | null }[];
+  similar: { id: string; title: Bilingual; score: number; helped: string | null }[];
+  notifications: Told[];
   feedback: { time?: string; actor?: string | null; verdict: string; entity?: string | null }[];
+}
+
+/** One message to one receiver, as it stands. */
+export interface Told {
+  id: string;
+  time: string;
+  incident_id: string | null;
+  receiver: string;
+  channel: string;
+  occasion: string;
+  state: string;
+  attempts: number;
+  planned_at: string;
+  sent_at: string | null;
+  error: string | null;
+  digest: string | null;
+  stands_for: string | null;
 }
 
 export const INCIDENTS = "/api/v1/incidents";

@@ -45,7 +45,7 @@ export function IncidentLine({ of }: { of: IncidentHead }) {
         ) : (
           <span>{w("noCause")}</span>
         )}
-        <span className="num">{w("alerts", { count: of.alerts })}</span>
+        <span className="num">{w("alerts", { count: of.alert_count })}</span>
         <When time={of.opened_at} />
       </div>
     </div>

@@ -17,4 +17,7 @@ export const PAGES: Page[] = [
   { path: "/map", load: () => import("./map"), nav: { name: "map", icon: "map", group: "observe" } },
   { path: "/incidents", load: () => import("./incidents"), nav: { name: "incidents", icon: "incidents", group: "respond" } },
   { path: "/incidents/$id", load: () => import("./incident") },
+  { path: "/connect", load: () => import("./connect"), nav: { name: "connect", icon: "connect", group: "system" } },
+  { path: "/health", load: () => import("./health"), nav: { name: "health", icon: "health", group: "system" } },
+  { path: "/demo", load: () => import("./demo"), nav: { name: "demo", icon: "demo", group: "system" } },
 ];

@@ -141,7 +141,7 @@ export function Similar({ of }: { of: Incident }) {
               <Go to={incidentHref(other.id)} className="wrap">
                 {say(other.title)}
               </Go>
-              {other.helped && <div className="small dim wrap">{say(other.helped)}</div>}
+              {other.helped && <div className="small dim wrap">{other.helped}</div>}
             </div>
           </li>
         ))}

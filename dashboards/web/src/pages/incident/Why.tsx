@@ -107,7 +107,7 @@ function BranchLine({ branch, closed, isRoot, chosen, onToggle, onChoose }: Bran
 function Merge({ id, acting }: { id: string; acting: Acting }) {
   const w = useIncidentWords();
   const [opened, setOpened] = useState(false);
-  const open = useIncidents({ state: "open,acknowledged,mitigated", limit: 100 }, { when: opened });
+  const open = useIncidents({ state: "live", limit: 100 }, { when: opened });
   const others = (open.data?.items ?? []).filter((other) => other.id !== id).map((other) => ({ value: other.id, label: `${other.id} · ${say(other.title)}` }));
   return (
     <Popover opened={opened} onChange={setOpened} position="bottom-end" width="min(420px, 92vw)" shadow="md" trapFocus>
@@ -143,7 +143,7 @@ export function Why({ of, acting }: { of: Incident; acting: Acting }) {
   const [wanted, setWanted] = useState("");
   const root = useMemo(() => {
     const text = wanted.trim().toLowerCase();
-    const alerts = text ? of.alerts.filter((alert) => `${alert.name} ${alert.entity}`.toLowerCase().includes(text)) : of.alerts;
+    const alerts = text ? of.alerts.filter((alert) => `${alert.name} ${alert.entity ?? ""}`.toLowerCase().includes(text)) : of.alerts;
     return tree({ causes: of.causes, alerts });
   }, [of.causes, of.alerts, wanted]);
   const shown = lines(root, closed);

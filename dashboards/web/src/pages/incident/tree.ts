@@ -17,33 +17,55 @@ export interface Branch {
 }
 
 const SEPARATOR = "\u0000";
-/** A longer way is cut: its end hangs where it was cut. */
+/** A longer way is cut in its middle. */
 export const DEPTH_MAX = 24;
-
-/** From the cause to the alert, both included, whichever end the way was told from. */
-export function way(alert: IncidentAlert, root: string): string[] {
-  const told = alert.reason?.via ?? [];
-  const turned = told[0] === alert.entity && told.at(-1) !== alert.entity ? [...told].reverse() : told;
-  const path = turned[0] === root ? turned : [root, ...turned];
-  const whole = path.at(-1) === alert.entity ? path : [...path, alert.entity];
-  const steps = whole.filter((step, at) => step !== whole[at - 1]);
-  return steps.length <= DEPTH_MAX ? steps : [...steps.slice(0, DEPTH_MAX - 1), alert.entity];
-}
 
 /** The entity all hang on: the cause, or without one the place of the first alert. */
 export function rootOf(incident: Pick<Incident, "causes" | "alerts">): string {
-  const first = [...incident.alerts].sort((a, b) => a.starts_at.localeCompare(b.starts_at))[0];
-  return incident.causes[0]?.entity ?? incident.alerts.find((alert) => alert.role === "cause")?.entity ?? first?.entity ?? "";
+  const first = [...incident.alerts].sort((a, b) => a.starts_at.localeCompare(b.starts_at)).find((alert) => alert.entity);
+  return incident.causes[0]?.entity ?? incident.alerts.find((alert) => alert.role === "cause" && alert.entity)?.entity ?? first?.entity ?? "";
+}
+
+/** Whether `ancestor` lies on the way up from `entity`. */
+function isAbove(parents: Map<string, string>, ancestor: string, entity: string): boolean {
+  const seen = new Set<string>();
+  for (let at: string | undefined = entity; at !== undefined && !seen.has(at); at = parents.get(at)) {
+    if (at === ancestor) return true;
+    seen.add(at);
+  }
+  return false;
+}
+
+/** By what each entity hangs: the first way that was told, never in a circle, nothing above the root. */
+export function hangings(alerts: IncidentAlert[], root: string): Map<string, string> {
+  const parents = new Map<string, string>();
+  for (const alert of alerts) {
+    const via = alert.reason?.via ?? [];
+    for (const [at, lower] of via.entries()) {
+      const upper = via[at + 1];
+      if (upper === undefined || upper === lower || lower === root || parents.has(lower) || isAbove(parents, lower, upper)) continue;
+      parents.set(lower, upper);
+    }
+  }
+  return parents;
+}
+
+/** From the root to an entity, both included. */
+export function way(entity: string, root: string, parents: Map<string, string>): string[] {
+  const steps = [entity];
+  for (let at = parents.get(entity); at !== undefined && at !== root && steps.length < DEPTH_MAX - 1; at = parents.get(at)) steps.push(at);
+  return entity === root ? [root] : [root, ...steps.reverse()];
 }
 
 export function tree(incident: Pick<Incident, "causes" | "alerts">): Branch {
   const entity = rootOf(incident);
   const root: Branch = { key: entity, entity, depth: 0, alerts: [], children: [], total: 0, reason: null };
   const byKey = new Map([[root.key, root]]);
+  const parents = hangings(incident.alerts, entity);
   for (const alert of incident.alerts) {
     let at = root;
     at.total += 1;
-    for (const step of way(alert, entity).slice(1)) {
+    for (const step of way(alert.entity ?? entity, entity, parents).slice(1)) {
       const key = at.key + SEPARATOR + step;
       let next = byKey.get(key);
       if (!next) {

@@ -75,6 +75,7 @@ export const useIncidentWords = phrases("incident", {
   joined: ["joined by", "归并依据"],
   causeRole: ["cause", "根因"],
   symptomRole: ["symptom", "症状"],
+  pending: ["pending", "待触发"],
   firing: ["firing", "触发中"],
   resolved: ["resolved", "已恢复"],
   flapping: ["flapping", "抖动"],

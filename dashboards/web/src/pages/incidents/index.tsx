@@ -52,7 +52,7 @@ export default function Incidents() {
   const [search, change] = useAddress();
   const all = search.show === "all";
   const query = {
-    ...(all ? window : { state: "open,acknowledged,mitigated" }),
+    ...(all ? window : { state: "live" }),
     severity: search.severity,
     service: search.service,
     limit: 200,
@@ -92,7 +92,7 @@ export default function Incidents() {
           <span className="dim">{row.undetermined ? w("undetermined") : w("noCause")}</span>
         ),
     },
-    { key: "alerts", title: w("alerts"), value: (row) => row.alerts, align: "right", cell: (row) => count(row.alerts), wide: true },
+    { key: "alerts", title: w("alerts"), value: (row) => row.alert_count, align: "right", cell: (row) => count(row.alert_count), wide: true },
     { key: "opened", title: w("opened"), value: (row) => row.opened_at, align: "right", cell: (row) => <When time={row.opened_at} /> },
     {
       key: "lasted",

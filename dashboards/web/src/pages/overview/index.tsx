@@ -78,7 +78,7 @@ export default function Overview() {
   const w = useOverviewWords();
   const { window } = useWindow();
   const services = useRead("/api/v1/services", { query: { ...window }, every: "live" });
-  const incidents = useIncidents({ state: "open,acknowledged", limit: 20 }, { every: 5_000 });
+  const incidents = useIncidents({ state: "live", limit: 20 }, { every: 5_000 });
   const changes = useRead("/api/v1/changes", { query: { ...window, limit: 100 }, every: "live" });
   const marks = useMarks(changes.data?.items);
   return (
