@@ -1,0 +1,1 @@
+//! Cases that test the tests.
