@@ -133,7 +133,9 @@ export function Shell({ entries, children }: { entries: NavEntry[]; children: Re
         <Search />
         <div className={style.tools}>
           <TimeRange />
-          <Appearance />
+          <span className={style.appearance}>
+            <Appearance />
+          </span>
         </div>
       </header>
       <main id="content" className={style.main} tabIndex={-1}>
@@ -146,6 +148,7 @@ export function Shell({ entries, children }: { entries: NavEntry[]; children: Re
       </main>
       <Drawer opened={menu} onClose={() => setMenu(false)} size={250} title={<Logo />} lockScroll={false} closeButtonProps={{ "aria-label": w("menu") }}>
         <Navigation entries={entries} onGo={() => setMenu(false)} />
+        <Appearance />
       </Drawer>
       <KeyHelp />
       <SignInGate expired={expired} />
