@@ -1,22 +1,22 @@
-//! The exporter of one pod: a bounded queue, batches, retries with backoff - what a real SDK does.
+//! The exporter of one collector: a bounded queue, batches of many sources, retries with backoff - what
+//! a collector on a node does for the pods beside it.
 //!
 //! It drops only what its queue cannot take or its retries cannot deliver, and counts that.
 
 use crate::Settings;
 use crate::counters::Counters;
-use crate::instruments::{Instruments, points};
-use crate::journey::Item;
-use crate::services::{Pod, Transport};
+use crate::instruments::points;
+use crate::sources::Sources;
+use crate::telemetry::Item;
 use crate::wire::{Answer, Kind, Wire};
-use model::Clock;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
-use opentelemetry_proto::tonic::metrics::v1::{ResourceMetrics, ScopeMetrics};
-use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, ResourceMetrics, ScopeMetrics};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -24,108 +24,130 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Items that wait for one exporter; what comes on top is dropped and counted.
-pub(crate) const QUEUE_MAX: usize = 8_192;
-const BATCH_MAX: usize = 512;
+pub(crate) const QUEUE_MAX: usize = 16_384;
+const BATCH_MAX: usize = 1_024;
 const BATCH_EVERY: Duration = Duration::from_secs(1);
-const METRICS_EVERY: Duration = Duration::from_secs(10);
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
 /// How long one batch is tried for before it is given up.
 const TRY_FOR: Duration = Duration::from_secs(120);
 
+/// A piece of telemetry, and what its source ran when it was written.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) version: &'static str,
+    pub(crate) item: Item,
+}
+
+/// Telemetry of one source and version.
+#[derive(Debug, Default)]
+struct Bundle {
+    spans: Vec<Span>,
+    records: Vec<LogRecord>,
+    metrics: Vec<Metric>,
+}
+
+type Bundles = BTreeMap<(usize, &'static str), Bundle>;
+
 #[derive(Debug)]
 pub(crate) struct Exporter {
-    pod: Pod,
+    collector: usize,
     wire: Wire,
-    clock: Arc<dyn Clock>,
-    /// By the monotonic clock.
-    opened: Duration,
+    sources: Sources,
     counters: Arc<Counters>,
-    instruments: Instruments,
 }
 
 impl Exporter {
-    pub(crate) fn new(pod: Pod, settings: &Settings, clock: Arc<dyn Clock>, counters: Arc<Counters>) -> Self {
-        let wire = match pod.service.transport {
-            Transport::Grpc => Wire::grpc(&settings.otlp_grpc, settings.token.as_deref()),
-            Transport::Http => Wire::http(&settings.otlp_http, settings.token.as_deref()),
+    pub(crate) fn new(collector: usize, settings: &Settings, sources: Sources, counters: Arc<Counters>) -> Self {
+        let token = settings.token.as_deref();
+        // Both transports are in use, as they are in life.
+        let wire = if collector.is_multiple_of(2) {
+            Wire::grpc(&settings.otlp_grpc, token)
+        } else {
+            Wire::http(&settings.otlp_http, token)
         };
-        let instruments = Instruments::new(pod, clock.now().0 as u64);
-        Self { pod, wire, opened: clock.monotonic(), clock, counters, instruments }
+        Self { collector, wire, sources, counters }
     }
 
-    /// Exports until the queue is closed and empty; the last metrics go out at the end.
-    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Item>) {
+    /// Exports until the queue is closed and empty.
+    pub(crate) async fn run(self, mut queue: mpsc::Receiver<Parcel>) {
         let mut batches = interval(BATCH_EVERY);
-        let mut metrics = interval(METRICS_EVERY);
         batches.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        metrics.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Vec::new();
         loop {
             let full = waiting.len() >= BATCH_MAX;
             tokio::select! {
                 biased;
-                _ = metrics.tick() => self.export_metrics().await,
                 _ = batches.tick(), if !waiting.is_empty() => self.export(std::mem::take(&mut waiting)).await,
-                item = queue.recv(), if !full => match item {
-                    Some(item) => waiting.push(item),
+                parcel = queue.recv(), if !full => match parcel {
+                    Some(parcel) => waiting.push(parcel),
                     None => break,
                 },
                 () = std::future::ready(()), if full => self.export(std::mem::take(&mut waiting)).await,
             }
         }
         self.export(waiting).await;
-        self.export_metrics().await;
     }
 
-    async fn export(&mut self, items: Vec<Item>) {
-        let (mut spans, mut records) = (Vec::new(), Vec::new());
-        for item in items {
+    async fn export(&self, parcels: Vec<Parcel>) {
+        let mut bundles = Bundles::new();
+        for Parcel { version, item } in parcels {
+            let bundle = bundles.entry((item.source(), version)).or_default();
             match item {
-                Item::Span(_, span) => {
-                    self.instruments.observe(&span);
-                    spans.push(span);
-                }
-                Item::Log(_, record) => records.push(record),
+                Item::Span(_, span) => bundle.spans.push(span),
+                Item::Log(_, record) => bundle.records.push(record),
+                Item::Metrics(_, metrics) => bundle.metrics.extend(metrics),
             }
         }
-        if !spans.is_empty() {
-            let count = spans.len() as u64;
-            self.deliver(Kind::Traces, self.traces(spans), count).await;
+        let count = |of: fn(&Bundle) -> usize| bundles.values().map(of).sum::<usize>() as u64;
+        let spans = count(|b| b.spans.len());
+        let records = count(|b| b.records.len());
+        let metrics = count(|b| points(&b.metrics));
+        if spans > 0 {
+            self.deliver(Kind::Traces, self.traces(&mut bundles), spans).await;
         }
-        if !records.is_empty() {
-            let count = records.len() as u64;
-            self.deliver(Kind::Logs, self.logs(records), count).await;
+        if records > 0 {
+            self.deliver(Kind::Logs, self.logs(&mut bundles), records).await;
+        }
+        if metrics > 0 {
+            self.deliver(Kind::Metrics, self.metrics(&mut bundles), metrics).await;
         }
     }
 
-    async fn export_metrics(&mut self) {
-        let metrics = self.instruments.collect(self.clock.now().0 as u64);
-        let count = points(&metrics) as u64;
-        self.counters.produced.fetch_add(count, Relaxed);
-        let scope_metrics = vec![ScopeMetrics { scope: Some(self.pod.scope()), metrics, ..ScopeMetrics::default() }];
-        let resource_metrics =
-            vec![ResourceMetrics { resource: Some(self.resource()), scope_metrics, ..ResourceMetrics::default() }];
-        self.deliver(Kind::Metrics, ExportMetricsServiceRequest { resource_metrics }.encode_to_vec(), count).await;
-    }
-
-    /// What the pod says of itself at the moment.
-    fn resource(&self) -> Resource {
-        self.pod.resource(self.pod.version(self.clock.monotonic().saturating_sub(self.opened)))
-    }
-
-    fn traces(&self, spans: Vec<Span>) -> Vec<u8> {
-        let scope_spans = vec![ScopeSpans { scope: Some(self.pod.scope()), spans, ..ScopeSpans::default() }];
-        let resource_spans =
-            vec![ResourceSpans { resource: Some(self.resource()), scope_spans, ..ResourceSpans::default() }];
+    fn traces(&self, bundles: &mut Bundles) -> Vec<u8> {
+        let of = |(key, bundle): (&(usize, &'static str), &mut Bundle)| {
+            let spans = std::mem::take(&mut bundle.spans);
+            let scope_spans =
+                vec![ScopeSpans { scope: Some(self.sources.scope(key.0)), spans, ..ScopeSpans::default() }];
+            let resource = Some(self.sources.resource(key.0, key.1));
+            ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }
+        };
+        let resource_spans = bundles.iter_mut().filter(|(_, b)| !b.spans.is_empty()).map(of).collect();
         ExportTraceServiceRequest { resource_spans }.encode_to_vec()
     }
 
-    fn logs(&self, log_records: Vec<LogRecord>) -> Vec<u8> {
-        let scope_logs = vec![ScopeLogs { scope: Some(self.pod.scope()), log_records, ..ScopeLogs::default() }];
-        let resource_logs =
-            vec![ResourceLogs { resource: Some(self.resource()), scope_logs, ..ResourceLogs::default() }];
+    fn logs(&self, bundles: &mut Bundles) -> Vec<u8> {
+        let of = |(key, bundle): (&(usize, &'static str), &mut Bundle)| {
+            let log_records = std::mem::take(&mut bundle.records);
+            let scope_logs =
+                vec![ScopeLogs { scope: Some(self.sources.scope(key.0)), log_records, ..ScopeLogs::default() }];
+            let resource = Some(self.sources.resource(key.0, key.1));
+            ResourceLogs { resource, scope_logs, ..ResourceLogs::default() }
+        };
+        let resource_logs = bundles.iter_mut().filter(|(_, b)| !b.records.is_empty()).map(of).collect();
         ExportLogsServiceRequest { resource_logs }.encode_to_vec()
+    }
+
+    fn metrics(&self, bundles: &mut Bundles) -> Vec<u8> {
+        let of = |(key, bundle): (&(usize, &'static str), &mut Bundle)| {
+            let metrics = std::mem::take(&mut bundle.metrics);
+            let scope_metrics =
+                vec![ScopeMetrics { scope: Some(self.sources.scope(key.0)), metrics, ..ScopeMetrics::default() }];
+            let resource = Some(self.sources.resource(key.0, key.1));
+            ResourceMetrics { resource, scope_metrics, ..ResourceMetrics::default() }
+        };
+        let resource_metrics = bundles.iter_mut().filter(|(_, b)| !b.metrics.is_empty()).map(of).collect();
+        ExportMetricsServiceRequest { resource_metrics }.encode_to_vec()
     }
 
     /// Sends the same bytes until they are answered for good, backing off as the server asks.
@@ -141,7 +163,7 @@ impl Exporter {
                     return;
                 }
                 Answer::Refused(why) => {
-                    tracing::warn!(pod = self.pod.name(), ?kind, why, "an export was refused for good");
+                    tracing::warn!(collector = self.collector, ?kind, why, "an export was refused for good");
                     self.counters.refused.fetch_add(count, Relaxed);
                     return;
                 }

@@ -1,20 +1,24 @@
-//! The retail company that `stormglass demo` runs: a bubble-tea chain of a dozen services that
-//! sends real OTLP over loopback.
+//! The retail company that `stormglass demo` runs: a bubble-tea chain of thirty services that sends
+//! real OTLP over loopback, and whose faults can be switched on.
 //!
-//! It knows the server only by its two OTLP addresses, as any sender does, and holds no telemetry
-//! beyond one bounded queue and one batch per pod. The same seed gives the same business: the same
-//! customers, orders, calls, failures and values; only ids and times are of the day.
+//! It knows the server only by its addresses, as any sender does, and holds no telemetry beyond what is
+//! not finished yet and one bounded queue per collector. The same seed gives the same business: the same
+//! customers, orders, calls, failures and values; only ids and times are of the day. It shares nothing
+//! with whatever looks for the causes of its faults.
 
 mod control;
 mod counters;
+mod estate;
 mod export;
 mod faults;
 mod instruments;
-mod journey;
-mod services;
-mod shop;
+mod sources;
+mod story;
 mod telemetry;
+mod topology;
+mod trading;
 mod wire;
+mod world;
 
 pub use control::{
     Clocks, FaultError, FaultState, Faults, ScoreError, Scorecard, Scored, Shown, Start, Switch, Verdict,
@@ -22,21 +26,18 @@ pub use control::{
 pub use counters::{Counters, Totals};
 pub use faults::{Answer, Said};
 
-use export::{Exporter, QUEUE_MAX};
-use journey::Item;
+use export::{Exporter, Parcel, QUEUE_MAX};
+use instruments::points;
 use model::Clock;
-use services::Pod;
-use shop::Shop;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+use telemetry::Item;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// Things that happen in a second at speed 1.0; each is about 14 spans.
-const HAPPENINGS_PER_SECOND: f64 = 10.0;
 /// How often the company looks at the clock.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(100);
 /// How long exporters may flush once the company closes.
 const FLUSH_FOR: Duration = Duration::from_secs(5);
 
@@ -45,13 +46,13 @@ const FLUSH_FOR: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// Decides every customer, order, call and failure.
     pub seed: u64,
-    /// How busy the shops are; 1.0 is about 150 spans a second.
+    /// How busy the shops are; 1.0 is about 300 spans a second.
     pub speed: f64,
     /// Base URL of OTLP/HTTP, such as `http://127.0.0.1:4318`.
     pub otlp_http: String,
     /// URL of OTLP/gRPC, such as `http://127.0.0.1:4317`.
     pub otlp_grpc: String,
-    /// Base URL of the HTTP API, where the scorecard asks for incidents, such as `http://127.0.0.1:8080`.
+    /// Base URL of the HTTP API: the scorecard asks there for incidents, and the topology is told there.
     pub http: String,
     /// Bearer token with the scopes ingest and viewer, where the server asks for one.
     pub token: Option<String>,
@@ -85,47 +86,53 @@ impl Company {
 
     /// Trades until `stop` is ready, then flushes every exporter (for at most five seconds) and returns.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let opened = self.clock.now().0 as u64;
+        let mut trading = trading::Company::open(self.settings.seed, self.settings.speed, opened);
         let mut exporters = JoinSet::new();
         let mut queues = Vec::new();
-        for pod in Pod::all() {
-            let (queue, items) = mpsc::channel(QUEUE_MAX);
-            let exporter = Exporter::new(pod, &self.settings, Arc::clone(&self.clock), Arc::clone(&self.counters));
-            exporters.spawn(exporter.run(items));
+        for collector in 0..estate::places::COLLECTORS {
+            let (queue, parcels) = mpsc::channel(QUEUE_MAX);
+            let exporter =
+                Exporter::new(collector, &self.settings, trading.sources.clone(), Arc::clone(&self.counters));
+            exporters.spawn(exporter.run(parcels));
             queues.push(queue);
         }
+        let told = topology::tell(&self.settings);
         tokio::select! {
             () = stop => {}
-            () = self.trade(&queues) => {}
+            ((), ()) = async { tokio::join!(told, self.trade(&mut trading, &queues)) } => {}
         }
+        let last = trading.close();
+        self.hand_over(&mut trading, last, &queues);
         drop(queues);
-        // What is not acknowledged by then is what a real pod loses when it is stopped.
+        // What is not acknowledged by then is what a real sender loses when it is stopped.
         let _ = tokio::time::timeout(FLUSH_FOR, async { while exporters.join_next().await.is_some() {} }).await;
     }
 
-    /// Lets things happen as often as `speed` says, for ever.
-    async fn trade(&self, queues: &[mpsc::Sender<Item>]) {
-        let mut shop = Shop::open(self.settings.seed, self.clock.now().0 as u64);
-        let per_second = HAPPENINGS_PER_SECOND * self.settings.speed.max(0.001);
-        let opened = self.clock.monotonic().as_secs_f64();
-        let mut due = shop.gap(per_second);
+    /// Lets the company trade as time passes, for ever.
+    async fn trade(&self, trading: &mut trading::Company, queues: &[mpsc::Sender<Parcel>]) {
+        let opened = self.clock.monotonic();
+        let first = trading.now;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            let open_for = self.clock.monotonic().as_secs_f64() - opened;
-            while due <= open_for {
-                self.hand_over(shop.next(self.clock.now().0 as u64), queues);
-                due += shop.gap(per_second);
-            }
+            let passed = self.clock.monotonic().saturating_sub(opened).as_nanos() as u64;
+            let items = trading.advance(first + passed, &self.faults.acting());
+            self.hand_over(trading, items, queues);
         }
     }
 
-    fn hand_over(&self, items: Vec<Item>, queues: &[mpsc::Sender<Item>]) {
-        self.counters.produced.fetch_add(items.len() as u64, Relaxed);
+    fn hand_over(&self, trading: &mut trading::Company, items: Vec<Item>, queues: &[mpsc::Sender<Parcel>]) {
+        let dropped = trading.dropped();
+        self.counters.dropped.fetch_add(dropped, Relaxed);
         for item in items {
-            let (Item::Span(pod, _) | Item::Log(pod, _)) = &item;
-            if queues[pod.index()].try_send(item).is_err() {
-                self.counters.dropped.fetch_add(1, Relaxed);
+            let pieces = if let Item::Metrics(_, metrics) = &item { points(metrics) as u64 } else { 1 };
+            self.counters.produced.fetch_add(pieces, Relaxed);
+            let source = item.source();
+            let parcel = Parcel { version: trading.version(source), item };
+            if queues[trading.sources.collector(source)].try_send(parcel).is_err() {
+                self.counters.dropped.fetch_add(pieces, Relaxed);
             }
         }
     }

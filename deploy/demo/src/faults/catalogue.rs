@@ -144,8 +144,8 @@ pub(crate) const CATALOGUE: &[Fault] = &[
         name: "retry_storm",
         title: said("Impatient retries keep promotion down", "重试风暴压垮促销服务"),
         description: said(
-            "cart-service retries promotion-service five times without pause after a short hiccup. The retries are the load that keeps it slow after the hiccup is long over.",
-            "促销服务短暂抖动后，cart-service 无间隔重试五次，重试流量使促销服务在抖动结束后仍无法恢复。",
+            "cart-service asks promotion-service ten times without pause when a short hiccup makes it late. The retries are the load that keeps it slow after the hiccup is long over.",
+            "促销服务短暂抖动后，cart-service 无间隔重试十次，重试流量使促销服务在抖动结束后仍无法恢复。",
         ),
         parts: &[],
         answers: &[Answer {

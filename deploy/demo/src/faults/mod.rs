@@ -4,9 +4,14 @@
 //! packets - and nothing else: what services, metrics and logs then show follows from the model.
 
 mod catalogue;
+mod outside;
+mod places;
+mod software;
+mod stores;
 
 pub(crate) use catalogue::CATALOGUE;
 
+use crate::trading::Company;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -54,3 +59,41 @@ pub(crate) fn named(name: &str) -> Option<&'static Fault> {
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     CATALOGUE.iter().map(|fault| fault.name)
 }
+
+/// Turns a cause on, or off again.
+type Turn = fn(&mut Company);
+
+/// How each fault that is not several begins and ends.
+const TURNS: &[(&str, Turn, Turn)] = &[
+    ("connection_pool", software::leak_connections, software::stop_leaking),
+    ("slow_sql", stores::lose_index, stores::add_index),
+    ("n_plus_one", software::read_row_by_row, software::read_in_one),
+    ("host", places::hang, places::recover),
+    ("network", places::delay, places::stop_delaying),
+    ("third_party", outside::provider_down, outside::provider_up),
+    ("config", outside::expire_coupons, outside::restore_coupons),
+    ("poison_message", stores::poison, stores::remove_poison),
+    ("retry_storm", software::insist, software::stop_insisting),
+    ("memory", software::keep_sessions, software::forget_sessions),
+    ("disk", places::fill_disk, places::empty_disk),
+    ("region", places::gateway_offline, places::gateway_online),
+    ("traffic", outside::surge, outside::stop_surge),
+    ("device", places::lose_packets, places::keep_packets),
+    ("version_drift", software::leave_behind, software::catch_up),
+    ("replica_lag", stores::stop_applying, stores::apply_again),
+];
+
+pub(crate) fn begin(company: &mut Company, name: &str) {
+    if let Some((_, begin, _)) = TURNS.iter().find(|(of, _, _)| *of == name) {
+        begin(company);
+    }
+}
+
+pub(crate) fn end(company: &mut Company, name: &str) {
+    if let Some((_, _, end)) = TURNS.iter().find(|(of, _, _)| *of == name) {
+        end(company);
+    }
+}
+
+#[cfg(test)]
+mod tests;
