@@ -80,12 +80,18 @@ async function reach(url: string, init: RequestInit, signal?: AbortSignal): Prom
   }
 }
 
+/** A text that goes as it was typed, in YAML or JSON. */
+export class Typed {
+  constructor(readonly text: string) {}
+}
+
 /** Sends and gives the response when it is good; throws a `Problem` else. */
 export async function request(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json" };
-  if (body !== undefined) headers["content-type"] = "application/json";
+  if (body !== undefined) headers["content-type"] = body instanceof Typed ? "application/yaml" : "application/json";
   if (csrf && method !== "GET") headers["x-csrf-token"] = csrf;
-  const response = await reach(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }, signal);
+  const text = body === undefined ? undefined : body instanceof Typed ? body.text : JSON.stringify(body);
+  const response = await reach(url, { method, headers, body: text }, signal);
   if (response.ok) {
     tell(true, false);
     return response;
