@@ -111,7 +111,7 @@ export function AttributeField({ table }: { table: "spans" | "logs" }) {
   return (
     <Autocomplete
       size="xs"
-      w={190}
+      w={150}
       placeholder={w("attribute")}
       aria-label={w("attribute")}
       value={typed}

@@ -35,6 +35,12 @@ function within(zoom: Zoom, offset: number, length: number): { left: number; wid
   return right < 0 || left > 1 ? null : { left: left * 100, width: Math.max(0, right - left) * 100 };
 }
 
+/** Whom a call went to, where its name alone does not tell. */
+function target({ kind, attributes }: Placed["span"]): string | undefined {
+  if (kind !== "client") return undefined;
+  return attributes["peer.service"] ?? attributes["db.namespace"] ?? attributes["server.address"] ?? undefined;
+}
+
 const edges = (at: { left: number; width: number }) => ({ left: `${at.left}%`, width: `${at.width}%` });
 
 function Marks({ one, scene }: { one: Placed; scene: Scene }) {
@@ -118,7 +124,10 @@ function SpanRow({ at, top, scene }: { at: number; top: number; scene: Scene }) 
         <span className={style.operation} title={span.operation}>
           {span.operation}
         </span>
-        <span className={style.service}>{span.service}</span>
+        <span className={style.service}>
+          {span.service}
+          {target(span) && ` → ${target(span)}`}
+        </span>
         {closed && <span className={style.count}>+{below}</span>}
       </div>
       <Bar one={one} scene={scene} />

@@ -5,7 +5,7 @@ import type { Region } from "../../api/traces";
 import { count, duration } from "../../base/format";
 import { useLanguage } from "../../base/language";
 import { clock } from "../../base/time";
-import { type Cell, type Heat, edge, place, ROWS_PER_DECADE, region } from "./heat";
+import { type Cell, type Heat, edge, place, ROWS_PER_DECADE, region, timeTicks } from "./heat";
 import style from "./HeatMap.module.css";
 import { useTracesWords } from "./words";
 
@@ -41,12 +41,11 @@ function drawAxes(ctx: CanvasRenderingContext2D, of: Heat, size: Size): void {
     ctx.fillText(duration(edge(row)), LEFT - 7, Math.max(8, Math.min(y, TOP + height - 4)));
   }
   ctx.textBaseline = "alphabetic";
-  const every = Math.max(1, Math.ceil((of.columns * TIME_LABEL) / width));
-  for (let column = 0; column < of.columns; column += every) {
+  ctx.textAlign = "left";
+  for (const { column, time } of timeTicks(of, Math.floor(width / TIME_LABEL))) {
     const x = LEFT + (column / of.columns) * width;
     if (x + 50 > LEFT + width) break;
-    ctx.textAlign = "left";
-    ctx.fillText(clock(of.from + column * of.width), x, TOP + height + 15);
+    ctx.fillText(clock(time).replace(/:00$/, ""), x, TOP + height + 15);
   }
 }
 

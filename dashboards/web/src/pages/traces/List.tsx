@@ -3,6 +3,7 @@ import type { TraceSummary } from "../../api/traces";
 import { useAddress } from "../../base/address";
 import { count, duration } from "../../base/format";
 import { href, traceHref } from "../../base/links";
+import { instant } from "../../base/time";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Go } from "../../components/Go";
 import { ServiceName } from "../../components/ServiceName";
@@ -12,6 +13,10 @@ import style from "./List.module.css";
 import { useTracesWords } from "./words";
 
 const SERVICES_SHOWN = 3;
+/** Senders gather spans for some seconds; a trace this young may have its other spans on the way. */
+const ARRIVING_MS = 20_000;
+
+const isArriving = (trace: TraceSummary): boolean => Date.now() - (instant(trace.start, 0) ?? 0) - trace.duration_ns / 1e6 < ARRIVING_MS;
 
 function Services({ of }: { of: TraceSummary["services"] }) {
   const byWork = [...of].sort((a, b) => b.errors - a.errors || b.spans - a.spans);
@@ -50,11 +55,14 @@ export function TraceList({ traces }: { traces: TraceSummary[] }) {
             {row.root_operation ?? <span className="dim">{w("noRoot")}</span>}
           </Go>
           {row.root_service && <ServiceName name={row.root_service} clip />}
-          {row.whole === false && (
-            <Tag tone="warn" title={w("notWholeAbout")}>
-              {w("notWhole")}
-            </Tag>
-          )}
+          {row.whole === false &&
+            (isArriving(row) ? (
+              <Tag title={w("arrivingAbout")}>{w("arriving")}</Tag>
+            ) : (
+              <Tag tone="warn" title={w("notWholeAbout")}>
+                {w("notWhole")}
+              </Tag>
+            ))}
         </span>
       ),
     },

@@ -114,3 +114,12 @@ export function readRegion(text: string | undefined): Region | null {
   const [from, to, shortest, longest] = found.slice(1).map(Number) as [number, number, number, number];
   return from < to && shortest < longest ? { from, to, shortest, longest } : null;
 }
+
+/** Columns that begin at a round time, at most so many. */
+export function timeTicks(of: Heat, most: number): { column: number; time: number }[] {
+  const wanted = (of.columns * of.width) / Math.max(1, most);
+  const step = WIDTHS.map((seconds) => seconds * 1e3).find((width) => width >= wanted && width % of.width === 0) ?? wanted;
+  const all: { column: number; time: number }[] = [];
+  for (let time = Math.ceil(of.from / step) * step; time < of.from + of.columns * of.width; time += step) all.push({ column: (time - of.from) / of.width, time });
+  return all;
+}

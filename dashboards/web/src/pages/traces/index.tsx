@@ -37,11 +37,11 @@ function Filters() {
   const shown = (held: string): string => writeDuration(Number(held));
   return (
     <FilterBar>
-      <FilterField name="service" label={w("service")} icon="search" width={180} choices={((services.data?.items ?? []) as { name: string }[]).map(({ name }) => name)} />
-      <FilterField name="operation" label={w("operation")} width={210} choices={search.service ? (operations.data?.rows ?? []).map(([name]) => String(name)) : []} />
+      <FilterField name="service" label={w("service")} icon="search" width={165} choices={((services.data?.items ?? []) as { name: string }[]).map(({ name }) => name)} />
+      <FilterField name="operation" label={w("operation")} width={185} choices={search.service ? (operations.data?.rows ?? []).map(([name]) => String(name)) : []} />
       <Select
         size="xs"
-        w={140}
+        w={132}
         aria-label={w("kind")}
         allowDeselect={false}
         value={search.kind ?? ""}
@@ -50,7 +50,7 @@ function Filters() {
       />
       <Select
         size="xs"
-        w={120}
+        w={112}
         aria-label={w("anyStatus")}
         allowDeselect={false}
         value={search.status ?? ""}
@@ -62,8 +62,8 @@ function Filters() {
           { value: "ok", label: w("ok") },
         ]}
       />
-      <FilterField name="min_duration_ns" label={w("atLeast")} width={150} read={duration} write={shown} fault={w("durationFault")} />
-      <FilterField name="max_duration_ns" label={w("atMost")} width={150} read={duration} write={shown} fault={w("durationFault")} />
+      <FilterField name="min_duration_ns" label={w("atLeast")} width={142} read={duration} write={shown} fault={w("durationFault")} />
+      <FilterField name="max_duration_ns" label={w("atMost")} width={126} read={duration} write={shown} fault={w("durationFault")} />
       <AttributeField table="spans" />
       <FilterChips names={["request_id"]} />
     </FilterBar>

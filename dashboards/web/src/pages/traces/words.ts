@@ -51,6 +51,8 @@ export const useTracesWords = phrases("traces", {
   services: ["Services", "经过的服务"],
   notWhole: ["incomplete", "不完整"],
   notWholeAbout: ["Spans of this trace are missing; its page says which.", "该链路缺少部分 span，详情页会说明。"],
+  arriving: ["still arriving", "接收中"],
+  arrivingAbout: ["This trace is seconds old; its other spans may be on their way.", "刚刚发生，其余 span 可能仍在途中。"],
   more: ["Show older", "加载更早的"],
   none: ["No trace fits", "没有符合条件的链路"],
   noneAbout: ["Choose a longer window or fewer conditions; or point a service here.", "可放宽时间或条件，或接入一个服务。"],

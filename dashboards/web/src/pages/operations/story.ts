@@ -1,0 +1,74 @@
+// A story as people read it: what happened in business words, what went wrong first, and the steps in order with
+// the long waits between them.
+import type { StoryItem } from "../../api/stories";
+import { between, exact } from "../../base/nanos";
+
+export type Kind = "business" | "request" | "span" | "log" | "message" | "job" | "change" | "alert" | "repair";
+
+/** Kinds that say something to people who did not write the software. */
+const TELLING: ReadonlySet<string> = new Set(["business", "message", "job", "change", "alert", "repair"]);
+/** Logs from here on are shown without asking. */
+const GRAVE = /^(warn|error|fatal|critical)/i;
+
+export const isFailed = (item: StoryItem): boolean =>
+  item.status === "error" || item.business?.outcome === "failure" || (item.kind === "log" && /^(error|fatal|critical)/i.test(item.status ?? ""));
+
+/** Whether a step is shown before technical steps are asked for. */
+export function isTelling(item: StoryItem): boolean {
+  if (TELLING.has(item.kind) || isFailed(item)) return true;
+  if (item.kind === "log") return GRAVE.test(item.status ?? "");
+  return item.kind === "request";
+}
+
+export interface Step {
+  item: StoryItem;
+  /** Nanoseconds after the first step of the story. */
+  after: number;
+  /** Nanoseconds since the step shown before, when it is long enough to be said. */
+  waited: number | null;
+}
+
+/** A pause that is worth a line of its own. */
+const PAUSE_NS = 5e9;
+
+/** Steps by time; of equal times the order of the server stays. Business events of one instant come first. */
+export function steps(items: StoryItem[], all: boolean): Step[] {
+  const ordered = items
+    .map((item, place) => ({ item, place, at: exact(item.time) }))
+    .sort((a, b) => between(b.at, a.at) || Number(b.item.kind === "business") - Number(a.item.kind === "business") || a.place - b.place);
+  const first = ordered[0]?.at;
+  let before = first;
+  return ordered
+    .filter(({ item }) => all || isTelling(item))
+    .map(({ item, at }) => {
+      const since = before ? between(before, at) : 0;
+      before = at;
+      return { item, after: first ? between(first, at) : 0, waited: since >= PAUSE_NS ? since : null };
+    });
+}
+
+export interface Verdict {
+  /** failed: something went wrong; open: not completed; well: nothing known against it. */
+  kind: "failed" | "open" | "well";
+  /** The first step that failed, and the deepest of those at that time. */
+  first: StoryItem | null;
+  failures: number;
+}
+
+/** What one would answer to "what happened to it?" in one breath. */
+export function verdict(items: StoryItem[], open: boolean, outcomes: string[]): Verdict {
+  const failed = items.filter(isFailed).sort((a, b) => between(exact(b.time), exact(a.time)));
+  // A call fails because what it called failed: of the first failing trace the innermost span is the cause.
+  const earliest = failed[0];
+  const sameTrace = failed.filter((item) => item.trace_id && item.trace_id === earliest?.trace_id);
+  const parents = new Set(sameTrace.map((item) => item.parent_span_id));
+  const innermost = sameTrace.find((item) => item.span_id && !parents.has(item.span_id) && item.kind !== "log") ?? earliest;
+  const bad = outcomes.includes("failure");
+  const kind = bad || (failed.length > 0 && outcomes.length === 0) ? "failed" : open ? "open" : "well";
+  return { kind, first: failed.length > 0 ? (innermost ?? null) : null, failures: failed.length };
+}
+
+/** The telling part of why a step belongs: the server names the strongest evidence first. */
+export function reasons(why: string): string[] {
+  return why.split("; ").map((reason) => reason.trim()).filter(Boolean);
+}
