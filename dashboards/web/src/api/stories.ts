@@ -26,24 +26,27 @@ const KEYS = ["order.id", "payment.id", "user.id", "member.id", "coupon.id", "sk
 /** How far back a text without a key is looked for. */
 const BACK = "INTERVAL '30 days'";
 
+/** One pass over each table: how many rows bear the value, by key. */
 function statement(text: string): string {
-  const value = literal(text);
-  const of = (table: string): string[] =>
-    KEYS.map((key) => `SELECT ${literal(key)} AS key, count(*) AS seen FROM ${table} WHERE time >= now() - ${BACK} AND attributes[${literal(key)}] = ${value}`);
+  const is = (key: string): string => `attributes[${literal(key)}] = ${literal(text)}`;
+  const counts = KEYS.map((key, at) => `count(*) FILTER (WHERE ${is(key)}) AS k${at}`).join(", ");
+  const within = `time >= now() - ${BACK} AND (${KEYS.map(is).join(" OR ")}`;
+  const request = `request_id = ${literal(text)}`;
   return [
-    "SELECT key, sum(seen) AS seen FROM (",
-    [
-      ...of("business_events"),
-      ...of("spans"),
-      `SELECT 'request_id' AS key, count(*) AS seen FROM spans WHERE time >= now() - ${BACK} AND request_id = ${value}`,
-    ].join("\nUNION ALL "),
-    ") GROUP BY key HAVING sum(seen) > 0 ORDER BY seen DESC",
-  ].join("\n");
+    `SELECT ${counts}, 0 AS requests FROM business_events WHERE ${within})`,
+    `SELECT ${counts}, count(*) FILTER (WHERE ${request}) AS requests FROM spans WHERE ${within} OR ${request})`,
+  ].join("\nUNION ALL\n");
+}
+
+/** The counts of all rows, for the keys that were seen at all. */
+export function counted(rows: unknown[][]): Meaning[] {
+  const keys = [...KEYS, "request_id"];
+  return keys.map((key, at) => ({ key, seen: rows.reduce((sum, row) => sum + Number(row[at] ?? 0), 0) })).filter(({ seen }) => seen > 0);
 }
 
 async function meanings(text: string, signal: AbortSignal): Promise<Meaning[]> {
-  const answer = await askSql(statement(text), 50, signal);
-  const found = answer.rows.map(([key, seen]) => ({ key: String(key), seen: Number(seen) }));
+  const answer = await askSql(statement(text), undefined, signal);
+  const found = counted(answer.rows);
   if (/^[0-9a-f]{32}$/i.test(text)) found.unshift({ key: "trace_id", seen: 1 });
   return ranked(found);
 }

@@ -1,4 +1,4 @@
-// Values before and after a write, side by side: what was there on red ground, what is there now on green.
+// Values before and after a write, side by side: what was there on grey ground, what is there now on green.
 import { Fragment } from "react";
 import { fieldChanges } from "../base/fields";
 import { phrases } from "../base/language";

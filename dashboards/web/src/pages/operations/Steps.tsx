@@ -74,7 +74,7 @@ function StepView({ step: { item, after, waited }, marked }: { step: Step; marke
         <span className={style.when}>
           <When time={item.time} as="clock" />
           <br />
-          {after > 0 ? `+${duration(after)}` : ""}
+          {after > 0 ? `+${duration(after)}` : after < 0 ? duration(after) : ""}
         </span>
         <span className={style.knot}>
           <Icon name={failed ? "close" : ICONS[kind]} size={12} />

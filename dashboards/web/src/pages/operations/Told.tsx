@@ -4,7 +4,7 @@ import { useMemo } from "react";
 import type { Story, StoryOperation } from "../../api/stories";
 import { useAddress } from "../../base/address";
 import { count, duration } from "../../base/format";
-import { between, exact } from "../../base/nanos";
+import { between, exact, milliseconds } from "../../base/nanos";
 import { storyHref, traceHref } from "../../base/links";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Go } from "../../components/Go";
@@ -14,7 +14,7 @@ import { Source } from "../../components/Source";
 import { Tag } from "../../components/Tag";
 import { When } from "../../components/When";
 import { EntityChange, Steps } from "./Steps";
-import { steps, verdict } from "./story";
+import { beginning, steps, verdict } from "./story";
 import style from "./operations.module.css";
 import { useStoryWords } from "./words";
 
@@ -27,15 +27,16 @@ function Answer({ story }: { story: Story }) {
     () => verdict(story.items, story.operations.some(({ completed }) => !completed), story.operations.map(({ outcome }) => outcome)),
     [story],
   );
-  const [first, last] = [story.items[0], story.items.at(-1)];
-  const span = first && last ? between(exact(first.time), exact(last.time)) : 0;
+  const [first, last] = [beginning(story.items), story.items.at(-1)];
+  const span = first && last ? between(first, exact(last.time)) : 0;
   const fault = said.first;
   return (
     <div className={style.verdict} data-kind={said.kind} role="status">
       <Icon name={said.kind === "well" ? "check" : "incidents"} size={22} />
       <div className="grow">
         <div className={style.said}>{w(said.kind)}</div>
-        {said.kind === "well" && <div>{said.failures > 0 ? w("wellThough", { count: said.failures }) : w("wellAbout")}</div>}
+        {said.kind === "well" && <div>{w("wellAbout")}</div>}
+        {said.kind === "troubled" && <div>{w("troubledAbout", { count: said.failures })}</div>}
         {said.kind === "open" && <div>{w("openAbout")}</div>}
         {fault && (
           <div>
@@ -43,8 +44,8 @@ function Answer({ story }: { story: Story }) {
             {fault.text && fault.name && <div className={style.fault}>{fault.text}</div>}
           </div>
         )}
-        <div className="row dim small" style={{ gap: 14 }}>
-          {first && <When time={first.time} as="both" />}
+        <div className="row dim small" style={{ gap: "2px 14px" }}>
+          {first && <When time={milliseconds(first)} as="both" />}
           <span>{w("took", { duration: duration(span) })}</span>
           <span>
             {w("traces", { count: story.trace_ids.length })}:{" "}

@@ -1,7 +1,7 @@
 // A story as people read it: what happened in business words, what went wrong first, and the steps in order with
 // the long waits between them.
 import type { StoryItem } from "../../api/stories";
-import { between, exact } from "../../base/nanos";
+import { type Instant, between, exact } from "../../base/nanos";
 
 export type Kind = "business" | "request" | "span" | "log" | "message" | "job" | "change" | "alert" | "repair";
 
@@ -22,7 +22,7 @@ export function isTelling(item: StoryItem): boolean {
 
 export interface Step {
   item: StoryItem;
-  /** Nanoseconds after the first step of the story. */
+  /** Nanoseconds after the first step of the story; below zero for a change that came before it. */
   after: number;
   /** Nanoseconds since the step shown before, when it is long enough to be said. */
   waited: number | null;
@@ -31,25 +31,31 @@ export interface Step {
 /** A pause that is worth a line of its own. */
 const PAUSE_NS = 5e9;
 
+/** The first step that belongs to the story itself: changes that may explain it can be older. */
+export function beginning(items: StoryItem[]): Instant | undefined {
+  const own = items.filter(({ kind }) => kind !== "change");
+  return (own.length > 0 ? own : items).map(({ time }) => exact(time)).reduce<Instant | undefined>((first, at) => (first && between(first, at) >= 0 ? first : at), undefined);
+}
+
 /** Steps by time; of equal times the order of the server stays. Business events of one instant come first. */
 export function steps(items: StoryItem[], all: boolean): Step[] {
   const ordered = items
     .map((item, place) => ({ item, place, at: exact(item.time) }))
     .sort((a, b) => between(b.at, a.at) || Number(b.item.kind === "business") - Number(a.item.kind === "business") || a.place - b.place);
-  const first = ordered[0]?.at;
+  const first = beginning(items);
   let before = first;
   return ordered
     .filter(({ item }) => all || isTelling(item))
     .map(({ item, at }) => {
       const since = before ? between(before, at) : 0;
-      before = at;
+      if (since >= 0) before = at;
       return { item, after: first ? between(first, at) : 0, waited: since >= PAUSE_NS ? since : null };
     });
 }
 
 export interface Verdict {
-  /** failed: something went wrong; open: not completed; well: nothing known against it. */
-  kind: "failed" | "open" | "well";
+  /** failed: it went wrong; open: not completed; troubled: completed, but steps failed; well: nothing is against it. */
+  kind: "failed" | "open" | "troubled" | "well";
   /** The first step that failed, and the deepest of those at that time. */
   first: StoryItem | null;
   failures: number;
@@ -64,7 +70,7 @@ export function verdict(items: StoryItem[], open: boolean, outcomes: string[]): 
   const parents = new Set(sameTrace.map((item) => item.parent_span_id));
   const innermost = sameTrace.find((item) => item.span_id && !parents.has(item.span_id) && item.kind !== "log") ?? earliest;
   const bad = outcomes.includes("failure");
-  const kind = bad || (failed.length > 0 && outcomes.length === 0) ? "failed" : open ? "open" : "well";
+  const kind = bad || (failed.length > 0 && outcomes.length === 0) ? "failed" : open ? "open" : failed.length > 0 ? "troubled" : "well";
   return { kind, first: failed.length > 0 ? (innermost ?? null) : null, failures: failed.length };
 }
 
