@@ -82,8 +82,20 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
   const go = useGo();
   const [at, setAt] = useState(-1);
   const open = (row: T): void => (onOpen ? onOpen(row) : to && go(to(row)));
-  const walk = (by: number): void => setAt((place) => Math.max(0, Math.min(sorted.length - 1, place + by)));
-  useKeys({ j: () => walk(1), k: () => walk(-1), Enter: () => sorted[at] && open(sorted[at]) }, !!(to || onOpen) && sorted.length > 0);
+  const walkable = !!(to || onOpen) && sorted.length > 0;
+  /** Keys are of the table that has the focus, or of the first one on the page. */
+  const isMine = (): boolean => {
+    const held = document.activeElement?.closest("[data-walk]");
+    return (held ?? document.querySelector("[data-walk]")) === box.current;
+  };
+  const walk = (by: number): void => {
+    if (isMine()) setAt((place) => Math.max(0, Math.min(sorted.length - 1, place + by)));
+  };
+  const enter = (): void => {
+    const row = sorted[at];
+    if (row && isMine()) open(row);
+  };
+  useKeys({ j: () => walk(1), k: () => walk(-1), Enter: enter }, walkable);
   useEffect(() => {
     if (at < 0) return;
     if (whole) box.current?.querySelector(`[data-row="${at}"]`)?.scrollIntoView({ block: "nearest" });
@@ -112,7 +124,7 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
   );
 
   return (
-    <div ref={box} className={style.box} style={{ maxHeight: height }} tabIndex={0} role="region" aria-label={props.label}>
+    <div ref={box} className={style.box} style={{ maxHeight: height }} tabIndex={0} role="region" aria-label={props.label} data-walk={walkable || undefined}>
       <table className={style.table}>
         <thead>
           <tr>

@@ -33,8 +33,10 @@ function estate(services: Service[]) {
   };
 }
 
-function Headline({ services, open }: { services: Service[]; open: number | null }) {
+/** Figures are dashes until they are known: a nought would be a statement. */
+function Headline({ known, open }: { known: Service[] | undefined; open: number | null }) {
   const w = useOverviewWords();
+  const services = known ?? [];
   const ledger = useRead("/api/v1/ledger", { every: "live" });
   const { failing, degraded, rate: perSecond, errorShare, slowest } = estate(services);
   const sums = (ledger.data?.items ?? []).reduce(
@@ -50,15 +52,15 @@ function Headline({ services, open }: { services: Service[]; open: number | null
     <Figures>
       <Figure
         name={w("services")}
-        value={count(services.length)}
+        value={known ? count(services.length) : "–"}
         tone={failing > 0 ? "bad" : degraded > 0 ? "warn" : "plain"}
-        note={failing + degraded > 0 ? w("serviceNote", { failing, degraded }) : w("allWell")}
+        note={failing + degraded > 0 ? w("serviceNote", { failing, degraded }) : services.length > 0 ? w("allWell") : undefined}
       />
       <Figure name={w("incidents")} value={open === null ? "–" : count(open)} tone={open ? "bad" : "plain"} note={open === 0 ? w("incidentsNone") : undefined} />
-      <Figure name={w("rate")} value={rate(perSecond)} />
+      <Figure name={w("rate")} value={known ? rate(perSecond) : "–"} />
       <Figure name={w("errors")} value={percent(errorShare)} tone={(errorShare ?? 0) > 0.01 ? "bad" : "plain"} />
       <Figure name={w("slow")} value={duration(slowest?.p99_ns)} note={slowest?.name} />
-      <Figure name={w("ledger")} value={count(sums.received)} tone={sums.behind !== 0 ? "warn" : "good"} note={note} />
+      <Figure name={w("ledger")} value={ledger.data ? count(sums.received) : "–"} tone={!ledger.data ? "plain" : sums.behind !== 0 ? "warn" : "good"} note={ledger.data && note} />
     </Figures>
   );
 }
@@ -84,7 +86,7 @@ export default function Overview() {
   return (
     <>
       <PageHead title={w("title")} />
-      <Headline services={services.data?.items ?? []} open={incidents.data?.items.length ?? null} />
+      <Headline known={services.data?.items} open={incidents.data?.items.length ?? null} />
       <div className={style.top}>
         <HealthBoard services={services} />
         <OpenIncidents incidents={incidents} />
