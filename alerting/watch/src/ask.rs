@@ -22,10 +22,6 @@ impl Questioner {
         Self { client, workspace, settings }
     }
 
-    pub(crate) fn workspace(&self) -> &Workspace {
-        &self.workspace
-    }
-
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }

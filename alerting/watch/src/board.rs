@@ -4,15 +4,16 @@
 //! when something has changed since it was last asked for, and has a number of its own, so that a worker
 //! never mistakes an old one for it.
 
+use crate::Watch;
+use crate::rows::rows;
 use arrow::json::ReaderBuilder;
 use client::Views;
 use engine::{Engine, HotChunk, View};
 use model::{UnixNanos, Workspace};
 use parking_lot::Mutex;
-use serde::Serialize;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tables::{PromotedSet, TableBatch, TableId, TableSpec};
 
 /// The first number of a chunk made here: far above those that the engine gives.
@@ -23,58 +24,53 @@ const SHOWN: [TableId; 3] = [TableId::Alerts, TableId::Incidents, TableId::Notif
 /// Rows of one table, as values whose fields are named like its columns.
 pub(crate) type Rows = Vec<serde_json::Value>;
 
-/// What was pinned up last.
-#[derive(Debug)]
-enum Pinned {
-    Rows(Rows),
-    Chunk(Option<Arc<HotChunk>>),
+/// What was shown last, and of which state of the desk.
+#[derive(Debug, Default)]
+struct Pinned {
+    version: u64,
+    chunk: Option<Arc<HotChunk>>,
 }
 
-/// The rows that queries see. Cheap to share.
+/// The rows that queries see.
 #[derive(Debug)]
 pub struct Board {
     engine: Arc<Engine>,
+    watch: OnceLock<Watch>,
     pinned: Mutex<HashMap<(Workspace, TableId), Pinned>>,
     next: AtomicU64,
-    /// Rows that did not fit their table: a fault of ours, counted.
-    misfits: AtomicU64,
 }
 
 impl Board {
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, pinned: Mutex::default(), next: AtomicU64::new(FIRST_CHUNK), misfits: AtomicU64::new(0) }
+        Self { engine, watch: OnceLock::new(), pinned: Mutex::default(), next: AtomicU64::new(FIRST_CHUNK) }
     }
 
-    /// Rows that could not be shown since the start.
-    pub fn misfits(&self) -> u64 {
-        self.misfits.load(Ordering::Relaxed)
+    /// Begins to show what this watch holds; until then the tables are empty.
+    pub fn show(&self, watch: Watch) {
+        // A second watch would be another server's.
+        let _ = self.watch.set(watch);
     }
 
-    /// Shows these rows in place of those shown before.
-    pub(crate) fn pin<R: Serialize>(&self, workspace: &Workspace, table: TableId, rows: impl IntoIterator<Item = R>) {
-        let values = rows.into_iter().filter_map(|row| serde_json::to_value(row).ok()).collect();
-        self.pinned.lock().insert((workspace.clone(), table), Pinned::Rows(values));
-    }
-
+    /// The chunk of a table. While the desk is being written to, the one shown last is shown again.
     fn chunk(&self, workspace: &Workspace, table: TableId) -> Option<Arc<HotChunk>> {
         let mut pinned = self.pinned.lock();
-        let place = pinned.get_mut(&(workspace.clone(), table))?;
-        if let Pinned::Rows(rows) = place {
-            let made = batch(table, rows).inspect_err(|error| {
-                self.misfits.fetch_add(rows.len() as u64, Ordering::Relaxed);
-                tracing::error!(%error, %table, "rows cannot be shown");
-            });
+        let place = pinned.entry((workspace.clone(), table)).or_default();
+        let fresh = self.watch.get().and_then(|watch| {
+            watch.peek(workspace, |office| {
+                (office.version() + 1 != place.version).then(|| (office.version() + 1, rows(office, table)))
+            })
+        });
+        if let Some((version, rows)) = fresh.flatten() {
+            let made = batch(table, &rows);
+            let made = made.inspect_err(|error| tracing::error!(%error, %table, "rows cannot be shown"));
             let id = self.next.fetch_add(1, Ordering::Relaxed);
             let chunk = made.ok().flatten().map(|batch| {
                 let received = UnixNanos(batch.time_max);
                 Arc::new(HotChunk { id, workspace: workspace.clone(), batch, received, bytes: 0 })
             });
-            *place = Pinned::Chunk(chunk);
+            *place = Pinned { version, chunk };
         }
-        match place {
-            Pinned::Chunk(chunk) => chunk.clone(),
-            Pinned::Rows(_) => None,
-        }
+        place.chunk.clone()
     }
 }
 
@@ -118,8 +114,11 @@ mod tests {
             "time": 7, "id": "I", "title": "t", "title_zh": "题", "state": "open", "severity": "high",
             "score": 1.5, "undetermined": false, "updated_at": 9, "alerts": 3,
         });
-        let message = json!({"time": 6, "id": "m", "receiver": "r", "channel": "webhook", "occasion": "opened", "state": "sent"});
-        for (table, row) in [(TableId::Alerts, alert), (TableId::Incidents, incident), (TableId::Notifications, message)] {
+        let message =
+            json!({"time": 6, "id": "m", "receiver": "r", "channel": "webhook", "occasion": "opened", "state": "sent"});
+        for (table, row) in
+            [(TableId::Alerts, alert), (TableId::Incidents, incident), (TableId::Notifications, message)]
+        {
             let made = batch(table, &vec![row.clone(), row.clone()]).unwrap().unwrap();
             assert_eq!((made.rows.num_rows(), made.time_min), (2, row["time"].as_i64().unwrap()), "{table}");
         }

@@ -79,15 +79,14 @@ impl EventClock {
     }
 }
 
-/// A long stretch is gone through in larger steps, so that an import of hours is judged in moments.
+/// Live, instants follow each other at the step of the settings; what has to be caught up with is gone
+/// through in larger steps, so that an import of hours is judged in moments.
 fn coarse(from: UnixNanos, until: UnixNanos, step: Duration) -> Duration {
-    const STEPS_MAX: i64 = 240;
+    const STEPS_MAX: i64 = 24;
     let span = until.0.saturating_sub(from.0);
-    [step, Duration::from_secs(10), Duration::from_secs(30)]
-        .into_iter()
-        .find(|step| span / nanos(*step) <= STEPS_MAX)
-        .unwrap_or(Duration::from_secs(60))
-        .max(step)
+    let wider = [step, Duration::from_secs(15), Duration::from_secs(30)];
+    let fits = |step: &&Duration| span / nanos(**step) <= STEPS_MAX;
+    wider.iter().find(fits).copied().unwrap_or(Duration::from_secs(60)).max(step)
 }
 
 fn nanos(duration: Duration) -> i64 {
@@ -176,6 +175,6 @@ mod tests {
     #[test]
     fn two_hours_at_once_are_judged_in_larger_steps() {
         let due = heard(&[(1_000_000, 1_007_200)], NOW / S).due(UnixNanos((NOW / S + 60) * S), &settings()).unwrap();
-        assert!(due.instants().count() <= 241, "{:?}", due.step);
+        assert!(due.instants().count() <= 121, "{:?}", due.step);
     }
 }

@@ -14,11 +14,7 @@ const BACK: Duration = Duration::from_secs(3_600);
 const LINKS_MAX: u64 = 50_000;
 
 /// Reads who calls whom, what runs where, and adds what was declared.
-pub(crate) async fn estate(
-    ask: &Questioner,
-    at: UnixNanos,
-    declared: &graph::Topology,
-) -> Result<Estate, QueryError> {
+pub(crate) async fn estate(ask: &Questioner, at: UnixNanos, declared: &graph::Topology) -> Result<Estate, QueryError> {
     // Edges lie in buckets of a minute: the newest may begin a little after `at`.
     let until = at.saturating_add(Duration::from_secs(60));
     let range = TimeRange { from: at.saturating_sub(BACK), until };

@@ -89,20 +89,38 @@ async fn read(
     let rows = ask.rows(sql, ask.settings().evidence_rows_max).await?;
     rows.batches().iter().for_each(&mut each);
     if let Some(reason) = rows.incomplete_reason.filter(|_| !rows.complete) {
-        missing.push(Bilingual::new(format!("not all rows were read: {reason}"), format!("未能读取全部数据：{reason}")));
+        missing
+            .push(Bilingual::new(format!("not all rows were read: {reason}"), format!("未能读取全部数据：{reason}")));
     }
     Ok(())
 }
 
 fn spans(telemetry: &mut Telemetry, batch: &RecordBatch) {
     let text = |name: &str| Texts::of(batch, name);
-    let [trace, span, parent, service, operation, kind, status, instance, node, version] = [
-        "trace_id", "span_id", "parent_span_id", "service", "operation", "kind", "status", "instance", "node", "version",
+    let [trace, span, parent, service, operation, kind, status, message, instance, node, version] = [
+        "trace_id",
+        "span_id",
+        "parent_span_id",
+        "service",
+        "operation",
+        "kind",
+        "status",
+        "status_message",
+        "instance",
+        "node",
+        "version",
     ]
     .map(text);
     let [db_system, db_namespace, statement, address, messaging, destination, outcome, exception, resend] = [
-        "db_system", "db_namespace", "statement", "server_address", "messaging_system", "destination", "outcome",
-        "exception", "resend",
+        "db_system",
+        "db_namespace",
+        "statement",
+        "server_address",
+        "messaging_system",
+        "destination",
+        "outcome",
+        "exception",
+        "resend",
     ]
     .map(text);
     let (start, duration) = (Ints::of(batch, "time"), Ints::of(batch, "duration_ns"));
@@ -115,6 +133,7 @@ fn spans(telemetry: &mut Telemetry, batch: &RecordBatch) {
             operation: operation.at(row),
             kind: kind.at(row),
             status: status.at(row),
+            status_message: message.at(row),
             start: UnixNanos(start.at(row)),
             duration_ns: duration.at(row),
             instance: instance.at(row),
@@ -154,7 +173,8 @@ fn logs(telemetry: &mut Telemetry, batch: &RecordBatch) {
 fn points(telemetry: &mut Telemetry, batch: &RecordBatch) {
     let [name, unit, service, instance, node, temporality] =
         ["name", "unit", "service", "instance", "node", "temporality"].map(|name| Texts::of(batch, name));
-    let (time, value, monotonic) = (Ints::of(batch, "time"), Numbers::of(batch, "value"), Texts::of(batch, "monotonic"));
+    let (time, value, monotonic) =
+        (Ints::of(batch, "time"), Numbers::of(batch, "value"), Texts::of(batch, "monotonic"));
     let attributes = Maps::of(batch, "attributes");
     for row in 0..batch.num_rows() {
         let Some(value) = value.at(row) else { continue };

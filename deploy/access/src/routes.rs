@@ -147,6 +147,49 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/api/v1/audit", Need::Role(Role::Admin)),
     row("GET", "/api/v1/audit/verify", Need::Role(Role::Admin)),
     row("GET", "/api/v1/workspaces", Need::Role(Role::Viewer)),
+    // The rows of alerting. Alerts of other tools come by the scope of logs.
+    row("GET", "/api/v1/alerts", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/alerts", Need::Ingest(Signal::Logs)),
+    row("GET", "/api/v1/incidents", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/incidents/{id}", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/incidents/{id}/impact", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/incidents/{id}/{act}", Need::Role(Role::Operator)),
+    row("GET", "/api/v1/silences", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/silences", Need::Role(Role::Operator)),
+    row("DELETE", "/api/v1/silences/{id}", Need::Role(Role::Operator)),
+    row("GET", "/api/v1/silences/preview", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/routes", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/routes", Need::Role(Role::Operator)),
+    asks("/api/v1/routes/test", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/receivers", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/receivers", Need::Role(Role::Operator)),
+    row("DELETE", "/api/v1/receivers/{name}", Need::Role(Role::Operator)),
+    row("POST", "/api/v1/receivers/{name}/test", Need::Role(Role::Operator)),
+    row("GET", "/api/v1/notifications", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/notifications/{id}/retry", Need::Role(Role::Operator)),
+    row("GET", "/api/v1/rules", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/rules", Need::Role(Role::Operator)),
+    row("GET", "/api/v1/rules/{name}", Need::Role(Role::Viewer)),
+    row("PUT", "/api/v1/rules/{name}", Need::Role(Role::Operator)),
+    row("DELETE", "/api/v1/rules/{name}", Need::Role(Role::Operator)),
+    asks("/api/v1/rules/check", Need::Role(Role::Viewer)),
+    asks("/api/v1/rules/backtest", Need::Role(Role::Viewer)),
+    row("GET", "/alertmanager/api/v2/alerts", Need::Role(Role::Viewer)),
+    row("POST", "/alertmanager/api/v2/alerts", Need::Ingest(Signal::Logs)),
+    row("GET", "/alertmanager/api/v2/alerts/groups", Need::Role(Role::Viewer)),
+    row("GET", "/alertmanager/api/v2/silences", Need::Role(Role::Viewer)),
+    row("POST", "/alertmanager/api/v2/silences", Need::Role(Role::Operator)),
+    row("GET", "/alertmanager/api/v2/silence/{id}", Need::Role(Role::Viewer)),
+    row("DELETE", "/alertmanager/api/v2/silence/{id}", Need::Role(Role::Operator)),
+    row("GET", "/alertmanager/api/v2/status", Need::Role(Role::Viewer)),
+    row("GET", "/alertmanager/api/v2/receivers", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/demo/faults", Need::Role(Role::Viewer)),
+    row("POST", "/api/v1/demo/faults/{name}", Need::Role(Role::Operator)),
+    row("DELETE", "/api/v1/demo/faults/{name}", Need::Role(Role::Operator)),
+    row("GET", "/api/v1/demo/scorecard", Need::Role(Role::Viewer)),
+    // The web UI's code is public; what it shows is not.
+    row("GET", "/", Need::Nothing),
+    row("GET", "/{*path}", Need::Nothing),
     row("POST", "/api/v1/flush", Need::Role(Role::Operator)),
     row("POST", "/api/v1/compact", Need::Role(Role::Operator)),
 ];
@@ -213,7 +256,13 @@ mod tests {
 
     #[test]
     fn what_changes_something_is_written_to_the_audit_log() {
-        const QUESTIONS: &[&str] = &["/api/v1/sql", "/api/v1/traces/differences", "/api/v1/rules/backtest"];
+        const QUESTIONS: &[&str] = &[
+            "/api/v1/sql",
+            "/api/v1/traces/differences",
+            "/api/v1/rules/check",
+            "/api/v1/rules/backtest",
+            "/api/v1/routes/test",
+        ];
         for route in ROUTES {
             let secret = route.path.starts_with("/ping/{secret}");
             let expected = match (route.needs, route.method) {

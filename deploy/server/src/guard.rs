@@ -58,11 +58,9 @@ fn refuse_otlp(request: &Parts, refusal: &Refusal) -> Response {
         | Refusal::TooManyGuesses(_)
         | Refusal::Expired
         | Refusal::SessionEnded => Refused::Unauthenticated(text),
-        Refusal::Lacks(_)
-        | Refusal::OtherWorkspace
-        | Refusal::ForeignHost(_)
-        | Refusal::CrossSite
-        | Refusal::Csrf => Refused::Forbidden(text),
+        Refusal::Lacks(_) | Refusal::OtherWorkspace | Refusal::ForeignHost(_) | Refusal::CrossSite | Refusal::Csrf => {
+            Refused::Forbidden(text)
+        }
         Refusal::CannotRecord | Refusal::NotRecorded => Refused::Internal,
     };
     receive::render_refusal(request, &refused)
@@ -104,14 +102,16 @@ mod tests {
     use model::{ManualClock, UnixNanos, Workspace};
     use std::collections::BTreeSet;
     use tower::ServiceExt;
-    use utoipa::openapi::OpenApi;
 
     /// What the routers mount, as they say themselves.
     fn mounted() -> BTreeSet<(String, String)> {
         let otlp = receive::HTTP_PATHS.iter().flat_map(|(path, _)| [("POST", *path), ("OPTIONS", *path)]);
         let grpc = receive::GRPC_PATHS.iter().map(|(path, _)| ("POST", *path));
         let doors = otlp.chain(grpc).map(|(method, path)| (method.to_owned(), path.to_owned()));
-        doors.chain(api::mounted(OpenApi::default())).chain(access::mounted()).collect()
+        let pages = crate::page::MOUNTED.map(|(method, path)| (method.to_owned(), path.to_owned()));
+        let mut others = watch::described();
+        others.merge(crate::demo_routes::described());
+        doors.chain(api::mounted(others)).chain(access::mounted()).chain(pages).collect()
     }
 
     #[test]

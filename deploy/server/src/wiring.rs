@@ -1,10 +1,10 @@
 //! What is connected to what, in the order data flows. Nothing is decided here.
 
-use crate::guard;
 use crate::net::{Certificate, Ports, Shared, serve};
 use crate::reconcile::Reconciler;
 use crate::settings::{ObjectStore, Settings};
 use crate::telemetry::{counter, gauge, process_figures, say};
+use crate::{demo_routes, guard, page};
 use access::{Access, Exposure, bind_refusal};
 use anyhow::{Context, anyhow};
 use api::{Api, Asker, Catalog, Health, Intake, Problem};
@@ -18,8 +18,8 @@ use model::{Clock, Signal, SystemClock};
 use receive::{Answer, Receiver, Sender};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use tables::PromotedSet;
 use tables::build::{BuildSettings, Layout};
 use tokio::net::TcpListener;
@@ -53,7 +53,7 @@ pub(crate) struct Addresses {
 
 /// Builds the server. Called on the background runtime, where the store and the API run; ports that
 /// take telemetry in run on `network`.
-pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Result<Wired> {
+pub(crate) async fn build(settings: Settings, network: &Handle, faults: Option<demo::Faults>) -> anyhow::Result<Wired> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let data_dir = settings.data_dir.clone();
     let lock = wal::DataDirLock::acquire(&data_dir)?;
@@ -86,7 +86,8 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     engine.start_background()?;
 
     let receiver = Receiver::new(Arc::clone(&engine), layout, settings.receive.clone(), Arc::clone(&clock));
-    let views: Arc<dyn client::Views> = Arc::clone(&engine) as _;
+    let board = Arc::new(watch::Board::new(Arc::clone(&engine)));
+    let views: Arc<dyn client::Views> = Arc::clone(&board) as _;
     let client = Arc::new(QueryClient::new(query_settings(&settings), views));
     let going_down = Arc::new(AtomicBool::new(false));
     let shared = Shared::new(settings.net.clone());
@@ -98,6 +99,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
         settings: settings.reconcile,
         lane_keys: settings.engine.rollups.lane_keys.clone(),
     };
+    let watched = Arc::new(OnceLock::new());
     let api = Api {
         client: Arc::clone(&client),
         engine: Arc::clone(&engine),
@@ -107,13 +109,25 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
         operations: Arc::new(settings.operations.reading()),
         clock,
         health: health(&settings, &engine, &going_down),
-        metrics: figures(&engine, &receiver, &client, &shared, &panics, &access),
+        metrics: figures(&engine, &receiver, &client, &shared, &panics, &access, &watched),
     };
+    let external_url =
+        format!("{}://{}", if settings.tls.is_some() { "https" } else { "http" }, listeners.addresses()?.http);
+    let alerting = watch::Settings {
+        external_url: settings.alerting.external_url.clone().unwrap_or(external_url),
+        ..settings.alerting.watch.clone()
+    };
+    let watch = watch::Watch::new(api.clone(), metastore.clone(), alerting)
+        .map_err(|error| anyhow!(Refused(error.to_string())))?;
+    board.show(watch.clone());
+    let _ = watched.set(watch.clone());
 
     let grpc = guard::otlp(receive::grpc_router(receiver.clone()), &access);
     let otlp = guard::otlp(receive::http_router(receiver.clone()), &access);
-    let others: OpenApiRouter = access::routes(Arc::clone(&access));
-    let http = guard::http(api::router(api, others).merge(receive::http_router(receiver)), &access, &panics);
+    let others: OpenApiRouter =
+        access::routes(Arc::clone(&access)).merge(watch::routes(watch.clone())).merge(demo_routes::routes(faults));
+    let calls = api::router(api, others).merge(receive::http_router(receiver)).merge(page::routes());
+    let http = guard::http(calls, &access, &panics);
     let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
     let (ingest, answers) = (Ports::default(), Ports::default());
     let addresses = listeners.addresses()?;
@@ -123,6 +137,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle) -> anyhow::Resul
     let fresh = Arc::clone(&access);
     tokio::spawn(async move { fresh.keep_fresh().await });
     tokio::spawn(reconciler.run());
+    tokio::spawn(watch.run());
     Ok(Wired { addresses, engine, client, access, setup, metastore, certificate, ingest, answers, going_down })
 }
 
@@ -294,9 +309,11 @@ fn figures(
     net: &Arc<Shared>,
     panics: &Arc<AtomicU64>,
     access: &Arc<Access>,
+    watched: &Arc<OnceLock<watch::Watch>>,
 ) -> Arc<dyn Fn() -> Vec<Metric> + Send + Sync> {
     let (engine, counts, client) = (Arc::clone(engine), Arc::clone(receiver.counts()), Arc::clone(client));
     let (net, panics, access) = (Arc::clone(net), Arc::clone(panics), Arc::clone(access));
+    let watched = Arc::clone(watched);
     Arc::new(move || {
         let mut figures = counts.metrics();
         figures.extend(engine.stats());
@@ -305,6 +322,7 @@ fn figures(
         let contained = "Calls of the HTTP API ended by a fault of ours, each contained.";
         figures.push(counter("stormglass_api_panics_total", contained, panics.load(Relaxed)));
         figures.extend(access.figures().into_iter().map(access_figure));
+        figures.extend(watched.get().map(watch::Watch::metrics).unwrap_or_default());
         figures.extend(process_figures());
         figures
     })

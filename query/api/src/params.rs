@@ -13,17 +13,28 @@ pub struct Params(Vec<(String, String)>);
 impl Params {
     /// Reads them; refuses what is not in `known`, and repetitions.
     pub fn read(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|error| Problem::invalid(format!("the query string cannot be read: {error}")))?;
-        for (at, (name, _)) in pairs.iter().enumerate() {
-            if !known.iter().any(|known| fits(known, name)) {
-                return Err(Problem::invalid(unknown(name, known)));
-            }
-            if pairs[..at].iter().any(|(other, _)| other == name) {
+        let read = Self::read_repeated(uri, known)?;
+        for (at, (name, _)) in read.0.iter().enumerate() {
+            if read.0[..at].iter().any(|(other, _)| other == name) {
                 return Err(Problem::invalid(format!("parameter {name:?} is given twice: give it once")));
             }
         }
-        Ok(Self(pairs))
+        Ok(read)
+    }
+
+    /// As [`Params::read`], for calls of other products' protocols in which a name may come several times.
+    pub fn read_repeated(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|error| Problem::invalid(format!("the query string cannot be read: {error}")))?;
+        match pairs.iter().find(|(name, _)| !known.iter().any(|known| fits(known, name))) {
+            Some((name, _)) => Err(Problem::invalid(unknown(name, known))),
+            None => Ok(Self(pairs)),
+        }
+    }
+
+    /// Every value of a name.
+    pub fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The members of a family, in the order given: `attr.` gives (`order.id`, `7`).

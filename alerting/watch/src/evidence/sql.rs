@@ -24,7 +24,7 @@ pub(super) fn count(table: &str, range: TimeRange) -> String {
 
 pub(super) fn spans(range: TimeRange, share: u32) -> String {
     format!(
-        "SELECT trace_id, span_id, parent_span_id, service, operation, kind, status, time, duration_ns, {PLACE}, \
+        "SELECT trace_id, span_id, parent_span_id, service, operation, kind, status, status_message, time, duration_ns, {PLACE}, \
          resource['service.version'] AS version, attributes['db.system.name'] AS db_system, \
          attributes['db.namespace'] AS db_namespace, \
          COALESCE(attributes['db.query.text'], attributes['db.query.summary']) AS statement, \

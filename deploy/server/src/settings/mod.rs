@@ -77,6 +77,13 @@ impl Operations {
     }
 }
 
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alerting {
+    pub(crate) watch: watch::Settings,
+    /// Where people reach this server; its own address where nothing is said.
+    pub(crate) external_url: Option<String>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     pub(crate) level: String,
@@ -100,6 +107,7 @@ pub(crate) struct Settings {
     /// Paths in it are filled in by [`Settings::data_dir`] at wiring.
     pub(crate) query: client::Settings,
     pub(crate) operations: Operations,
+    pub(crate) alerting: Alerting,
     /// What the catalog file says.
     pub(crate) catalog: api::CatalogFile,
     pub(crate) log: Log,
@@ -145,6 +153,7 @@ impl Default for Settings {
                 deadline: Duration::from_secs(3_600),
                 ping_secrets: PingSecrets::default(),
             },
+            alerting: Alerting::default(),
             catalog: api::CatalogFile::default(),
             log: Log { level: "info".into(), json: false },
         }

@@ -65,7 +65,10 @@ mod tests {
                 json!({"kind": "flag", "flag": "persist", "service": "cart", "change": "off->on", "actor": "a"}),
                 json!({"kind": "flag", "target": "persist", "author": "a", "attributes": {"service": "cart", "change": "off->on"}}),
             ),
-            (json!({"kind": "release", "target": "a", "title": "x"}), json!({"kind": "release", "target": "a", "title": "x"})),
+            (
+                json!({"kind": "release", "target": "a", "title": "x"}),
+                json!({"kind": "release", "target": "a", "title": "x"}),
+            ),
             (json!({"kind": "release"}), json!({"kind": "release"})),
         ] {
             assert_eq!(read(theirs.clone()), ours, "{theirs}");
