@@ -14,8 +14,15 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What runs beside the server, if anything, once its ports are open. It ends the server when it returns.
-pub(crate) type Guest = Box<dyn FnOnce(Addresses, Arc<Access>) -> futures::future::BoxFuture<'static, ()> + Send>;
+/// What runs beside the server, if anything, once its ports are open.
+pub(crate) struct Guest {
+    /// Its switches, which the server shows to people.
+    pub(crate) faults: demo::Faults,
+    /// It ends the server when it returns.
+    pub(crate) work: Work,
+}
+
+pub(crate) type Work = Box<dyn FnOnce(Addresses, Arc<Access>) -> futures::future::BoxFuture<'static, ()> + Send>;
 
 /// Serves until SIGTERM, SIGINT or the end of `guest`.
 pub(crate) fn serve(settings: Settings, config: Option<PathBuf>, guest: Option<Guest>) -> Outcome {
@@ -58,7 +65,8 @@ async fn run(
 ) -> Outcome {
     let mut signals = Signals::new()?;
     let drain = settings.net.drain;
-    let wired = build(settings, network).await.map_err(|error| match error.downcast::<Refused>() {
+    let faults = guest.as_ref().map(|guest| guest.faults.clone());
+    let wired = build(settings, network, faults).await.map_err(|error| match error.downcast::<Refused>() {
         Ok(refused) => Failure::Usage(vec![refused.to_string()]),
         Err(error) => Failure::Failed(error),
     })?;
@@ -68,9 +76,10 @@ async fn run(
     }
     say("ready");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
-    let mut guest = guest.map_or_else(|| futures::future::pending().boxed(), |guest| {
-        guest(wired.addresses, Arc::clone(&wired.access))
-    });
+    let mut guest = guest.map_or_else(
+        || futures::future::pending().boxed(),
+        |guest| (guest.work)(wired.addresses, Arc::clone(&wired.access)),
+    );
     loop {
         tokio::select! {
             asked = signals.next() => match asked {

@@ -20,7 +20,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  stormglass serve --data-dir /var/lib/stormglass")]
     Serve(Serve),
     /// Serves, and runs a retail company that sends live telemetry.
-    #[command(after_help = "Example:\n  stormglass demo --for 60s --speed 2")]
+    #[command(after_help = "Example:\n  stormglass demo --for 5m --fault connection_pool")]
     Demo(Demo),
     /// Asks a running server in SQL.
     #[command(
@@ -99,16 +99,25 @@ pub(crate) struct Serve {
 pub(crate) struct Demo {
     #[command(flatten)]
     pub(crate) local: Local,
-    /// How busy the company is; 1 is about 150 spans a second.
+    /// How busy the company is; 1 is about 300 spans a second.
     #[arg(long, default_value_t = 1.0, value_name = "N")]
     pub(crate) speed: f64,
     /// Decides every customer, order and failure.
     #[arg(long, default_value_t = 7, value_name = "N")]
     pub(crate) seed: u64,
+    /// Break something, such as connection_pool; may be given several times. A wrong name lists all.
+    #[arg(long = "fault", value_name = "NAME")]
+    pub(crate) faults: Vec<String>,
+    /// How long all is well before it breaks.
+    #[arg(long, default_value = "60s", value_name = "DURATION")]
+    pub(crate) fault_after: String,
+    /// How long it stays broken, such as 2m; till the end without it.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) fault_for: Option<String>,
     /// Stop after so long, such as 60s; until interrupted without it.
     #[arg(long = "for", value_name = "DURATION")]
     pub(crate) duration: Option<String>,
-    /// Token with the scopes ingest and viewer, where the data directory has tokens.
+    /// Token with the scopes ingest and operator; without it the company has one of its own.
     #[arg(long, env = "STORMGLASS_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 }

@@ -24,28 +24,22 @@ const STATUS_EVERY_UNWATCHED: Duration = Duration::from_secs(10);
 const SETTLE_MAX: Duration = Duration::from_secs(20);
 
 pub(super) fn run(args: Demo) -> Outcome {
-    let lasts = match &args.duration {
-        None => None,
-        Some(text) => match duration(text) {
-            Some(lasts) => Some(lasts),
-            None => return Err(Failure::Usage(vec![format!("--for {text:?}: write it as 60s or 10m")])),
-        },
-    };
-    if !(args.speed > 0.0 && args.speed <= 1000.0) {
-        return Err(Failure::Usage(vec![format!("--speed {}: a number above 0, up to 1000", args.speed)]));
-    }
+    let plan = Plan::read(&args)?;
     let settings = settings(&args.local, None)?;
     if settings.tls.is_some() {
         return Err(Failure::Usage(vec![
             "the company of the demo speaks plain text to loopback: leave tls.cert and tls.key away".into(),
         ]));
     }
-    let (speed, seed, token) = (args.speed, args.seed, args.token);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let faults = Faults::new(Arc::clone(&clock));
+    plan.check(&faults)?;
     let (verdict, told) = std::sync::mpsc::sync_channel(1);
-    let guest: app::Guest = Box::new(move |addresses, access| {
+    let (ours, token) = (faults.clone(), args.token);
+    let work: app::Work = Box::new(move |addresses, access| {
         async move {
             let lived = match admitted(token, &access).await {
-                Ok(token) => live(addresses, speed, seed, Some(token), lasts).await,
+                Ok(token) => live(addresses, plan, ours, clock, token).await,
                 Err(error) => Err(error),
             };
             // The receiver outlives this, and there is room for one.
@@ -53,15 +47,78 @@ pub(super) fn run(args: Demo) -> Outcome {
         }
         .boxed()
     });
-    app::serve(settings, args.local.config, Some(guest))?;
+    app::serve(settings, args.local.config, Some(app::Guest { faults, work }))?;
     // Nothing told: it was interrupted, which is how a demo usually ends.
     told.try_recv().unwrap_or(Ok(()))?;
     Ok(())
 }
 
+/// What was asked for on the command line.
+#[derive(Clone, Debug)]
+struct Plan {
+    speed: f64,
+    seed: u64,
+    lasts: Option<Duration>,
+    faults: Vec<String>,
+    fault_after: Duration,
+    fault_for: Option<Duration>,
+}
+
+impl Plan {
+    fn read(args: &Demo) -> Result<Self, Failure> {
+        let read = |flag: &str, text: &str| {
+            duration(text).ok_or_else(|| Failure::Usage(vec![format!("{flag} {text:?}: write it as 60s or 10m")]))
+        };
+        if !(args.speed > 0.0 && args.speed <= 1000.0) {
+            return Err(Failure::Usage(vec![format!("--speed {}: a number above 0, up to 1000", args.speed)]));
+        }
+        Ok(Self {
+            speed: args.speed,
+            seed: args.seed,
+            lasts: args.duration.as_deref().map(|text| read("--for", text)).transpose()?,
+            faults: args.faults.clone(),
+            fault_after: read("--fault-after", &args.fault_after)?,
+            fault_for: args.fault_for.as_deref().map(|text| read("--fault-for", text)).transpose()?,
+        })
+    }
+
+    /// Refuses names that are none before anything is started.
+    fn check(&self, faults: &Faults) -> Result<(), Failure> {
+        let wrong = |name: &String| faults.stop(name).err().map(|error| format!("--fault: {error}"));
+        let wrong: Vec<String> = self.faults.iter().filter_map(wrong).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(Failure::Usage(wrong)) }
+    }
+
+    /// Trades until the time is over, and breaks meanwhile what was asked for.
+    async fn pass(self, faults: Faults) {
+        let broken = async {
+            tokio::time::sleep(self.fault_after).await;
+            for name in &self.faults {
+                match faults.start(name, self.fault_for) {
+                    Ok(fault) => say(&format!("broken on purpose: {} ({})", fault.title.en, fault.name)),
+                    Err(error) => complain(&error.to_string()),
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let over = async {
+            match self.lasts {
+                Some(lasts) => tokio::time::sleep(lasts).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = broken => {}
+            () = over => {}
+        }
+    }
+}
+
 /// The token that was given, or one of the company's own: it trades on when somebody makes the first user.
 async fn admitted(token: Option<String>, access: &Access) -> anyhow::Result<String> {
-    let grants: Vec<Grant> = ["ingest", "viewer"].into_iter().map(Grant::parse).collect::<Result<Vec<_>, _>>()?.concat();
+    // An operator may tell what runs on what.
+    let grants: Vec<Grant> =
+        ["ingest", "operator"].into_iter().map(Grant::parse).collect::<Result<Vec<_>, _>>()?.concat();
     match token {
         Some(token) => Ok(token),
         None => Ok(access.guest("demo", &grants).await?),
@@ -71,35 +128,29 @@ async fn admitted(token: Option<String>, access: &Access) -> anyhow::Result<Stri
 /// Runs the company, shows what becomes of its telemetry, and at the end compares.
 async fn live(
     addresses: Addresses,
-    speed: f64,
-    seed: u64,
-    token: Option<String>,
-    lasts: Option<Duration>,
+    plan: Plan,
+    faults: Faults,
+    clock: Arc<dyn Clock>,
+    token: String,
 ) -> anyhow::Result<()> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let company = Company::new(
         demo::Settings {
-            seed,
-            speed,
+            seed: plan.seed,
+            speed: plan.speed,
             otlp_http: format!("http://{}", addresses.otlp_http),
             otlp_grpc: format!("http://{}", addresses.otlp_grpc),
             http: format!("http://{}", addresses.http),
-            token: token.clone(),
+            token: Some(token.clone()),
         },
-        Faults::new(Arc::clone(&clock)),
+        faults.clone(),
         clock,
     );
     let url = format!("http://{}", addresses.http);
-    let server = Server::new(&Remote { url: url.clone(), token })?;
+    let server = Server::new(&Remote { url: url.clone(), token: Some(token) })?;
     greet(&url);
     let mut watch = Watch { server, counters: company.counters(), before: Found::default(), at: Instant::now() };
     watch.before = watch.found().await?;
-    let trading = company.run(async move {
-        match lasts {
-            Some(lasts) => tokio::time::sleep(lasts).await,
-            None => std::future::pending().await,
-        }
-    });
+    let trading = company.run(plan.pass(faults.clone()));
     let mut trading = std::pin::pin!(trading);
     let every = if std::io::stdout().is_terminal() { STATUS_EVERY } else { STATUS_EVERY_UNWATCHED };
     let mut tick = tokio::time::interval(every);
@@ -111,7 +162,35 @@ async fn live(
             _ = tick.tick() => last = watch.show(last, every).await,
         }
     }
+    score(&faults).await;
     watch.settle().await
+}
+
+/// How the product did, where something was broken.
+async fn score(faults: &Faults) {
+    match faults.scorecard().await {
+        Ok(card) if card.items.is_empty() => {}
+        Ok(card) => {
+            for item in &card.items {
+                let shown = item
+                    .shown
+                    .as_ref()
+                    .and_then(|shown| Some(format!("{} {}", shown.entity.as_ref()?, shown.kind.as_ref()?)));
+                let seconds = |ns: Option<i64>| ns.map_or_else(|| "-".into(), |ns| format!("{:.0} s", ns as f64 / 1e9));
+                say(&format!(
+                    "{:<16} {:<13} shown: {}; detected {}, located {}, recovered {}",
+                    item.fault,
+                    item.verdict.as_str(),
+                    shown.unwrap_or_else(|| "nothing".into()),
+                    seconds(item.clocks.detect_ns),
+                    seconds(item.clocks.locate_ns),
+                    seconds(item.clocks.recover_ns),
+                ));
+            }
+            say(&format!("{} of {} right, {} incidents unexplained", card.right, card.judged, card.unexplained));
+        }
+        Err(error) => complain(&format!("no scorecard: {error}")),
+    }
 }
 
 fn greet(url: &str) {
@@ -130,7 +209,8 @@ fn greet(url: &str) {
         say(&format!("  curl -s '{url}/api/v1/{call}'"));
     }
     say(&format!(
-        "An order number from there tells its story: curl -s '{url}/api/v1/operations?key=order.id&value=NUMBER'\n"
+        "An order number from there tells its story: curl -s '{url}/api/v1/operations?key=order.id&value=NUMBER'\n\
+         Break something: curl -s -X POST {url}/api/v1/demo/faults/connection_pool (all of them: GET {url}/api/v1/demo/faults)\n"
     ));
 }
 
