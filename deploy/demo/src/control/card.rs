@@ -53,6 +53,20 @@ pub enum Verdict {
     Right,
 }
 
+impl Verdict {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Missed => "missed",
+            Self::Undetermined => "undetermined",
+            Self::Wrong => "wrong",
+            Self::KindOnly => "kind only",
+            Self::EntityOnly => "entity only",
+            Self::Right => "right",
+        }
+    }
+}
+
 /// The incident that was held against the truth.
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub struct Shown {

@@ -44,7 +44,7 @@ services! {
     SEARCH = 5 "search-service" "1.8.0" Java on [3] room 5.0;
     RECOMMEND = 6 "recommend-service" "0.14.2" Python on [3, 4] room 4.5;
     CART = 7 "cart-service" "3.3.0" Go on [1, 2] room 4.0;
-    PROMOTION = 8 "promotion-service" "4.1.2" Java on [5, 6] room 3.2;
+    PROMOTION = 8 "promotion-service" "4.1.2" Java on [5, 6] room 2.8;
     ORDER = 9 "order-service" "7.3.1" Java on [0, 3, 2] room 3.6;
     MEMBER = 10 "member-service" "3.8.0" Java on [5, 6] room 4.0;
     COUPON = 11 "coupon-service" "2.19.4" Java on [6, 2] room 4.5;

@@ -34,10 +34,10 @@ const fn flow(operation: &'static Operation, who: Who, per_second: f64) -> Flow 
 }
 
 static FLOWS: &[Flow] = &[
-    flow(&trade::MENU, Who::Customer, 2.6),
+    flow(&trade::MENU, Who::Customer, 2.4),
     flow(&trade::SEARCH, Who::Customer, 0.4),
     flow(&trade::LOGIN, Who::Customer, 0.5),
-    flow(&trade::CART, Who::Customer, 1.6),
+    flow(&trade::CART, Who::Customer, 2.2),
     flow(&trade::ORDERS, Who::Customer, 0.7),
     flow(&trade::PLACE, Who::Buyer, 1.8),
     flow(&trade::TILL_ORDER, Who::Till, 1.5),
