@@ -9,6 +9,7 @@ export const useShellWords = phrases("shell", {
   metrics: ["Metrics", "指标"],
   sql: ["SQL", "SQL"],
   operations: ["Operations", "业务操作"],
+  experience: ["Experience", "用户体验"],
   incidents: ["Incidents", "故障"],
   rules: ["Rules", "告警规则"],
   silences: ["Silences", "静默"],

@@ -62,7 +62,7 @@ export function Histogram({ of, width, onWindow }: { of: Bin[]; width: number; o
       <div className={style.foot} aria-hidden="true">
         {of[0] && <span>{clock(of[0].time)}</span>}
         <span>
-          {count(most)} / {width} s
+          {w("peak", { count: count(most), width })}
         </span>
         {of.at(-1) && <span>{clock((of.at(-1) as Bin).time + width * 1e3)}</span>}
       </div>

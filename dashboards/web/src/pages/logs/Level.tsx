@@ -2,7 +2,7 @@
 import { type LogRecord, severityName } from "../../api/records";
 import { Tag, type Tone } from "../../components/Tag";
 
-const TONES: Record<string, Tone> = { fatal: "bad", error: "bad", warn: "warn", info: "info", debug: "plain", trace: "plain" };
+const TONES: Record<string, Tone> = { fatal: "bad", error: "bad", warn: "warn", info: "plain", debug: "plain", trace: "plain" };
 
 export function Level({ of }: { of: LogRecord }) {
   const name = severityName(of.severity);

@@ -33,6 +33,7 @@ export const useLogsWords = phrases("logs", {
   error: ["error", "ERROR"],
   fatal: ["fatal", "FATAL"],
   total: ["{{count}} record", "{{count}} records", "{{count}} 条"],
+  peak: ["at most {{count}} in {{width}} s", "峰值 {{count}} 条 / {{width}} 秒"],
   scope: ["Logger", "日志器"],
   event: ["Event", "事件"],
   observed: ["Received by the sender's library", "采集时间"],

@@ -17,11 +17,13 @@ export function columnsOf({ columns }: SqlAnswer): Columns {
 
 export interface Drawn {
   times: number[];
-  series: { name: string; values: (number | null)[] }[];
+  series: { name: string; values: (number | null)[]; dashed: boolean }[];
   /** How many lines there are, drawn or not. */
   lines: number;
 }
 
+/** Beyond so many lines the colours begin again, dashed. */
+const COLOURS = 6;
 /** More lines than colours can be told apart by. */
 export const LINES_MAX = 12;
 
@@ -48,6 +50,6 @@ export function drawn(answer: SqlAnswer, x: number, ys: number[], by: number | n
   return {
     times: ordered,
     lines: lines.size,
-    series: largest.map(([name, line]) => ({ name, values: ordered.map((time) => line.get(time) ?? null) })),
+    series: largest.map(([name, line], at) => ({ name, values: ordered.map((time) => line.get(time) ?? null), dashed: at >= COLOURS })),
   };
 }

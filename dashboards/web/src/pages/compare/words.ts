@@ -1,0 +1,30 @@
+// The words of comparing two traces.
+import { phrases } from "../../base/language";
+
+export const useCompareWords = phrases("compare", {
+  title: ["Compare two traces", "对比两条链路"],
+  about: ["Spans are matched by service, operation and kind at the same place of the tree.", "按服务、接口、类型及其在树中的位置匹配 span。"],
+  id: ["Trace id", "链路 ID"],
+  compare: ["Compare", "对比"],
+  swap: ["Swap A and B", "交换 A 与 B"],
+  slower: ["B against A", "B 相对 A"],
+  matched: ["Matched spans", "匹配的 span"],
+  changed: ["{{count}} differ", "{{count}} 个有差异"],
+  spans: ["{{count}} span", "{{count}} spans", "{{count}} 个 span"],
+  spansName: ["Spans", "span 数"],
+  errors: ["Errors", "错误"],
+  differ: ["Spans that differ", "有差异的 span"],
+  differAbout: ["The largest difference in duration first.", "耗时差异最大的在前。"],
+  span: ["Span", "span"],
+  service: ["Service", "服务"],
+  duration: ["Duration", "耗时"],
+  difference: ["Difference", "差异"],
+  self: ["Own time", "自身耗时"],
+  what: ["What else", "其他差异"],
+  onlyA: ["Only in A", "仅 A 有"],
+  onlyB: ["Only in B", "仅 B 有"],
+  onlyAbout: ["No span of the other trace matches.", "另一条链路中没有对应的 span。"],
+  pick: ["Choose a trace to compare with", "选择要对比的链路"],
+  pickAbout: ["Of the same operation, half an hour around; the fastest first.", "前后半小时内的同接口链路，最快的在前。"],
+  time: ["Started", "开始"],
+});
