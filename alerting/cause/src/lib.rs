@@ -22,7 +22,7 @@
 //! assert!(verdict.undetermined.is_some());
 //! ```
 //!
-//! [`judge`] names causes of an incident; `scan` finds what is out of the ordinary in a window, with the
+//! [`judge`] names causes of an incident; [`scan`] finds what is out of the ordinary in a window, with the
 //! same statistics and a stricter level, for alerts where nobody has set a threshold.
 //!
 //! # What is wanted of the caller
@@ -33,7 +33,7 @@
 //!
 //! | call | table | columns |
 //! |---|---|---|
-//! | [`Telemetry::span`] | `spans` | `trace_id, span_id, parent_span_id, service, operation, kind, status, time, duration_ns`, resource `service.instance.id` or `k8s.pod.name`, `k8s.node.name` or `host.name`, `service.version`; attributes `db.system.name`, `db.namespace`, `db.query.text`, `server.address`, `messaging.system`, `messaging.destination.name`, `resilience.outcome`, `error.type` or `exception.type` of its exception event, `http.request.resend_count` |
+//! | [`Telemetry::span`] | `spans` | `trace_id, span_id, parent_span_id, service, operation, kind, status, time, duration_ns`, resource `service.instance.id` or `k8s.pod.name`, `k8s.node.name` or `host.name`, `service.version`; attributes `db.system.name`, `db.namespace`, `db.query.text`, `server.address`, `messaging.system`, `messaging.destination.name`, `resilience.outcome`, `error.type` or `exception.type` of its exception event, `status_message`, `http.request.resend_count` |
 //! | [`Telemetry::log`] | `logs` | `time, trace_id, span_id, service, severity, body`, the same resource keys |
 //! | [`Telemetry::point`] | `metrics` | `time, name, unit, type, value` (histograms: `sum / count`), `service`, the same resource keys, all `attributes` |
 //! | [`Case::changes`] | `changes` | every row from a day before the incident on |
@@ -43,24 +43,32 @@
 //! [`Telemetry`] accepts any number of rows and keeps at most [`Bounds`]: of too many spans it keeps whole
 //! traces by a hash of the trace id, with their logs, and the verdict says so.
 
-
-mod names;
+pub mod alerts;
 mod case;
-mod observe;
-mod rank;
-mod tell;
-mod behaviour;
-mod gap;
+mod changes;
+mod cover;
+mod detect;
+mod growth;
+mod kind;
+mod missing;
+mod names;
+mod node;
+mod path;
 mod peer;
-mod resource;
+mod rank;
+mod scan;
+mod scene;
 mod sign;
 mod statistic;
+mod suspect;
+mod telemetry;
+mod tell;
 mod template;
 mod trees;
-mod telemetry;
 mod window;
 
-pub use rank::judge;
 pub use case::{Case, Change, Finding, Heartbeat};
-pub use telemetry::{Bounds, LogRow, PointRow, Records, SpanRow, Telemetry};
+pub use rank::judge;
+pub use scan::{ANOMALIES_MAX, Anomaly, Sensitivity, scan};
+pub use telemetry::{Bounds, LeftOut, LogRow, PointRow, Records, SpanRow, Telemetry};
 pub use window::Window;

@@ -19,7 +19,8 @@ pub(crate) fn of(row: &SpanRow<'_>) -> Option<String> {
         return Some(Entity::new(EntityKind::Queue, name).to_string());
     }
     let leaves = matches!(row.kind, "client" | "producer");
-    (leaves && !row.server_address.is_empty()).then(|| Entity::new(EntityKind::ThirdParty, host(row.server_address)).to_string())
+    (leaves && !row.server_address.is_empty())
+        .then(|| Entity::new(EntityKind::ThirdParty, host(row.server_address)).to_string())
 }
 
 /// The entity that a peer's text means: an address that is the name of a service is that service.
@@ -59,7 +60,9 @@ impl<'a> Services<'a> {
 /// An address without its port. (IPv6 in brackets keeps them.)
 fn host(address: &str) -> &str {
     match address.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => host,
+        Some((host, port)) if !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => {
+            host
+        }
         _ => address,
     }
 }

@@ -1,69 +1,188 @@
-//! From signs to causes: the strongest sign of each aspect counts once, aspects add up.
+//! From signs to a verdict: candidates, the changes that may have done it, what speaks against, what is
+//! missing, and how what suffers hangs on the cause.
 
-use crate::case::Case;
-use crate::observe::{Scene, signs};
+use crate::case::{Case, Finding};
+use crate::changes;
+use crate::detect::signs;
+use crate::kind;
+use crate::missing;
+use crate::path;
+use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
-use incident::{Cause, Confidence, Evidence, Verdict};
-use model::{Bilingual, CauseKind, Entity, EntityKind, UnixNanos};
-use std::collections::BTreeMap;
+use crate::suspect::{Candidate, candidates, sort};
+use incident::{Cause, ChangeVerdict, Confidence, Evidence, Verdict};
+use model::{Bilingual, Entity, EntityKind, UnixNanos};
+use std::collections::BTreeSet;
 
-/// Names the likely causes of what happened in a case.
+/// Candidates closer than this cannot be told apart, bits.
+const MARGIN_MIN: f64 = 0.5;
+/// Causes shown, and evidence of each.
+const CAUSES_MAX: usize = 10;
+const EVIDENCE_MAX: usize = 12;
+/// Evidence of others weighs at most so much.
+const FINDING_BITS_MAX: f64 = 6.0;
+/// What a convicted change adds to its target.
+const CHANGE_BITS: f64 = 2.0;
+/// A candidate that began so much later than the first is another fault, if one at all.
+const LATER_NS: i64 = 120 * UnixNanos::SECOND;
+
+/// Names the likely causes of what happened in a case. The same rows in any order give the same verdict.
 pub fn judge(case: &Case) -> Verdict {
     let scene = Scene::new(case);
-    let signs = signs(&scene);
-    let mut candidates: BTreeMap<Entity, Vec<Sign>> = BTreeMap::new();
-    for sign in signs {
-        candidates.entry(subject(&scene, &sign.accused)).or_default().push(sign);
+    let mut signs = signs(&scene);
+    signs.extend(case.findings.iter().filter(|finding| !finding.against).map(of_finding));
+    let mut candidates = candidates(&scene, signs);
+    for finding in case.findings.iter().filter(|finding| finding.against) {
+        if let Some(candidate) = candidates.iter_mut().find(|candidate| candidate.entity == finding.accused) {
+            candidate.against.push(of_finding(finding));
+        }
     }
-    let mut causes: Vec<Cause> = candidates.into_iter().map(|(entity, signs)| cause(entity, signs)).collect();
-    causes.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.entity.cmp(&b.entity)));
-    let margin = match causes.as_slice() {
+    sort(&mut candidates);
+    let record = changes::one_record(&scene);
+    let changes = changes::judge(&scene, &candidates, record.as_ref());
+    convict(&mut candidates, &changes);
+    sort(&mut candidates);
+    candidates.retain(|candidate| candidate.score() > 0.0);
+    candidates.truncate(CAUSES_MAX);
+    verdict(&scene, candidates, changes, record.as_ref())
+}
+
+fn of_finding(finding: &Finding) -> Sign {
+    let evidence = &finding.evidence;
+    Sign {
+        bits: evidence.bits.clamp(0.0, FINDING_BITS_MAX),
+        since: finding.since.map_or(0, |since| since.0),
+        now: evidence.now,
+        reference: evidence.reference,
+        query: evidence.query.clone(),
+        points: evidence.points.iter().map(|(time, value)| (time.0, *value)).collect(),
+        words: vec![evidence.kind.clone()],
+        cause: finding.cause,
+        ..Sign::new(Aspect::Other, finding.accused.clone(), evidence.text.clone())
+    }
+}
+
+/// A change that is held to be the culprit is evidence against its target.
+fn convict(candidates: &mut Vec<Candidate>, changes: &[changes::Judged]) {
+    for change in changes.iter().filter(|change| change.verdict.suspect) {
+        let Some(target) = &change.target else { continue };
+        let title = change.verdict.title.clone().unwrap_or_else(|| change.verdict.id.clone());
+        let text = Bilingual::new(
+            format!("{}: \"{title}\"", change.verdict.kind),
+            format!("变更 {}：“{title}”", change.verdict.kind),
+        );
+        let sign =
+            Sign { bits: CHANGE_BITS, since: change.verdict.time.0, ..Sign::new(Aspect::Change, target.clone(), text) };
+        if let Some(candidate) = candidates.iter_mut().find(|candidate| candidate.entity == *target) {
+            candidate.signs.push(sign);
+        }
+    }
+}
+
+fn verdict(
+    scene: &Scene<'_>,
+    candidates: Vec<Candidate>,
+    changes: Vec<changes::Judged>,
+    record: Option<&Entity>,
+) -> Verdict {
+    let case = scene.case;
+    let margin = match candidates.as_slice() {
         [] => 0.0,
-        [only] => only.score,
-        [first, second, ..] => first.score - second.score,
+        [only] => only.score(),
+        [first, second, ..] => first.score() - second.score(),
     };
-    let undetermined = (margin < MARGIN_MIN).then(|| match causes.is_empty() {
-        true => Bilingual::new("nothing is out of the ordinary beyond what healthy data shows", "没有任何证据超出健康数据的波动范围"),
-        false => Bilingual::new("the best candidates are too close to tell apart", "最可能的几个候选过于接近，无法区分"),
-    });
+    let missing = missing::of(scene);
+    let onset = candidates.first().and_then(Candidate::since);
+    let mut causes: Vec<Cause> = Vec::new();
+    for candidate in candidates {
+        let change =
+            changes.iter().find(|change| change.verdict.suspect && change.target.as_ref() == Some(&candidate.entity));
+        causes.push(cause(scene, candidate, change.map(|change| &change.verdict), onset, record));
+    }
+    for (at, cause) in causes.iter_mut().enumerate() {
+        cause.confidence = if at == 0 { confidence(margin, cause.score, missing.len()) } else { Confidence::Low };
+    }
+    let undetermined = (margin < MARGIN_MIN).then(|| undetermined(&causes));
     Verdict {
         judged_at: case.window.current.until,
-        onset: causes.first().and_then(|cause| cause.since),
+        onset: onset.map(UnixNanos),
+        explained: causes.first().map(|cause| path::explain(scene, &cause.entity)).unwrap_or_default(),
         causes,
         undetermined,
-        ..Verdict::default()
+        missing,
+        changes: changes.into_iter().map(|change| change.verdict).collect(),
     }
 }
 
-/// Candidates closer than this cannot be told apart.
-const MARGIN_MIN: f64 = 0.5;
-
-/// An instance counts as its service.
-fn subject(scene: &Scene<'_>, accused: &Entity) -> Entity {
-    let service = (accused.kind == EntityKind::Instance).then(|| scene.names.find(&accused.name)).flatten().and_then(|name| scene.instances.get(&name));
-    service.map_or_else(|| accused.clone(), |service| Entity::service(scene.text(*service)))
+fn undetermined(causes: &[Cause]) -> Bilingual {
+    match causes {
+        [first, second, ..] => Bilingual::new(
+            format!("{} and {} are too close to tell apart", first.entity.name, second.entity.name),
+            format!("{} 与 {} 的证据过于接近，无法区分", first.entity.name, second.entity.name),
+        ),
+        [only] => Bilingual::new(
+            format!("what speaks for {} is too little", only.entity.name),
+            format!("指向 {} 的证据不足", only.entity.name),
+        ),
+        [] => Bilingual::new("nothing deviates more than healthy data does", "没有任何指标超出健康数据的波动范围"),
+    }
 }
 
-fn cause(entity: Entity, mut signs: Vec<Sign>) -> Cause {
-    signs.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.aspect.cmp(&b.aspect)));
-    let mut strongest: BTreeMap<Aspect, f64> = BTreeMap::new();
-    for sign in &signs {
-        strongest.entry(sign.aspect).or_insert(sign.bits);
+/// By the margin and the evidence; what was missing lowers it.
+fn confidence(margin: f64, score: f64, missing: usize) -> Confidence {
+    let level = match (margin, score) {
+        (margin, score) if margin >= 3.0 && score >= 5.0 => 2,
+        (margin, _) if margin >= 1.0 => 1,
+        _ => 0,
+    };
+    match level - usize::from(missing > 0).min(level) {
+        2 => Confidence::High,
+        1 => Confidence::Medium,
+        _ => Confidence::Low,
     }
+}
+
+fn cause(
+    scene: &Scene<'_>,
+    candidate: Candidate,
+    change: Option<&ChangeVerdict>,
+    onset: Option<i64>,
+    record: Option<&Entity>,
+) -> Cause {
+    let since = candidate.since();
     Cause {
-        entity,
-        kind: CauseKind::Unknown,
-        score: strongest.values().sum(),
+        kind: kind::of(&candidate, change.map(|change| change.kind.as_str()), record == Some(&candidate.entity)),
+        entity: narrowed(scene, &candidate),
+        score: candidate.score(),
         confidence: Confidence::Low,
-        since: signs.iter().map(|sign| sign.since).filter(|since| *since > 0).min().map(UnixNanos),
-        evidence: signs.into_iter().map(evidence).collect(),
-        against: Vec::new(),
-        change: None,
-        later: false,
+        since: since.map(UnixNanos),
+        later: matches!((since, onset), (Some(since), Some(onset)) if since - onset >= LATER_NS),
+        evidence: candidate.signs.into_iter().take(EVIDENCE_MAX).map(evidence).collect(),
+        against: candidate.against.into_iter().take(EVIDENCE_MAX).map(evidence).collect(),
+        change: change.map(|change| change.id.clone()),
     }
 }
 
-fn evidence(sign: Sign) -> Evidence {
+/// One instance of several that shows most of it all alone is named instead of its service.
+fn narrowed(scene: &Scene<'_>, candidate: &Candidate) -> Entity {
+    let of_instances = |sign: &&Sign| sign.accused.kind == EntityKind::Instance && sign.aspect != Aspect::Symptom;
+    let accused: BTreeSet<&Entity> = candidate.signs.iter().filter(of_instances).map(|sign| &sign.accused).collect();
+    let most = |instances: bool| {
+        candidate
+            .signs
+            .iter()
+            .filter(|sign| of_instances(sign) == instances && sign.aspect != Aspect::Change)
+            .map(|sign| sign.bits)
+            .fold(0.0, f64::max)
+    };
+    let siblings = scene.instances.values().filter(|service| scene.text(**service) == candidate.entity.name).count();
+    match accused.first() {
+        Some(only) if accused.len() == 1 && siblings > 1 && most(true) > most(false) => (*only).clone(),
+        _ => candidate.entity.clone(),
+    }
+}
+
+pub(crate) fn evidence(sign: Sign) -> Evidence {
     Evidence {
         kind: sign.aspect.as_str().to_owned(),
         entity: sign.accused,

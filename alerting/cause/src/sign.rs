@@ -24,7 +24,11 @@ pub(crate) enum Aspect {
     Threads,
     Pool,
     Lag,
+    Lock,
+    Cache,
     Restart,
+    Symptom,
+    Change,
     Other,
 }
 
@@ -50,7 +54,11 @@ impl Aspect {
             Self::Threads => "threads",
             Self::Pool => "pool",
             Self::Lag => "lag",
+            Self::Lock => "lock",
+            Self::Cache => "cache",
             Self::Restart => "restart",
+            Self::Symptom => "symptom",
+            Self::Change => "change",
             Self::Other => "finding",
         }
     }
@@ -76,4 +84,25 @@ pub(crate) struct Sign {
     pub(crate) words: Vec<String>,
     /// The kind of cause that it speaks for by itself.
     pub(crate) cause: Option<CauseKind>,
+}
+
+impl Sign {
+    /// Worth nothing yet.
+    pub(crate) fn new(aspect: Aspect, accused: Entity, text: Bilingual) -> Self {
+        Self {
+            aspect,
+            accused,
+            bits: 0.0,
+            since: 0,
+            text,
+            now: None,
+            reference: None,
+            unit: "1",
+            query: None,
+            points: Vec::new(),
+            traces: Vec::new(),
+            words: Vec::new(),
+            cause: None,
+        }
+    }
 }

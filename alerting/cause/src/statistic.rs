@@ -59,7 +59,7 @@ impl Shift {
 }
 
 /// Looks for the split at which a rate changed. Nothing when the newest stretch shows less than half of
-/// the change: then it has passed.
+/// the change, seen from before the split and from the reference proper: then it has passed.
 pub(crate) fn shift(hits: &Counts, of: &Counts, slots: &Slots) -> Option<Shift> {
     let total = |counts: &Counts, from: usize, to: usize| counts[from..to].iter().sum::<u32>();
     let end = slots.count + 1;
@@ -78,7 +78,8 @@ pub(crate) fn shift(hits: &Counts, of: &Counts, slots: &Slots) -> Option<Shift> 
     }
     best.filter(|best| {
         let newest = Rate::new(total(hits, slots.newest, end), total(of, slots.newest, end));
-        newest.of == 0.0 || (newest.share() - best.reference.share()) / best.difference() >= 0.5
+        let still = |before: Rate| before.of == 0.0 || (newest.share() - before.share()) / best.difference() >= 0.5;
+        newest.of == 0.0 || (still(best.reference) && still(Rate::new(hits[0], of[0])))
     })
 }
 
@@ -95,12 +96,16 @@ pub(crate) fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values
 }
 
-pub(crate) fn median(values: &[f64]) -> f64 {
-    quantile(&sorted(values.to_vec()), 0.5)
+/// The middle of some values, sorted or not.
+pub(crate) fn middle(values: &[i64]) -> Option<&i64> {
+    let mut order: Vec<&i64> = values.iter().collect();
+    order.sort_unstable();
+    order.get(order.len() / 2).copied()
 }
 
-/// Middle and spread of what is usual: median, and the larger of scaled median deviation and half the
-/// distance from the median to the 95th percentile (a series that often leaps is not surprised by leaps).
+/// Middle and spread of what is usual: median, and the larger of scaled median deviation and distance to
+/// the 90th percentile as if it were normal (a series that often leaps is not surprised by leaps; a
+/// reference that holds a forgotten incident still is).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Usual {
     pub(crate) median: f64,
@@ -112,7 +117,7 @@ impl Usual {
         let values = sorted(values.to_vec());
         let median = quantile(&values, 0.5);
         let deviations = sorted(values.iter().map(|value| (value - median).abs()).collect());
-        let tail = (quantile(&values, 0.95) - median) / 2.0;
+        let tail = (quantile(&values, 0.9) - median) / 1.2816;
         Self { median, spread: (1.4826 * quantile(&deviations, 0.5)).max(tail) }
     }
 
@@ -168,7 +173,7 @@ mod tests {
     #[test]
     fn a_series_that_often_leaps_is_not_surprised_by_a_leap() {
         let calm = Usual::of(&[1.0; 60]);
-        let leaping: Vec<f64> = (0..60).map(|n| if n % 12 == 0 { 50.0 } else { 1.0 }).collect();
+        let leaping: Vec<f64> = (0..60).map(|n| if n % 8 == 0 { 50.0 } else { 1.0 }).collect();
         assert!(calm.z(50.0, 1.0) > 40.0);
         assert!(Usual::of(&leaping).z(50.0, 1.0) <= 2.0);
     }

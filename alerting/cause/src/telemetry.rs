@@ -43,6 +43,7 @@ pub struct SpanRow<'a> {
     pub outcome: &'a str,
     /// `error.type`, or `exception.type` of its exception event.
     pub exception: &'a str,
+    pub status_message: &'a str,
     /// It repeats an attempt that has failed (`http.request.resend_count` above 0).
     pub resent: bool,
 }
@@ -151,6 +152,8 @@ pub(crate) struct Log {
     pub(crate) node: Name,
     pub(crate) template: Name,
     pub(crate) level: Level,
+    /// The record that it speaks of (an offset, a message or record id); 0 where it names none.
+    pub(crate) record: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -232,6 +235,8 @@ impl Telemetry {
         }
         let peer = crate::peer::of(row).map(|peer| self.names.id(&peer)).unwrap_or_default();
         let statement = template::statement(row.statement);
+        let message = template::masked(row.status_message);
+        let exception = if row.exception.is_empty() { message.as_str() } else { row.exception };
         let mut name = |text: &str| self.names.id(text);
         self.spans.push(Span {
             trace,
@@ -250,7 +255,7 @@ impl Telemetry {
             peer,
             statement: name(&statement),
             outcome: name(row.outcome),
-            exception: name(row.exception),
+            exception: name(exception),
         });
         self.hold_bounds();
     }
@@ -270,6 +275,7 @@ impl Telemetry {
             instance: name(row.instance),
             node: name(row.node),
             template: name(&text),
+            record: template::record(row.body),
             level: match row.severity {
                 17.. => Level::Error,
                 13..=16 => Level::Warning,

@@ -18,7 +18,11 @@ pub(crate) fn log(body: &str) -> String {
 fn is_place(word: &str) -> bool {
     let word = word.trim_matches(|c: char| !c.is_alphanumeric());
     let numbered = |at: char| {
-        word.rsplit_once(at).filter(|(name, line)| !name.is_empty() && !line.is_empty() && line.len() <= 6 && line.bytes().all(|b| b.is_ascii_digit())).map(|(name, _)| name)
+        word.rsplit_once(at)
+            .filter(|(name, line)| {
+                !name.is_empty() && !line.is_empty() && line.len() <= 6 && line.bytes().all(|b| b.is_ascii_digit())
+            })
+            .map(|(name, _)| name)
     };
     if let Some(name) = numbered('#') {
         return name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '$' | '_'));
@@ -30,7 +34,8 @@ fn is_place(word: &str) -> bool {
 }
 
 /// Words with digits, quoted words and what follows `=` are values; the rest is the template.
-fn masked(body: &str) -> String {
+pub(crate) fn masked(body: &str) -> String {
+    let body = &body[..body.floor_char_boundary(BODY_BYTES_MAX)];
     let mut template = String::new();
     for word in body.split_ascii_whitespace().take(TEMPLATE_WORDS_MAX) {
         if !template.is_empty() {
@@ -51,6 +56,21 @@ fn masked(body: &str) -> String {
 
 fn has_digit(text: &str) -> bool {
     text.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// Keys whose value tells one record from another.
+const RECORD_KEYS: [&str; 6] = ["record_id", "offset", "message_id", "messageid", "event_id", "delivery_tag"];
+
+/// A hash of the record that a line speaks of, by `key=value`; 0 where it names none.
+pub(crate) fn record(body: &str) -> u64 {
+    let body = &body[..body.floor_char_boundary(BODY_BYTES_MAX)];
+    let mut hash = 0_u64;
+    for (key, value) in body.split_ascii_whitespace().filter_map(|word| word.split_once('=')) {
+        if RECORD_KEYS.contains(&key.to_ascii_lowercase().as_str()) && !value.is_empty() {
+            hash = value.bytes().fold(hash | 1, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        }
+    }
+    hash
 }
 
 /// A statement without its literals.
@@ -75,7 +95,10 @@ mod tests {
     #[test]
     fn a_place_in_the_code_is_the_template_where_a_line_tells_it() {
         for (body, template) in [
-            ("16:42:22.382 INFO  t.s.TravelServiceImpl#532 TraceID: ffc8 [getRoute][id: 7]", "t.s.TravelServiceImpl#532"),
+            (
+                "16:42:22.382 INFO  t.s.TravelServiceImpl#532 TraceID: ffc8 [getRoute][id: 7]",
+                "t.s.TravelServiceImpl#532",
+            ),
             ("charge.go:88: card 4111 declined", "charge.go:88"),
             ("order 17 of user=9 took 3ms", "order * of user=* took *"),
             ("see 10:30 for issue#seven", "see * for issue#seven"),
@@ -87,6 +110,9 @@ mod tests {
 
     #[test]
     fn a_statement_loses_its_literals() {
-        assert_eq!(statement("SELECT * FROM t WHERE id = 17 AND name = 'x'"), "SELECT * FROM t WHERE id = ? AND name = ?");
+        assert_eq!(
+            statement("SELECT * FROM t WHERE id = 17 AND name = 'x'"),
+            "SELECT * FROM t WHERE id = ? AND name = ?"
+        );
     }
 }

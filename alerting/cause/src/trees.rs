@@ -23,7 +23,13 @@ impl<'a> Trees<'a> {
     pub(crate) fn new(spans: &'a [Span]) -> Self {
         let mut trees = Self {
             spans,
-            traces: spans.chunk_by(|a, b| a.trace == b.trace).scan(0, |from, chunk| { *from += chunk.len(); Some(*from - chunk.len()..*from) }).collect(),
+            traces: spans
+                .chunk_by(|a, b| a.trace == b.trace)
+                .scan(0, |from, chunk| {
+                    *from += chunk.len();
+                    Some(*from - chunk.len()..*from)
+                })
+                .collect(),
             parents: vec![NONE; spans.len()],
             first_child: vec![NONE; spans.len()],
             next_sibling: vec![NONE; spans.len()],
@@ -54,11 +60,6 @@ impl<'a> Trees<'a> {
         ids.get(at).filter(|(other, _)| *other == id).map(|(_, index)| *index)
     }
 
-    pub(crate) fn trace(&self, trace: u128) -> Option<Range<usize>> {
-        let at = self.traces.partition_point(|range| self.spans[range.start].trace < trace);
-        self.traces.get(at).filter(|range| self.spans[range.start].trace == trace).cloned()
-    }
-
     pub(crate) fn parent(&self, index: usize) -> Option<usize> {
         (self.parents[index] != NONE).then_some(self.parents[index] as usize)
     }
@@ -74,6 +75,17 @@ impl<'a> Trees<'a> {
         })
     }
 
+    /// The traces of spans, each once.
+    pub(crate) fn ids(&self, spans: &[u32]) -> Vec<u128> {
+        let mut ids: Vec<u128> = Vec::new();
+        for trace in spans.iter().map(|index| self.spans[*index as usize].trace) {
+            if !ids.contains(&trace) {
+                ids.push(trace);
+            }
+        }
+        ids
+    }
+
     /// When a trace began.
     pub(crate) fn start(&self, trace: &Range<usize>) -> i64 {
         self.spans[trace.start].start
@@ -83,7 +95,8 @@ impl<'a> Trees<'a> {
     pub(crate) fn callee(&self, index: usize) -> Option<usize> {
         let mut children = self.children(index);
         let only = children.next()?;
-        let remote = self.spans[only].service != self.spans[index].service || self.spans[only].instance != self.spans[index].instance;
+        let remote = self.spans[only].service != self.spans[index].service
+            || self.spans[only].instance != self.spans[index].instance;
         (remote && children.next().is_none()).then_some(only)
     }
 

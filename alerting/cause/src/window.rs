@@ -42,7 +42,8 @@ impl Window {
 /// Splits are tried at this many places at most, and not closer than [`SLOT_MIN_NS`].
 pub(crate) const SLOTS_MAX: usize = 12;
 const SLOT_MIN_NS: i64 = 15 * UnixNanos::SECOND;
-/// A fault that is no longer seen in the newest stretch of this length is not this incident's.
+/// A fault that is no longer seen in the newest stretch is not this incident's. The stretch is this long,
+/// or a third of what is seen, if that is less.
 const NEWEST_NS: i64 = 60 * UnixNanos::SECOND;
 
 /// The current range cut into slots of equal length; slot 0 is the reference.
@@ -66,7 +67,7 @@ impl Slots {
         let extent = last.saturating_sub(first).saturating_add(1).max(1);
         let slot_ns = SLOT_MIN_NS.max((extent - 1) / SLOTS_MAX as i64 + 1);
         let count = (((extent - 1) / slot_ns + 1) as usize).clamp(1, SLOTS_MAX);
-        let newest_slots = (NEWEST_NS / slot_ns).clamp(1, count as i64) as usize;
+        let newest_slots = ((NEWEST_NS.min(extent / 3) + slot_ns / 2) / slot_ns).clamp(1, count as i64) as usize;
         Self { window: window.clone(), from: first, slot_ns, count, newest: count + 1 - newest_slots }
     }
 

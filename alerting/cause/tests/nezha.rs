@@ -1,13 +1,18 @@
 //! The score on labelled incidents of two systems: is the faulty service among the first causes?
 //!
-//! Only this harness reads labels. The engine is given rows and two stretches of time: a fault-free
-//! baseline, moved to lie before the case, and the whole case; it finds the rest itself.
+//! Only this harness reads labels. The engine is given rows and two stretches of time: a baseline, moved
+//! to lie before the case, and the time of the case: that of its traces with a minute around them, else
+//! the last stretch of minutes that the engine's own scan finds out of the ordinary.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on says so by a panic; a table is for a terminal")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on says so by a panic; a table is for a terminal"
+)]
 
 mod otlp;
 
-use cause::{Case, Window, judge};
+use cause::{Case, Sensitivity, Window, judge, scan};
 use incident::Verdict;
 use model::{EntityKind, TimeRange, UnixNanos};
 use otlp::{Reader, shared};
@@ -29,19 +34,28 @@ fn labels(folder: &Path) -> Vec<Labelled> {
     let labels: serde_json::Value = serde_json::from_str(&text).unwrap();
     let read = |case: &serde_json::Value| {
         let field = |key: &str| case[key].as_str().unwrap().to_owned();
-        Labelled { name: field("case"), system: field("system"), fault: field("fault_type"), root: field("root_service"), baseline: field("baseline") }
+        Labelled {
+            name: field("case"),
+            system: field("system"),
+            fault: field("fault_type"),
+            root: field("root_service"),
+            baseline: field("baseline"),
+        }
     };
     labels["cases"].as_array().unwrap().iter().map(read).collect()
 }
 
-/// The newest time of a folder's rows as they are, so that it can be moved to lie before a case.
+/// A case with its baseline before it, and its window.
 fn read_case(folder: &Path, labelled: &Labelled) -> Case {
     let mut reader = Reader::new();
     reader.folder(&folder.join("cases").join(&labelled.name));
-    let current = TimeRange { from: UnixNanos(reader.first), until: UnixNanos(reader.last + 1) };
+    let whole = TimeRange { from: UnixNanos(reader.first), until: UnixNanos(reader.last + 1) };
+    let traced = reader.traced;
     let baseline = folder.join(&labelled.baseline);
     // A day without fault-free traces borrows those of the next.
-    let has_traces = std::fs::read_dir(&baseline).unwrap().any(|file| file.unwrap().file_name().to_string_lossy().starts_with("traces"));
+    let has_traces = std::fs::read_dir(&baseline)
+        .unwrap()
+        .any(|file| file.unwrap().file_name().to_string_lossy().starts_with("traces"));
     let mut folders = vec![baseline];
     if !has_traces {
         folders.push(folder.join("baseline/2022-08-23"));
@@ -55,13 +69,39 @@ fn read_case(folder: &Path, labelled: &Labelled) -> Case {
             }
             let mut probe = Reader::new();
             probe.file(&name);
-            reader.shift_ns = current.from.0 - MINUTE - probe.last;
-            reference.push(TimeRange { from: UnixNanos(probe.first + reader.shift_ns), until: UnixNanos(probe.last + reader.shift_ns + 1) });
+            reader.shift_ns = whole.from.0 - MINUTE - probe.last;
+            reference.push(TimeRange {
+                from: UnixNanos(probe.first + reader.shift_ns),
+                until: UnixNanos(probe.last + reader.shift_ns + 1),
+            });
             reader.file(&name);
         }
     }
-    let window = Window { reference, current };
-    Case { records: reader.telemetry.finish(), window, ..Case::default() }
+    let traced =
+        traced.map(|(first, last)| TimeRange { from: UnixNanos(first - MINUTE), until: UnixNanos(last + MINUTE) });
+    let window = Window { reference, current: traced.unwrap_or(whole) };
+    let mut case = Case { records: reader.telemetry.finish(), window, ..Case::default() };
+    if traced.is_none() {
+        case.window.current = detected(&mut case, whole).unwrap_or(whole);
+    }
+    case
+}
+
+/// The last stretch of minutes that are out of the ordinary, each judged with the two before it.
+fn detected(case: &mut Case, whole: TimeRange) -> Option<TimeRange> {
+    let mut stretch: Option<(i64, i64)> = None;
+    let mut end = whole.from.0 + 3 * MINUTE;
+    while end <= whole.until.0 {
+        case.window.current = TimeRange { from: UnixNanos(end - 3 * MINUTE), until: UnixNanos(end) };
+        if !scan(case, Sensitivity::default()).is_empty() {
+            stretch = match stretch {
+                Some((from, last)) if end - last <= 2 * MINUTE => Some((from, end)),
+                _ => Some((end - 3 * MINUTE, end)),
+            };
+        }
+        end += MINUTE;
+    }
+    stretch.map(|(from, until)| TimeRange { from: UnixNanos(from), until: UnixNanos(until) })
 }
 
 /// Rank of the true service among causes, an instance counting as its service; 0 when it is not there.
@@ -108,7 +148,10 @@ fn the_faulty_service_is_named_first() {
             for cause in verdict.causes.iter().take(4) {
                 println!("    {:6.2} {} {}", cause.score, cause.entity, cause.kind);
                 for evidence in cause.evidence.iter().take(5) {
-                    println!("        {:5.2} {} {}: {}", evidence.bits, evidence.kind, evidence.entity, evidence.text.en);
+                    println!(
+                        "        {:5.2} {} {}: {}",
+                        evidence.bits, evidence.kind, evidence.entity, evidence.text.en
+                    );
                 }
             }
         }

@@ -17,8 +17,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The labelled incidents, or nothing where they are not installed.
-pub fn shared(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STORMGLASS_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+pub(crate) fn shared(folder: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("STORMGLASS_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let path = root.join("data").join(folder);
     if path.is_dir() {
         return Some(path);
@@ -28,16 +29,18 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
 }
 
 /// Keeps rows, moved by `shift_ns`, and the range of current times it has seen.
-pub struct Reader {
-    pub telemetry: Telemetry,
-    pub shift_ns: i64,
-    pub first: i64,
-    pub last: i64,
+pub(crate) struct Reader {
+    pub(crate) telemetry: Telemetry,
+    pub(crate) shift_ns: i64,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    /// First and last start of a span.
+    pub(crate) traced: Option<(i64, i64)>,
 }
 
 impl Reader {
-    pub fn new() -> Self {
-        Self { telemetry: Telemetry::default(), shift_ns: 0, first: i64::MAX, last: i64::MIN }
+    pub(crate) fn new() -> Self {
+        Self { telemetry: Telemetry::default(), shift_ns: 0, first: i64::MAX, last: i64::MIN, traced: None }
     }
 
     fn time(&mut self, nanos: u64) -> UnixNanos {
@@ -48,7 +51,7 @@ impl Reader {
     }
 
     /// Reads every export request of a folder.
-    pub fn folder(&mut self, folder: &Path) {
+    pub(crate) fn folder(&mut self, folder: &Path) {
         let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         for file in files {
@@ -57,7 +60,7 @@ impl Reader {
     }
 
     /// Reads one file of export requests; what it holds is in its name.
-    pub fn file(&mut self, file: &Path) {
+    pub(crate) fn file(&mut self, file: &Path) {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         match name.split(['-', '.']).next().unwrap() {
             "traces" => self.traces(file),
@@ -67,21 +70,32 @@ impl Reader {
         }
     }
 
-    pub fn traces(&mut self, file: &Path) {
+    pub(crate) fn traces(&mut self, file: &Path) {
         for resource in read::<ExportTraceServiceRequest>(file).resource_spans {
             let of = texts(&resource.resource.unwrap_or_default());
             for span in resource.scope_spans.iter().flat_map(|scope| &scope.spans) {
                 let (trace, id, parent) = (hex(&span.trace_id), hex(&span.span_id), hex(&span.parent_span_id));
                 let own = attributes(&span.attributes);
-                let exception = span.events.iter().flat_map(|event| &event.attributes).find(|attribute| attribute.key == "exception.type").map(text).unwrap_or_default();
+                let exception = span
+                    .events
+                    .iter()
+                    .flat_map(|event| &event.attributes)
+                    .find(|attribute| attribute.key == "exception.type")
+                    .map(text)
+                    .unwrap_or_default();
                 let start = self.time(span.start_time_unix_nano);
+                let (from, until) = self.traced.unwrap_or((start.0, start.0));
+                self.traced = Some((from.min(start.0), until.max(start.0)));
                 self.telemetry.span(&SpanRow {
                     trace_id: &trace,
                     span_id: &id,
                     parent_span_id: &parent,
                     service: first(&of, &["service.name"]),
                     operation: &span.name,
-                    kind: ["", "internal", "server", "client", "producer", "consumer"].get(span.kind as usize).copied().unwrap_or(""),
+                    kind: ["", "internal", "server", "client", "producer", "consumer"]
+                        .get(span.kind as usize)
+                        .copied()
+                        .unwrap_or(""),
                     status: if span.status.as_ref().is_some_and(|status| status.code == 2) { "error" } else { "unset" },
                     start,
                     duration_ns: span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) as i64,
@@ -96,13 +110,14 @@ impl Reader {
                     destination: first(&own, &["messaging.destination.name"]),
                     outcome: first(&own, &["resilience.outcome"]),
                     exception: if exception.is_empty() { first(&own, &["error.type"]) } else { &exception },
+                    status_message: span.status.as_ref().map_or("", |status| status.message.as_str()),
                     resent: first(&own, &["http.request.resend_count"]).parse::<u32>().is_ok_and(|count| count > 0),
                 });
             }
         }
     }
 
-    pub fn logs(&mut self, file: &Path) {
+    pub(crate) fn logs(&mut self, file: &Path) {
         for resource in read::<ExportLogsServiceRequest>(file).resource_logs {
             let of = texts(&resource.resource.unwrap_or_default());
             for record in resource.scope_logs.iter().flat_map(|scope| &scope.log_records) {
@@ -123,7 +138,7 @@ impl Reader {
         }
     }
 
-    pub fn metrics(&mut self, file: &Path) {
+    pub(crate) fn metrics(&mut self, file: &Path) {
         for resource in read::<ExportMetricsServiceRequest>(file).resource_metrics {
             let of = texts(&resource.resource.unwrap_or_default());
             for metric in resource.scope_metrics.iter().flat_map(|scope| &scope.metrics) {
@@ -134,7 +149,8 @@ impl Reader {
                 };
                 for point in points {
                     let own = attributes(&point.attributes);
-                    let pairs: Vec<(&str, &str)> = own.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+                    let pairs: Vec<(&str, &str)> =
+                        own.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
                     let time = self.time(point.time_unix_nano);
                     self.telemetry.point(&PointRow {
                         time,
@@ -165,7 +181,11 @@ fn read<M: Message + Default>(file: &Path) -> M {
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).map(char::from).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
+        .map(char::from)
+        .collect()
 }
 
 fn value(value: &Value) -> String {

@@ -1,0 +1,384 @@
+//! Whether a change did it: time, place, difference between new and old instances, and what it touches.
+//!
+//! Recency convicts nobody. A change is the culprit when its target (or what suffers) began to differ
+//! after it, when instances with it differ from those without, and when what it touches fits what was
+//! seen; the best of all that pass, and only one. "No change did it" is an answer: a node, a surge of
+//! traffic or a poisoned record needs no change.
+
+mod content;
+mod difference;
+mod step;
+mod tokens;
+
+use crate::Change;
+use crate::names::Name;
+use crate::scene::Scene;
+use crate::suspect::Candidate;
+use crate::telemetry::Level;
+use crate::tell::duration;
+use crate::window::Side;
+use content::Content;
+use difference::Difference;
+use incident::ChangeVerdict;
+use model::{Bilingual, Entity, EntityKind, UnixNanos};
+use std::collections::{BTreeMap, BTreeSet};
+use step::Track;
+
+/// Changes looked at and told; the best.
+const TOLD_MAX: usize = 50;
+/// From here on a change is held to be the culprit.
+const CONVICTED: f64 = 1.8;
+/// Something that begins at once after a change weighs so much; it fades with the time between.
+const PROMPT: f64 = 2.5;
+const PROMPT_NS: f64 = 120e9;
+const FADING_NS: f64 = 900e9;
+const FIT_WEIGHT: f64 = 0.6;
+/// New instances that differ from old ones at the same time, and such that do not.
+const DIFFERS: f64 = 3.0;
+const ALIKE: f64 = -4.0;
+
+/// A verdict on a change, and whom it was made to.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) verdict: ChangeVerdict,
+    pub(crate) target: Option<Entity>,
+}
+
+/// A change as it took effect: a release with the commit it brought out, a flag, a lone commit.
+#[derive(Debug)]
+struct Subject<'a> {
+    change: &'a Change,
+    commit: Option<&'a Change>,
+    target: Option<Entity>,
+    content: Content,
+    /// A commit that no release has brought out, where releases tell what they bring.
+    unreleased: bool,
+}
+
+/// What all changes are held against.
+#[derive(Debug)]
+struct Bench<'a> {
+    scene: &'a Scene<'a>,
+    candidates: &'a [Candidate],
+    record: Option<&'a Entity>,
+    tracks: BTreeMap<Entity, Vec<Track>>,
+    first_lines: BTreeMap<Entity, Vec<i64>>,
+    /// Words of what was seen, by whom it accuses.
+    seen: BTreeMap<Entity, BTreeMap<String, u32>>,
+    /// Services on the way from what suffers to whatever it calls.
+    on_path: BTreeSet<Entity>,
+}
+
+/// The same record that fails again and again is data's fault: whose consumer it is.
+pub(crate) fn one_record(scene: &Scene<'_>) -> Option<Entity> {
+    const LINES_MIN: usize = 5;
+    let mut failing: BTreeMap<(Name, Name), Vec<u64>> = BTreeMap::new();
+    for log in scene.case.records.logs.iter().filter(|log| log.level == Level::Error && log.record != 0) {
+        if scene.side(log.time) == Some(Side::Current) {
+            failing.entry((log.service, log.template)).or_default().push(log.record);
+        }
+    }
+    let same = |records: &Vec<u64>| records.len() >= LINES_MIN && records.iter().all(|record| *record == records[0]);
+    failing.into_iter().find(|(_, records)| same(records)).map(|((service, _), _)| Entity::service(scene.text(service)))
+}
+
+/// Judges all changes, the culprit first.
+pub(crate) fn judge(scene: &Scene<'_>, candidates: &[Candidate], record: Option<&Entity>) -> Vec<Judged> {
+    let subjects = subjects(&scene.case.changes);
+    if subjects.is_empty() {
+        return Vec::new();
+    }
+    let bench = Bench::new(scene, candidates, record);
+    let mut uses: BTreeMap<&str, f64> = BTreeMap::new();
+    for subject in &subjects {
+        let words: BTreeSet<&str> = subject.content.words().map(String::as_str).collect();
+        for word in words {
+            *uses.entry(word).or_default() += 1.0;
+        }
+    }
+    // One for a word of one change among forty, less for words of many.
+    let rarity =
+        |word: &str| ((1.0 + subjects.len() as f64 / uses.get(word).copied().unwrap_or(1.0)).ln() / 3.0).min(1.0);
+    let mut judged: Vec<(f64, Outcome, &Subject<'_>)> = subjects
+        .iter()
+        .map(|subject| bench.weigh(subject, &rarity))
+        .map(|(score, outcome, subject)| (score, outcome, subject))
+        .collect();
+    judged.sort_by(|a, b| {
+        b.0.total_cmp(&a.0)
+            .then_with(|| b.2.change.time.cmp(&a.2.change.time))
+            .then_with(|| a.2.change.id.cmp(&b.2.change.id))
+    });
+    judged.truncate(TOLD_MAX);
+    let tell = |(at, (score, outcome, subject)): (usize, (f64, Outcome, &Subject<'_>))| {
+        let convicted = at == 0 && score >= CONVICTED && matches!(outcome, Outcome::Fits { .. });
+        Judged { verdict: told(subject, score, &outcome, convicted), target: subject.target.clone() }
+    };
+    judged.into_iter().enumerate().map(tell).collect()
+}
+
+/// Releases joined with the commits they brought out; later repetitions of the same are the same.
+fn subjects(changes: &[Change]) -> Vec<Subject<'_>> {
+    let is_commit = |change: &&Change| change.kind == "commit";
+    let commits: BTreeMap<&str, &Change> = changes
+        .iter()
+        .filter(is_commit)
+        .filter(|change| !change.revision.is_empty())
+        .map(|change| (change.revision.as_str(), change))
+        .collect();
+    let released: BTreeSet<&str> = changes
+        .iter()
+        .filter(|change| !is_commit(change) && !change.revision.is_empty())
+        .map(|change| change.revision.as_str())
+        .collect();
+    let mut subjects: Vec<Subject<'_>> = Vec::new();
+    for change in changes {
+        let commit = commits.get(change.revision.as_str()).copied().filter(|_| change.kind != "commit");
+        if change.kind == "commit" && released.contains(change.revision.as_str()) {
+            continue;
+        }
+        let target = (!change.target.is_empty()).then(|| Entity::read(&change.target));
+        let unreleased = change.kind == "commit" && !released.is_empty();
+        subjects.push(Subject { change, commit, target, content: Content::of(commit.unwrap_or(change)), unreleased });
+    }
+    subjects.sort_by(|a, b| {
+        (a.change.time, &a.change.id, &a.change.kind).cmp(&(b.change.time, &b.change.id, &b.change.kind))
+    });
+    subjects
+}
+
+/// Why a change is what it is.
+#[derive(Clone, PartialEq, Debug)]
+enum Outcome {
+    Unreleased,
+    Inert,
+    /// It came after it had begun.
+    After,
+    /// Neither the cause nor anything that what suffers depends on.
+    Elsewhere,
+    /// The cause needs no change.
+    NoChangeNeeded(Entity),
+    /// Nothing of its target began to differ after it.
+    NothingBegan,
+    /// New and old instances are alike.
+    Alike(Difference),
+    /// It may have done it.
+    Fits {
+        after_ns: i64,
+        words: Vec<String>,
+        difference: Option<Difference>,
+    },
+}
+
+impl<'a> Bench<'a> {
+    fn new(scene: &'a Scene<'a>, candidates: &'a [Candidate], record: Option<&'a Entity>) -> Self {
+        let mut seen: BTreeMap<Entity, BTreeMap<String, u32>> = BTreeMap::new();
+        let mut see = |entity: Entity, text: &str| {
+            let words = seen.entry(entity).or_default();
+            for (token, count) in tokens::of(text) {
+                *words.entry(token).or_default() += count;
+            }
+        };
+        for candidate in candidates {
+            candidate.signs.iter().flat_map(|sign| &sign.words).for_each(|word| see(candidate.entity.clone(), word));
+        }
+        let lines: BTreeSet<(Name, Name)> = scene
+            .case
+            .records
+            .logs
+            .iter()
+            .filter(|log| log.level > Level::Usual && scene.side(log.time) == Some(Side::Current))
+            .map(|log| (log.service, log.template))
+            .collect();
+        for (service, template) in lines {
+            see(Entity::service(scene.text(service)), scene.text(template));
+        }
+        let spans = scene.trees.spans.iter().filter(|span| scene.side(span.start) == Some(Side::Current));
+        let failing: BTreeSet<(Name, Name)> = spans
+            .flat_map(|span| [(span.service, span.exception), (span.service, span.statement)])
+            .filter(|(_, name)| !name.is_none())
+            .collect();
+        for (service, word) in failing {
+            see(Entity::service(scene.text(service)), scene.text(word));
+        }
+        let on_path = crate::suspect::reachable_from(scene, &scene.case.suffering);
+        Self {
+            scene,
+            candidates,
+            record,
+            tracks: step::tracks(scene),
+            first_lines: step::first_lines(scene),
+            seen,
+            on_path,
+        }
+    }
+
+    /// How near a target is to the cause, 0 to 1.
+    fn relation(&self, target: &Entity) -> f64 {
+        const NEXT_BEST: usize = 3;
+        match self.candidates.iter().take(NEXT_BEST).position(|candidate| candidate.entity == *target) {
+            Some(0) => 1.0,
+            _ if self.scene.case.suffering.contains(target) => 0.9,
+            Some(_) => 0.7,
+            None if self.on_path.contains(target) => 0.5,
+            None => 0.0,
+        }
+    }
+
+    /// The cause, if it is of a kind that needs no change.
+    fn unchanged_cause(&self) -> Option<&Entity> {
+        let by_nature = |entity: &Entity| {
+            matches!(
+                entity.kind,
+                EntityKind::Node
+                    | EntityKind::Host
+                    | EntityKind::Traffic
+                    | EntityKind::Device
+                    | EntityKind::Region
+                    | EntityKind::ThirdParty
+            )
+        };
+        self.record
+            .or_else(|| self.candidates.first().map(|candidate| &candidate.entity).filter(|entity| by_nature(entity)))
+    }
+
+    fn weigh<'s, 'c>(
+        &self,
+        subject: &'s Subject<'c>,
+        rarity: &impl Fn(&str) -> f64,
+    ) -> (f64, Outcome, &'s Subject<'c>) {
+        let (score, outcome) = self.outcome(subject, rarity);
+        (score, outcome, subject)
+    }
+
+    fn outcome(&self, subject: &Subject<'_>, rarity: &impl Fn(&str) -> f64) -> (f64, Outcome) {
+        let change = subject.change;
+        if subject.unreleased {
+            return (0.0, Outcome::Unreleased);
+        }
+        if subject.content.inert {
+            return (0.0, Outcome::Inert);
+        }
+        let Some(target) = &subject.target else { return (0.0, Outcome::Elsewhere) };
+        let relation = self.relation(target);
+        if relation == 0.0 {
+            return (0.0, Outcome::Elsewhere);
+        }
+        if let Some(cause) = self.unchanged_cause() {
+            return (0.0, Outcome::NoChangeNeeded(cause.clone()));
+        }
+        let difference = difference::of(self.scene, target, &change.version);
+        if let Some(difference) = difference.filter(|difference| !difference.worse) {
+            return (0.0, Outcome::Alike(difference));
+        }
+        let Some(after_ns) = self.began_after(target, change.time.0) else {
+            let over = change.time > self.scene.case.window.current.from
+                && self.candidates.first().and_then(Candidate::since).is_some_and(|since| change.time.0 > since);
+            return (0.0, if over { Outcome::After } else { Outcome::NothingBegan });
+        };
+        let empty = BTreeMap::new();
+        let (fit, words) = subject.content.fit(self.seen.get(target).unwrap_or(&empty), rarity);
+        let timing = PROMPT * (-(after_ns as f64 - PROMPT_NS).max(0.0) / FADING_NS).exp();
+        let score = relation * (timing + FIT_WEIGHT * fit + if difference.is_some() { DIFFERS } else { 0.0 });
+        (score, Outcome::Fits { after_ns, words, difference })
+    }
+
+    /// How long after a change something of its target began to differ for good.
+    fn began_after(&self, target: &Entity, change: i64) -> Option<i64> {
+        /// What begins later was begun by something else.
+        const HORIZON_NS: i64 = 2 * 3600 * UnixNanos::SECOND;
+        let steps = self.tracks.get(target).into_iter().flatten().filter_map(|track| track.stepped_after(change));
+        let lines = self.first_lines.get(target).into_iter().flatten().copied().filter(|first| *first >= change);
+        let signs = self
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.entity == *target)
+            .flat_map(|candidate| &candidate.signs)
+            .map(|sign| sign.since)
+            .filter(|since| *since > 0 && *since + SLOT_NS >= change);
+        let first = steps.chain(lines).chain(signs).min()?;
+        let after = (first - change).max(0);
+        (after <= HORIZON_NS).then_some(after)
+    }
+}
+
+/// Onsets are known to within a slot.
+const SLOT_NS: i64 = 15 * UnixNanos::SECOND;
+
+fn told(subject: &Subject<'_>, score: f64, outcome: &Outcome, convicted: bool) -> ChangeVerdict {
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let change = subject.change;
+    let commit = subject.commit.unwrap_or(change);
+    let title = if commit.title.is_empty() { &change.title } else { &commit.title };
+    let author = if commit.author.is_empty() { &change.author } else { &commit.author };
+    ChangeVerdict {
+        id: change.id.clone(),
+        time: change.time,
+        kind: change.kind.clone(),
+        target: change.target.clone(),
+        version: text(&change.version),
+        previous_version: text(&change.previous_version),
+        author: text(author),
+        title: text(title),
+        suspect: convicted,
+        score,
+        reason: reason(&change.target, outcome, convicted),
+    }
+}
+
+fn reason(target: &str, outcome: &Outcome, convicted: bool) -> Bilingual {
+    match outcome {
+        Outcome::Unreleased => Bilingual::new("cleared: no release has brought it out", "排除：尚未发布"),
+        Outcome::Inert => {
+            Bilingual::new("cleared: it touches nothing that a running service reads", "排除：未触及任何运行时内容")
+        }
+        Outcome::After => Bilingual::new("cleared: it came after it had begun", "排除：发生在故障开始之后"),
+        Outcome::Elsewhere => Bilingual::new(
+            "cleared: what suffers does not depend on what it changed",
+            "排除：受影响的服务不依赖变更对象",
+        ),
+        Outcome::NoChangeNeeded(cause) => Bilingual::new(
+            format!("cleared: {} accounts for it without any change", cause.name),
+            format!("排除：{} 本身即可解释，无需变更", cause.name),
+        ),
+        Outcome::NothingBegan => Bilingual::new(
+            format!("cleared: nothing of {target} began to differ after it"),
+            format!("排除：变更后 {target} 没有出现新的异常"),
+        ),
+        Outcome::Alike(difference) => {
+            Bilingual::new(format!("cleared: {}", difference.text().en), format!("排除：{}", difference.text().zh))
+        }
+        Outcome::Fits { after_ns, words, difference } => {
+            fitting(target, *after_ns, words, difference.as_ref(), convicted)
+        }
+    }
+}
+
+fn fitting(
+    target: &str,
+    after_ns: i64,
+    words: &[String],
+    difference: Option<&Difference>,
+    convicted: bool,
+) -> Bilingual {
+    const WORDS_SHOWN: usize = 5;
+    let after = duration(after_ns as f64);
+    let words = words[..words.len().min(WORDS_SHOWN)].join(", ");
+    let (mut en, mut zh) = if convicted {
+        (format!("{target} began to differ {after} after it"), format!("变更后 {after}，{target} 开始异常"))
+    } else {
+        (
+            format!("not the best explanation: {target} began to differ {after} after it"),
+            format!("不是最佳解释：变更后 {after}，{target} 开始异常"),
+        )
+    };
+    if !words.is_empty() {
+        en.push_str(&format!("; it touches what is seen failing ({words})"));
+        zh.push_str(&format!("；它触及了异常内容（{words}）"));
+    }
+    if let Some(difference) = difference {
+        en.push_str(&format!("; {}", difference.text().en));
+        zh.push_str(&format!("；{}", difference.text().zh));
+    }
+    Bilingual::new(en, zh)
+}

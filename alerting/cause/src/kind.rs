@@ -1,0 +1,118 @@
+//! The kind of a cause, by a table of named rules over its signs. The rule that gathers most bits wins;
+//! where none speaks the kind is unknown.
+
+use crate::sign::{Aspect, Sign};
+use crate::suspect::Candidate;
+use model::{CauseKind, EntityKind};
+
+/// What a rule looks at.
+#[derive(Debug)]
+struct View<'a> {
+    candidate: &'a Candidate,
+    /// The kind of change that is held to be the culprit.
+    change: Option<&'a str>,
+    /// The same record fails time and again.
+    one_record: bool,
+}
+
+impl View<'_> {
+    fn signs(&self) -> impl Iterator<Item = &Sign> {
+        self.candidate.signs.iter()
+    }
+
+    fn bits(&self, aspects: &[Aspect]) -> f64 {
+        self.signs().filter(|sign| aspects.contains(&sign.aspect)).map(|sign| sign.bits).fold(0.0, f64::max)
+    }
+
+    fn is(&self, kind: EntityKind) -> bool {
+        self.candidate.entity.kind == kind
+    }
+
+    fn says(&self, word: &str) -> bool {
+        self.signs().flat_map(|sign| &sign.words).any(|text| text.to_ascii_lowercase().contains(word))
+    }
+}
+
+/// A name to find it by in discussions, the kind it speaks for, and how many bits it gathers.
+struct Rule {
+    name: &'static str,
+    kind: CauseKind,
+    weight: fn(&View<'_>) -> f64,
+}
+
+/// What an entity is by itself outweighs what was seen of it.
+const BY_NATURE: f64 = 20.0;
+/// A convicted change outweighs the mechanism by which it did harm.
+const BY_CHANGE: f64 = 15.0;
+
+const fn rule(name: &'static str, kind: CauseKind, weight: fn(&View<'_>) -> f64) -> Rule {
+    Rule { name, kind, weight }
+}
+
+fn when(condition: bool, weight: f64) -> f64 {
+    if condition { weight } else { 0.0 }
+}
+
+const RULES: &[Rule] = &[
+    rule("traffic is traffic", CauseKind::Traffic, |v| when(v.is(EntityKind::Traffic), BY_NATURE)),
+    rule("a node or host is a host", CauseKind::Host, |v| {
+        when(v.is(EntityKind::Node) || v.is(EntityKind::Host), BY_NATURE)
+    }),
+    rule("a third party is a third party", CauseKind::ThirdParty, |v| when(v.is(EntityKind::ThirdParty), BY_NATURE)),
+    rule("a device is a device", CauseKind::Device, |v| when(v.is(EntityKind::Device), BY_NATURE)),
+    rule("a region is a region", CauseKind::Region, |v| when(v.is(EntityKind::Region), BY_NATURE)),
+    rule("a cache is a cache", CauseKind::Cache, |v| when(v.is(EntityKind::Cache), BY_NATURE)),
+    rule("one record that fails again and again in a queue is poison", CauseKind::PoisonMessage, |v| {
+        when(v.one_record && v.is(EntityKind::Queue), BY_NATURE + 1.0)
+    }),
+    rule("one record that fails again and again is bad data", CauseKind::BadData, |v| {
+        when(v.one_record, BY_CHANGE + 1.0)
+    }),
+    rule("a queue is a queue", CauseKind::Queue, |v| when(v.is(EntityKind::Queue), BY_NATURE)),
+    rule("a flag or configuration was changed", CauseKind::Config, |v| {
+        when(matches!(v.change, Some("flag" | "feature_flag" | "config" | "configuration")), BY_CHANGE)
+    }),
+    rule("a release was brought out", CauseKind::Release, |v| {
+        when(
+            v.change.is_some_and(|kind| !matches!(kind, "flag" | "feature_flag" | "config" | "configuration")),
+            BY_CHANGE,
+        )
+    }),
+    rule("time is lost between client and server", CauseKind::Network, |v| {
+        v.bits(&[Aspect::Gap, Aspect::EdgeMetric]) - v.bits(&[Aspect::Cpu])
+    }),
+    rule("the processor is busy", CauseKind::Cpu, |v| v.bits(&[Aspect::Cpu])),
+    rule("memory runs out", CauseKind::Memory, |v| v.bits(&[Aspect::Memory])),
+    rule("the disk is full or slow", CauseKind::Disk, |v| v.bits(&[Aspect::Disk, Aspect::Io])),
+    rule("the same is asked in a loop", CauseKind::NPlusOne, |v| v.bits(&[Aspect::CallCount])),
+    rule("failed calls are repeated", CauseKind::RetryStorm, |v| v.bits(&[Aspect::Retry])),
+    rule("threads run out", CauseKind::ThreadPool, |v| v.bits(&[Aspect::Threads])),
+    rule("connections run out", CauseKind::ConnectionPool, |v| {
+        v.bits(&[Aspect::Pool]) + when(v.bits(&[Aspect::Pool]) > 0.0, 0.5)
+    }),
+    rule("locks are waited for", CauseKind::Lock, |v| v.bits(&[Aspect::Lock])),
+    rule("a database is a database", CauseKind::Database, |v| when(v.is(EntityKind::Database), 1.0)),
+    rule("it was started and is still slow", CauseKind::ColdStart, |v| {
+        when(
+            v.bits(&[Aspect::Restart]) > 0.0 && v.bits(&[Aspect::Memory, Aspect::ErrorOrigin]) == 0.0,
+            v.bits(&[Aspect::SelfTime, Aspect::Restart]),
+        )
+    }),
+    rule("it behaves otherwise or fails", CauseKind::Exception, |v| {
+        0.9 * v.bits(&[Aspect::Behaviour, Aspect::ErrorLog, Aspect::ErrorOrigin])
+    }),
+];
+
+/// Names the kind of a candidate.
+pub(crate) fn of(candidate: &Candidate, change: Option<&str>, one_record: bool) -> CauseKind {
+    let view = View { candidate, change, one_record };
+    let mut weights: Vec<(f64, CauseKind, &str)> =
+        RULES.iter().map(|rule| ((rule.weight)(&view), rule.kind, rule.name)).collect();
+    // A sign that names its kind speaks for it with its own bits, a little before general rules.
+    const TELLING: f64 = 1.1;
+    weights
+        .extend(candidate.signs.iter().filter_map(|sign| Some((sign.bits * TELLING, sign.cause?, "a sign names it"))));
+    let best =
+        weights.into_iter().filter(|(weight, ..)| *weight > 0.0).max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+    best.map_or(CauseKind::Unknown, |(_, kind, _)| kind)
+}

@@ -1,0 +1,73 @@
+//! How what suffers hangs on the cause: the shortest way along calls, from the cause to its callers.
+
+use crate::scene::Scene;
+use crate::suspect::subject;
+use hashbrown::HashMap;
+use incident::{Explained, Relation};
+use model::{Bilingual, Entity, EntityKind};
+use std::collections::VecDeque;
+
+/// Entities looked at on the way.
+const VISITED_MAX: usize = 5_000;
+
+/// Explains each suffering entity that the cause reaches.
+pub(crate) fn explain(scene: &Scene<'_>, cause: &Entity) -> Vec<Explained> {
+    let came_from = reached(scene, cause);
+    scene
+        .case
+        .suffering
+        .iter()
+        .filter_map(|entity| {
+            let path = way(&came_from, cause, entity).or_else(|| way(&came_from, cause, &subject(scene, entity)))?;
+            let names: Vec<&str> = path.iter().map(|step| step.name.as_str()).collect();
+            let why = if path.len() == 1 {
+                Bilingual::new("it is the cause itself", "它就是根因")
+            } else {
+                Bilingual::new(
+                    format!("it depends on the cause: {}", names.join(" <- ")),
+                    format!("它依赖根因：{}", names.join(" <- ")),
+                )
+            };
+            Some(Explained { entity: entity.clone(), by: cause.clone(), path, why })
+        })
+        .collect()
+}
+
+/// From whom each entity that a cause hurts gets it: callers from callees, instances from nodes.
+fn reached(scene: &Scene<'_>, cause: &Entity) -> HashMap<Entity, Entity> {
+    let mut hurts: HashMap<Entity, Vec<Entity>> = HashMap::new();
+    for (caller, callee) in &scene.calls {
+        hurts.entry(callee.clone()).or_default().push(caller.clone());
+    }
+    for (instance, node) in &scene.nodes {
+        let service = Entity::service(scene.service(*instance));
+        hurts.entry(Entity::new(EntityKind::Node, scene.text(*node))).or_default().push(service.clone());
+        hurts.entry(Entity::new(EntityKind::Instance, scene.text(*instance))).or_default().push(service);
+    }
+    for link in scene.case.estate.links.iter().filter(|link| link.relation != Relation::Calls) {
+        hurts.entry(link.to.clone()).or_default().push(link.from.clone());
+    }
+    if cause.kind == EntityKind::Traffic {
+        hurts.entry(cause.clone()).or_default().push(Entity::service(&cause.name));
+    }
+    let mut came_from: HashMap<Entity, Entity> = HashMap::new();
+    let mut next = VecDeque::from([cause.clone()]);
+    while let Some(entity) = next.pop_front() {
+        for hurt in hurts.get(&entity).into_iter().flatten() {
+            if hurt != cause && !came_from.contains_key(hurt) && came_from.len() < VISITED_MAX {
+                came_from.insert(hurt.clone(), entity.clone());
+                next.push_back(hurt.clone());
+            }
+        }
+    }
+    came_from
+}
+
+fn way(came_from: &HashMap<Entity, Entity>, cause: &Entity, to: &Entity) -> Option<Vec<Entity>> {
+    let mut path = vec![to.clone()];
+    while path.last() != Some(cause) {
+        path.push(came_from.get(path.last()?)?.clone());
+    }
+    path.reverse();
+    Some(path)
+}

@@ -1,0 +1,59 @@
+//! What is out of the ordinary in a window, found by the same statistics at a stricter level, so that
+//! healthy minutes stay quiet and faults without a single error still raise alerts.
+
+use crate::case::Case;
+use crate::detect::signs;
+use crate::rank::evidence;
+use crate::scene::Scene;
+use crate::sign::Aspect;
+use incident::Evidence;
+use model::{CauseKind, Entity, UnixNanos};
+
+/// One entity that is out of the ordinary in one respect.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Anomaly {
+    pub entity: Entity,
+    /// The kind of cause that it speaks for by itself.
+    pub cause: Option<CauseKind>,
+    pub since: Option<UnixNanos>,
+    pub evidence: Evidence,
+}
+
+/// How strict a scan is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sensitivity {
+    /// Evidence below so many bits raises nothing.
+    pub bits_min: f64,
+}
+
+impl Default for Sensitivity {
+    fn default() -> Self {
+        Self { bits_min: 2.5 }
+    }
+}
+
+/// Most anomalies that one scan tells; the strongest.
+pub const ANOMALIES_MAX: usize = 200;
+
+/// Anomalies of the case's window, strongest first; per entity and aspect the strongest only. Indicators
+/// that everybody who waits shows too (latency, error rates) and traffic are left to rules.
+pub fn scan(case: &Case, sensitivity: Sensitivity) -> Vec<Anomaly> {
+    let scene = Scene::new(case);
+    let mut signs = signs(&scene);
+    signs.retain(|sign| sign.bits >= sensitivity.bits_min && !matches!(sign.aspect, Aspect::Symptom | Aspect::Traffic));
+    signs.sort_by(|a, b| {
+        b.bits
+            .total_cmp(&a.bits)
+            .then_with(|| (a.aspect, &a.accused, &a.text.en).cmp(&(b.aspect, &b.accused, &b.text.en)))
+    });
+    let mut told: std::collections::BTreeSet<(Aspect, Entity)> = std::collections::BTreeSet::new();
+    signs.retain(|sign| told.insert((sign.aspect, sign.accused.clone())));
+    signs.truncate(ANOMALIES_MAX);
+    let anomaly = |sign: crate::sign::Sign| Anomaly {
+        entity: sign.accused.clone(),
+        cause: sign.cause,
+        since: (sign.since > 0).then_some(UnixNanos(sign.since)),
+        evidence: evidence(sign),
+    };
+    signs.into_iter().map(anomaly).collect()
+}

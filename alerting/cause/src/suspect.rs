@@ -1,0 +1,273 @@
+//! Candidates: signs gathered by whom they accuse, weighed against each other.
+//!
+//! Within a family of aspects the strongest counts whole and the others a third, because they see the
+//! same thing; families add up.
+
+use crate::scene::Scene;
+use crate::sign::{Aspect, Sign};
+use hashbrown::{HashMap, HashSet};
+use model::{Bilingual, Entity, EntityKind, UnixNanos};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What further aspects of one family add.
+const SAME_FAMILY: f64 = 0.35;
+/// Indicators of a service suffer with everybody; they break ties at most.
+const SYMPTOM_WEIGHT: f64 = 0.1;
+/// What is left of a sign that another candidate explains.
+const EXPLAINED: f64 = 0.4;
+/// An explanation may be seen this much later than what it explains.
+const SLACK_NS: i64 = 90 * UnixNanos::SECOND;
+/// So strong must a candidate be to explain others.
+const EXPLAINS_MIN: f64 = 2.0;
+
+/// A possible cause.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) entity: Entity,
+    pub(crate) signs: Vec<Sign>,
+    pub(crate) against: Vec<Sign>,
+}
+
+impl Candidate {
+    pub(crate) fn new(entity: Entity) -> Self {
+        Self { entity, signs: Vec::new(), against: Vec::new() }
+    }
+
+    /// Bits for it, less bits against.
+    pub(crate) fn score(&self) -> f64 {
+        (self.weight_of(|_| true) - self.against.iter().map(|sign| sign.bits).sum::<f64>()).max(0.0)
+    }
+
+    /// Bits of some aspects.
+    pub(crate) fn weight_of(&self, of: impl Fn(Aspect) -> bool) -> f64 {
+        let mut aspects: BTreeMap<Aspect, f64> = BTreeMap::new();
+        for sign in self.signs.iter().filter(|sign| of(sign.aspect)) {
+            let bits = aspects.entry(sign.aspect).or_default();
+            *bits = bits.max(sign.bits * if sign.aspect == Aspect::Symptom { SYMPTOM_WEIGHT } else { 1.0 });
+        }
+        let mut families: BTreeMap<u8, (f64, f64)> = BTreeMap::new();
+        for (aspect, bits) in aspects {
+            let (most, all) = families.entry(family(aspect)).or_default();
+            *most = most.max(bits);
+            *all += bits;
+        }
+        families.values().map(|(most, all)| most + SAME_FAMILY * (all - most)).sum()
+    }
+
+    pub(crate) fn since(&self) -> Option<i64> {
+        self.signs.iter().filter(|sign| sign.since > 0 && sign.aspect != Aspect::Symptom).map(|sign| sign.since).min()
+    }
+}
+
+/// Aspects that see the same thing.
+fn family(aspect: Aspect) -> u8 {
+    match aspect {
+        Aspect::Behaviour
+        | Aspect::ErrorLog
+        | Aspect::ErrorOrigin
+        | Aspect::Degraded
+        | Aspect::CallCount
+        | Aspect::Retry => 0,
+        Aspect::Gap => 1,
+        Aspect::EdgeMetric => 2,
+        Aspect::SelfTime | Aspect::PeerLatency => 3,
+        Aspect::Silence | Aspect::Restart => 4,
+        Aspect::Cpu => 5,
+        Aspect::Memory => 6,
+        Aspect::Disk | Aspect::Io => 7,
+        Aspect::Threads | Aspect::Pool | Aspect::Lock => 8,
+        Aspect::Lag => 9,
+        Aspect::Cache => 10,
+        Aspect::Traffic => 11,
+        Aspect::Symptom => 12,
+        Aspect::Change => 13,
+        Aspect::Other => 14,
+    }
+}
+
+/// What shows in whoever waits for the culprit, too.
+fn is_wake(aspect: Aspect) -> bool {
+    matches!(
+        aspect,
+        Aspect::ErrorLog
+            | Aspect::SelfTime
+            | Aspect::Threads
+            | Aspect::Pool
+            | Aspect::Retry
+            | Aspect::Symptom
+            | Aspect::Degraded
+    )
+}
+
+/// What a surge of traffic brings about by itself.
+fn is_load(aspect: Aspect) -> bool {
+    matches!(
+        aspect,
+        Aspect::Cpu
+            | Aspect::Threads
+            | Aspect::SelfTime
+            | Aspect::Gap
+            | Aspect::EdgeMetric
+            | Aspect::Pool
+            | Aspect::Lag
+            | Aspect::Symptom
+            | Aspect::ErrorLog
+    )
+}
+
+/// Gathers signs by candidate, and takes away what others explain.
+pub(crate) fn candidates(scene: &Scene<'_>, signs: Vec<Sign>) -> Vec<Candidate> {
+    let signs = starved(scene, signs);
+    let mut candidates: BTreeMap<Entity, Candidate> = BTreeMap::new();
+    for sign in signs {
+        let entity = subject(scene, &sign.accused);
+        candidates.entry(entity.clone()).or_insert_with(|| Candidate::new(entity)).signs.push(sign);
+    }
+    let mut candidates: Vec<Candidate> = candidates.into_values().collect();
+    crate::node::lift(scene, &mut candidates);
+    let busier = inner_traffic(scene, &mut candidates);
+    explained_by_traffic(scene, &mut candidates, &busier);
+    explained_by_callees(scene, &mut candidates);
+    sort(&mut candidates);
+    candidates
+}
+
+/// Best first.
+pub(crate) fn sort(candidates: &mut [Candidate]) {
+    for candidate in candidates.iter_mut() {
+        candidate.signs.sort_by(|a, b| {
+            b.bits.total_cmp(&a.bits).then_with(|| (a.aspect, &a.text.en).cmp(&(b.aspect, &b.text.en)))
+        });
+    }
+    candidates.sort_by(|a, b| b.score().total_cmp(&a.score()).then_with(|| a.entity.cmp(&b.entity)));
+}
+
+/// An instance stands for its service until causes are named.
+pub(crate) fn subject(scene: &Scene<'_>, accused: &Entity) -> Entity {
+    let service = (accused.kind == EntityKind::Instance)
+        .then(|| scene.names.find(&accused.name))
+        .flatten()
+        .and_then(|name| scene.instances.get(&name));
+    service.map_or_else(|| accused.clone(), |service| Entity::service(scene.text(*service)))
+}
+
+/// Who is starved of CPU waits longer for everybody: gaps on its calls are its own.
+fn starved(scene: &Scene<'_>, mut signs: Vec<Sign>) -> Vec<Sign> {
+    const STARVED_BITS: f64 = 3.0;
+    let starved: HashSet<Entity> = signs
+        .iter()
+        .filter(|sign| sign.aspect == Aspect::Cpu && sign.bits >= STARVED_BITS)
+        .map(|sign| subject(scene, &sign.accused))
+        .collect();
+    for sign in signs.iter_mut().filter(|sign| matches!(sign.aspect, Aspect::Gap | Aspect::EdgeMetric)) {
+        let callers: BTreeSet<Entity> = sign.words.iter().map(|caller| Entity::service(caller.as_str())).collect();
+        if !starved.contains(&subject(scene, &sign.accused))
+            && let Some(caller) = callers.first()
+            && callers.len() == 1
+            && starved.contains(caller)
+        {
+            sign.accused = caller.clone();
+        }
+    }
+    signs
+}
+
+/// More requests to a service that others call are its callers' doing. Tells which services get more.
+fn inner_traffic(scene: &Scene<'_>, candidates: &mut Vec<Candidate>) -> BTreeSet<Entity> {
+    let is_traffic = |candidate: &Candidate| candidate.entity.kind == EntityKind::Traffic;
+    let busier = candidates
+        .iter()
+        .filter(|candidate| is_traffic(candidate))
+        .map(|candidate| Entity::service(&candidate.entity.name))
+        .collect();
+    let called: BTreeSet<&str> =
+        scene.calls.iter().filter(|(from, to)| from != to).map(|(_, to)| to.name.as_str()).collect();
+    candidates.retain(|candidate| !is_traffic(candidate) || !called.contains(candidate.entity.name.as_str()));
+    busier
+}
+
+fn explained_by_traffic(scene: &Scene<'_>, candidates: &mut [Candidate], busier: &BTreeSet<Entity>) {
+    let surges: Vec<(Entity, i64)> = candidates
+        .iter()
+        .filter(|candidate| candidate.entity.kind == EntityKind::Traffic && candidate.score() >= EXPLAINS_MIN)
+        .map(|candidate| (candidate.entity.clone(), candidate.since().unwrap_or(0)))
+        .collect();
+    for (traffic, since) in surges {
+        let reached = reachable(scene, &Entity::service(&traffic.name));
+        let text = Bilingual::new(
+            format!("the surge of traffic at {} explains its load", traffic.name),
+            format!("{} 的流量激增可以解释它的负载", traffic.name),
+        );
+        for candidate in candidates
+            .iter_mut()
+            .filter(|candidate| reached.contains(&candidate.entity) || busier.contains(&candidate.entity))
+        {
+            discount(candidate, is_load, since, Sign::new(Aspect::Traffic, traffic.clone(), text.clone()));
+        }
+    }
+}
+
+/// Errors and waiting of a caller are the wake of a callee that shows something of its own.
+fn explained_by_callees(scene: &Scene<'_>, candidates: &mut [Candidate]) {
+    let own: HashMap<Entity, (f64, i64)> = candidates
+        .iter()
+        .map(|candidate| {
+            (candidate.entity.clone(), (candidate.weight_of(|aspect| !is_wake(aspect)), candidate.since().unwrap_or(0)))
+        })
+        .collect();
+    for candidate in candidates.iter_mut() {
+        let wake = candidate.weight_of(is_wake);
+        let mut reached: Vec<Entity> =
+            reachable(scene, &candidate.entity).into_iter().filter(|callee| *callee != candidate.entity).collect();
+        reached.sort();
+        let deeper = reached
+            .into_iter()
+            .filter_map(|callee| own.get(&callee).map(|(bits, since)| (*bits, *since, callee)))
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let Some((bits, since, callee)) = deeper.filter(|(bits, ..)| *bits >= EXPLAINS_MIN && *bits >= wake) else {
+            continue;
+        };
+        let _ = bits;
+        let text = Bilingual::new(
+            format!("{}, which it depends on, shows faults of its own", callee.name),
+            format!("它所依赖的 {} 自身存在异常", callee.name),
+        );
+        discount(candidate, is_wake, since, Sign::new(Aspect::Other, callee, text));
+    }
+}
+
+/// Lowers signs of some aspects that began after their explanation, and writes down why.
+fn discount(candidate: &mut Candidate, of: impl Fn(Aspect) -> bool, since: i64, why: Sign) {
+    let before = candidate.score();
+    for sign in
+        candidate.signs.iter_mut().filter(|sign| of(sign.aspect) && sign.since.saturating_add(SLACK_NS) >= since)
+    {
+        sign.bits *= EXPLAINED;
+    }
+    let lost = before - candidate.score();
+    if lost > 0.0 {
+        // Shown for what it took; the score has it already.
+        candidate.against.push(Sign { bits: 0.0, now: Some(lost), unit: "bit", ..why });
+    }
+}
+
+/// Entities and all they call, directly or not.
+pub(crate) fn reachable_from(scene: &Scene<'_>, from: &[Entity]) -> BTreeSet<Entity> {
+    from.iter().flat_map(|entity| reachable(scene, &subject(scene, entity))).collect()
+}
+
+/// The entity and all it calls, directly or not.
+fn reachable(scene: &Scene<'_>, from: &Entity) -> HashSet<Entity> {
+    const REACHED_MAX: usize = 2_000;
+    let mut reached: HashSet<Entity> = HashSet::from([from.clone()]);
+    let mut next = vec![from.clone()];
+    while let Some(entity) = next.pop() {
+        let lowest = Entity::new(EntityKind::Service, "");
+        for (_, callee) in scene.calls.range((entity.clone(), lowest)..).take_while(|(caller, _)| *caller == entity) {
+            if reached.len() < REACHED_MAX && reached.insert(callee.clone()) {
+                next.push(callee.clone());
+            }
+        }
+    }
+    reached
+}
