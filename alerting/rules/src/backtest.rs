@@ -140,7 +140,8 @@ impl Backtest {
             match answer {
                 Err(error) => self.problem = Some(error.clone()),
                 Ok(answer) if !answer.complete => {
-                    self.problem = Some(answer.incomplete_reason.clone().unwrap_or_else(|| "figures are missing".into()));
+                    self.problem =
+                        Some(answer.incomplete_reason.clone().unwrap_or_else(|| "figures are missing".into()));
                 }
                 Ok(_) => {}
             }
@@ -150,11 +151,14 @@ impl Backtest {
             self.next = self.next.saturating_add(Duration::from_nanos(self.step.unsigned_abs()));
             return;
         }
-        let sorted: Vec<(&'static str, Arc<Answer>)> = answers.iter().filter_map(|(name, answer)| {
-            let mut answer = Answer::clone(answer.as_ref().ok()?);
-            answer.rows.sort_by_key(|row| row.time);
-            Some((*name, Arc::new(answer)))
-        }).collect();
+        let sorted: Vec<(&'static str, Arc<Answer>)> = answers
+            .iter()
+            .filter_map(|(name, answer)| {
+                let mut answer = Answer::clone(answer.as_ref().ok()?);
+                answer.rows.sort_by_key(|row| row.time);
+                Some((*name, Arc::new(answer)))
+            })
+            .collect();
         let end = self.stretch_end();
         while self.next < end {
             let now = self.next;
@@ -217,7 +221,8 @@ impl Backtest {
             self.close(firing);
         }
         self.done.sort_by_key(|firing| firing.starts_at);
-        let (count, days) = (self.done.len() + self.unlisted, (self.until.0 - self.from.0) as f64 / UnixNanos::DAY as f64);
+        let (count, days) =
+            (self.done.len() + self.unlisted, (self.until.0 - self.from.0) as f64 / UnixNanos::DAY as f64);
         let days = crate::units::figure_text(days);
         let times = if count == 1 { "time" } else { "times" };
         Report {

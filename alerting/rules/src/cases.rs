@@ -184,12 +184,18 @@ impl<'r> Case<'r> {
             name,
             rules: rules.iter().filter(|rule| named.is_empty() || named.contains(&rule.name)).collect(),
             start: floor_to(UnixNanos((start * 1e9) as i64), TICK_NS),
-            calls: items(&mut fields, "calls").into_iter().map(|node| calls(&mut under(node, &mut fields, "calls"))).collect(),
+            calls: items(&mut fields, "calls")
+                .into_iter()
+                .map(|node| calls(&mut under(node, &mut fields, "calls")))
+                .collect(),
             metrics: items(&mut fields, "metrics")
                 .into_iter()
                 .map(|node| points(&mut under(node, &mut fields, "metrics")))
                 .collect(),
-            rows: items(&mut fields, "rows").into_iter().map(|node| row(&mut under(node, &mut fields, "rows"))).collect(),
+            rows: items(&mut fields, "rows")
+                .into_iter()
+                .map(|node| row(&mut under(node, &mut fields, "rows")))
+                .collect(),
             expected: items(&mut fields, "expect")
                 .into_iter()
                 .map(|node| expected(&mut under(node, &mut fields, "expect")))
@@ -215,8 +221,10 @@ impl<'r> Case<'r> {
             for (rule, state) in self.rules.iter().zip(&mut states) {
                 if state.is_due(rule, now) {
                     let asked = questions(rule, state, now);
-                    let answers: Answers =
-                        asked.iter().map(|question| (question.name, Ok(Arc::new(self.answer(question, now))))).collect();
+                    let answers: Answers = asked
+                        .iter()
+                        .map(|question| (question.name, Ok(Arc::new(self.answer(question, now)))))
+                        .collect();
                     evaluate(rule, state, &answers, now, &watermark);
                 }
             }
@@ -259,7 +267,7 @@ impl<'r> Case<'r> {
             Ask::Calls { by, bucket_ns } if question.name == "calls" => self.counted(*by, *bucket_ns, now),
             Ask::Metric { metric, of, bucket_ns } => self.measured(metric, of.as_deref(), *bucket_ns, question, now),
             Ask::Calls { .. } | Ask::Newest => Answer::default(),
-            Ask::Logs { .. } | Ask::Rows => self.given(now),
+            Ask::Logs { .. } | Ask::Rows => self.given(question, now),
         };
         answer.complete = true;
         answer.rows.retain(|row| row.time >= question.from && row.time < question.until);
@@ -275,7 +283,8 @@ impl<'r> Case<'r> {
         let mut sums: BTreeMap<(Labels, i64), [f64; 3]> = BTreeMap::new();
         for series in &self.calls {
             let is_kept = |name: &str| kept.contains(&name) || ["environment", "namespace", "lane"].contains(&name);
-            let labels: Labels = series.labels.iter().filter(|(name, _)| is_kept(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
+            let labels: Labels =
+                series.labels.iter().filter(|(name, _)| is_kept(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
             for (bucket, calls) in self.buckets(&series.calls, now).filter(|(_, calls)| *calls > 0.0) {
                 let index = ((bucket.0 - self.start.0) / TICK_NS) as usize;
                 let sum = sums.entry((labels.clone(), floor_to(bucket, width).0)).or_default();
@@ -318,7 +327,7 @@ impl<'r> Case<'r> {
         Answer { columns: vec!["value".into(), "of".into()], rows: rows.collect(), ..Answer::default() }
     }
 
-    fn given(&self, now: UnixNanos) -> Answer {
+    fn given(&self, question: &Question, now: UnixNanos) -> Answer {
         let passed = Duration::from_nanos((now.0 - self.start.0).unsigned_abs());
         let there: Vec<&GivenRow> = self.rows.iter().filter(|row| row.from <= passed && passed < row.until).collect();
         let mut columns: Vec<String> = there.iter().flat_map(|row| row.values.keys().cloned()).collect();
@@ -326,7 +335,8 @@ impl<'r> Case<'r> {
         columns.dedup();
         let rows = there.iter().map(|row| Figure {
             labels: Arc::new(row.labels.clone()),
-            time: floor_to(now, TICK_NS),
+            // In the window, as what a query finds is.
+            time: UnixNanos(question.until.0 - 1),
             values: columns.iter().map(|name| row.values.get(name).copied().unwrap_or(f64::NAN)).collect(),
         });
         Answer { rows: rows.collect(), columns: columns.clone(), ..Answer::default() }

@@ -23,8 +23,18 @@ pub enum Condition {
 
 impl Condition {
     pub const KINDS: &'static [&'static str] = &[
-        "red", "baseline", "slo", "sql", "log_pattern", "heartbeat", "absence", "precursor", "deadline", "forecast",
-        "threshold", "anomaly",
+        "red",
+        "baseline",
+        "slo",
+        "sql",
+        "log_pattern",
+        "heartbeat",
+        "absence",
+        "precursor",
+        "deadline",
+        "forecast",
+        "threshold",
+        "anomaly",
     ];
 
     pub fn kind(&self) -> &'static str {
@@ -306,13 +316,8 @@ pub enum Aggregate {
 }
 
 impl Aggregate {
-    pub const NAMES: &'static [(&'static str, Aggregate)] = &[
-        ("avg", Self::Avg),
-        ("max", Self::Max),
-        ("min", Self::Min),
-        ("sum", Self::Sum),
-        ("increase", Self::Increase),
-    ];
+    pub const NAMES: &'static [(&'static str, Aggregate)] =
+        &[("avg", Self::Avg), ("max", Self::Max), ("min", Self::Min), ("sum", Self::Sum), ("increase", Self::Increase)];
 }
 
 /// A metric against a fixed bound.

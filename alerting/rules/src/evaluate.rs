@@ -313,3 +313,6 @@ fn reproduce(rule: &Rule, labels: &Labels, at: UnixNanos) -> String {
     let from = crate::watermark::floor(at.saturating_sub(Duration::from_secs(1_800)));
     format!("{} ORDER BY 1", sql::calls(&selector, by, by.bucket_ns(), from, at))
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,7 +127,9 @@ impl<'n, 'p> Fields<'n, 'p> {
         let node = self.node(field)?;
         let share = match &node.value {
             Value::Number(number) => Some(*number),
-            Value::Text(text) => text.trim().strip_suffix('%').and_then(|n| n.trim().parse().ok()).map(|n: f64| n / 100.0),
+            Value::Text(text) => {
+                text.trim().strip_suffix('%').and_then(|n| n.trim().parse().ok()).map(|n: f64| n / 100.0)
+            }
             _ => None,
         };
         match share {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub type Labels = BTreeMap<String, String>;
 
 /// Bytes of one label value that are kept; telemetry may be hostile.
-pub const LABEL_BYTES_MAX: usize = 1_024;
+pub(crate) const LABEL_BYTES_MAX: usize = 1_024;
 
 /// One row: at a time, of a series, its values in the order of [`Answer::columns`]; NaN stands for null.
 #[derive(Clone, PartialEq, Debug)]

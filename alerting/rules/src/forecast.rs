@@ -71,8 +71,7 @@ impl Seasonal {
         // A trend that half of the pairs contradict is none; in between, part of it is believed.
         let belief = ((trend.rising - 0.5).abs() * 4.0 - 0.6).clamp(0.0, 1.0);
         let slope = (trend.slope * belief).clamp(-SLOPE_MAX, SLOPE_MAX);
-        let mut recent: Vec<f64> =
-            plain.iter().rev().take(LEVEL_DAYS).map(|(x, y)| y - slope * x).collect();
+        let mut recent: Vec<f64> = plain.iter().rev().take(LEVEL_DAYS).map(|(x, y)| y - slope * x).collect();
         let level = median(&mut recent);
         let mut model = Self {
             step,
@@ -106,7 +105,8 @@ impl Seasonal {
     }
 
     fn learn_hours(&mut self, days: &[(i32, f64)], history: &[(UnixNanos, f64)]) {
-        let total = |day: i32| days.binary_search_by_key(&day, |(d, _)| *d).ok().map(|i| days[i].1).filter(|t| *t > 0.0);
+        let total =
+            |day: i32| days.binary_search_by_key(&day, |(d, _)| *d).ok().map(|i| days[i].1).filter(|t| *t > 0.0);
         let mut seen: Vec<Vec<f64>> = vec![Vec::new(); 168];
         for (time, value) in history {
             if let Some(total) = total(time.day()).filter(|_| value.is_finite()) {

@@ -81,6 +81,7 @@ pub(crate) enum Memory {
     Baseline(Box<baseline::Watcher>),
     /// When it was there last (absence); since when it is there (thresholds).
     Seen(UnixNanos),
+    Beats(events::Beats),
     /// Hashes of the patterns of a service, and the day they came last.
     Patterns(BTreeMap<String, i32>),
 }
@@ -123,7 +124,7 @@ pub(crate) fn judge(rule: &Rule, state: &mut RuleState, given: &Given<'_>) -> Ju
         Condition::Sql(c) => events::sql(c, given),
         Condition::LogPattern(c) if c.new => events::new_patterns(c, state, given),
         Condition::LogPattern(c) => events::log_counts(c, given),
-        Condition::Heartbeat(c) => events::heartbeats(c, given),
+        Condition::Heartbeat(c) => events::heartbeats(c, state, given),
         Condition::Deadline(c) => events::deadlines(c, given),
         Condition::Absence(c) => events::absence(c, state, given),
         Condition::Forecast(c) => forecast::judge(c, given),

@@ -129,11 +129,23 @@ mod tests {
         use Holds::*;
         let fired = (20, What::Fired, Why::Condition);
         for (sentence, steps, told) in [
-            ("a condition that holds long enough fires once", vec![(Yes, true, 0), (Yes, true, 10), (Yes, true, 20), (Yes, true, 30)], vec![fired]),
+            (
+                "a condition that holds long enough fires once",
+                vec![(Yes, true, 0), (Yes, true, 10), (Yes, true, 20), (Yes, true, 30)],
+                vec![fired],
+            ),
             ("one that ceases before does not", vec![(Yes, true, 0), (No, true, 10), (Yes, true, 20)], vec![]),
             ("open windows may fire", vec![(Yes, false, 0), (Yes, false, 20)], vec![fired]),
-            ("open windows never resolve", vec![(Yes, true, 0), (Yes, true, 20), (No, false, 30), (No, false, 90)], vec![fired]),
-            ("it goes on firing for a while", vec![(Yes, true, 0), (Yes, true, 20), (No, true, 30), (No, true, 50)], vec![fired]),
+            (
+                "open windows never resolve",
+                vec![(Yes, true, 0), (Yes, true, 20), (No, false, 30), (No, false, 90)],
+                vec![fired],
+            ),
+            (
+                "it goes on firing for a while",
+                vec![(Yes, true, 0), (Yes, true, 20), (No, true, 30), (No, true, 50)],
+                vec![fired],
+            ),
             (
                 "then it is resolved",
                 vec![(Yes, true, 0), (Yes, true, 20), (No, true, 30), (No, true, 60)],
@@ -144,13 +156,21 @@ mod tests {
                 vec![(Yes, true, 0), (Yes, true, 20), (No, true, 30), (Yes, true, 40), (No, true, 60), (No, true, 80)],
                 vec![fired],
             ),
-            ("a gap in the data resolves nothing", vec![(Yes, true, 0), (Yes, true, 20), (Unknown, true, 100), (Unknown, true, 900)], vec![fired]),
+            (
+                "a gap in the data resolves nothing",
+                vec![(Yes, true, 0), (Yes, true, 20), (Unknown, true, 100), (Unknown, true, 900)],
+                vec![fired],
+            ),
             (
                 "a long gap does, and says so",
                 vec![(Yes, true, 0), (Yes, true, 20), (Unknown, true, 1_000)],
                 vec![fired, (1_000, What::Resolved, Why::NoData)],
             ),
-            ("closed windows that lag behind an open one that fired do not clear it", vec![(Yes, false, 0), (Yes, false, 20), (No, true, 10), (No, true, 15)], vec![fired]),
+            (
+                "closed windows that lag behind an open one that fired do not clear it",
+                vec![(Yes, false, 0), (Yes, false, 20), (No, true, 10), (No, true, 15)],
+                vec![fired],
+            ),
         ] {
             assert_eq!(play(&steps), told, "{sentence}");
         }

@@ -62,7 +62,7 @@ pub struct Question {
 pub fn questions(rule: &Rule, state: &RuleState, now: UnixNanos) -> Vec<Question> {
     let range = Range { first: now, now, last: state.head.evaluated };
     let mut questions = Vec::new();
-    if !state.head.seeded || state.head.revision != rule.revision {
+    if !state.head.seeded {
         questions.extend(history(rule, now));
     }
     questions.extend(current(rule, &range));
@@ -113,10 +113,13 @@ fn current(rule: &Rule, range: &Range) -> Vec<Question> {
         Condition::Red(c) => {
             let width = red_bucket(c);
             let windows = if c.measure == crate::Measure::TrafficDrop { 11 } else { 1 };
-            let (from, until) = (first.saturating_sub(c.window * windows + LATE), UnixNanos(floor(now).0 + 10_000_000_000));
+            let (from, until) =
+                (first.saturating_sub(c.window * windows + LATE), UnixNanos(floor(now).0 + 10_000_000_000));
             vec![calls(rule, c.by, width, (floor_to(from, width), until), "calls")]
         }
-        Condition::Slo(c) => vec![rows(sql::slo(rule, c, now), Stream::Calls, now.saturating_sub(c.longest()), now, ROWS_MAX)],
+        Condition::Slo(c) => {
+            vec![rows(sql::slo(rule, c, now), Stream::Calls, now.saturating_sub(c.longest()), now, ROWS_MAX)]
+        }
         Condition::Sql(c) => {
             let from = now.saturating_sub(c.window);
             vec![rows(sql::written(&c.query, from, now), Stream::Any, from, now, SQL_ROWS_MAX)]
@@ -132,8 +135,9 @@ fn current(rule: &Rule, range: &Range) -> Vec<Question> {
             vec![Question { ask: Ask::Logs { bucket_ns: width }, ..rows(sql, Stream::Logs, from, now, ROWS_MAX) }]
         }
         Condition::Heartbeat(c) => {
-            let from = now.saturating_sub(c.expect.map_or(14 * DAY, |expect| (expect + c.grace) * 3).max(DAY));
-            vec![rows(sql::heartbeats(rule, c, from, now), Stream::Events, from, now, ROWS_MAX)]
+            // Beats that came late are taken again.
+            let from = range.last.unwrap_or(now).min(now).saturating_sub(LATE * 2);
+            vec![rows(sql::heartbeats(c, from, now), Stream::Events, from, now, ROWS_MAX)]
         }
         Condition::Absence(c) => {
             let from = floor(now.saturating_sub(c.after * 2 + LATE));
@@ -156,7 +160,7 @@ fn current(rule: &Rule, range: &Range) -> Vec<Question> {
         }
         Condition::Deadline(c) => {
             let from = now.saturating_sub(c.look_back);
-            vec![rows(sql::stuck(rule, c, from, now), Stream::Events, from, now, SQL_ROWS_MAX)]
+            vec![rows(sql::stuck(c, from, now), Stream::Events, from, now, SQL_ROWS_MAX)]
         }
         Condition::Forecast(c) => {
             let width = i64::try_from(c.bucket.as_nanos()).unwrap_or(i64::MAX);
@@ -182,6 +186,13 @@ fn history(rule: &Rule, now: UnixNanos) -> Option<Question> {
             let sql = sql::log_patterns(rule, c, from, until);
             Some(Question { name: "history", ..rows(sql, Stream::Logs, from, until, 20_000) })
         }
+        Condition::Heartbeat(c) => {
+            let from = now.saturating_sub(c.expect.map_or(14 * DAY, |expect| (expect + c.grace) * 3).max(DAY));
+            Some(Question {
+                name: "history",
+                ..rows(sql::heartbeats(c, from, now), Stream::Events, from, now, ROWS_MAX)
+            })
+        }
         Condition::Absence(c) => {
             let from = floor(now.saturating_sub(c.remember));
             let sql = sql::presence(rule, c, from, now);
@@ -196,7 +207,14 @@ fn calls(rule: &Rule, by: By, bucket_ns: i64, (from, until): (UnixNanos, UnixNan
     Question { name, sql, stream: Stream::Calls, from, until, rows_max: ROWS_MAX, ask: Ask::Calls { by, bucket_ns } }
 }
 
-fn metric(sql: String, metric: &str, of: &Option<String>, bucket_ns: i64, from: UnixNanos, until: UnixNanos) -> Question {
+fn metric(
+    sql: String,
+    metric: &str,
+    of: &Option<String>,
+    bucket_ns: i64,
+    from: UnixNanos,
+    until: UnixNanos,
+) -> Question {
     let ask = Ask::Metric { metric: metric.to_owned(), of: of.clone(), bucket_ns };
     Question { ask, ..rows(sql, Stream::Metrics, from, until, ROWS_MAX) }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Rules of one text.
-pub const RULES_MAX: usize = 1_000;
+pub(crate) const RULES_MAX: usize = 1_000;
 const NAME_BYTES_MAX: usize = 128;
 
 /// What a text gave.
@@ -189,3 +189,6 @@ fn selector(node: &Node, at: String, problems: &mut Problems) -> Selector {
     debug_assert!(lists.iter().all(|list| list.len() <= LIST_MAX));
     selector
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,18 @@ pub(crate) fn theil_sen(points: &[(f64, f64)]) -> Option<Trend> {
     if slopes.is_empty() {
         return None;
     }
-    let rising = slopes.iter().map(|s| if *s > 0.0 { 1.0 } else if *s == 0.0 { 0.5 } else { 0.0 }).sum::<f64>();
+    let rising = slopes
+        .iter()
+        .map(|s| {
+            if *s > 0.0 {
+                1.0
+            } else if *s == 0.0 {
+                0.5
+            } else {
+                0.0
+            }
+        })
+        .sum::<f64>();
     let rising = rising / slopes.len() as f64;
     let slope = median(&mut slopes);
     let last_x = chosen[chosen.len() - 1].0;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Series of one rule; those beyond are counted, told in [`Standing`] and not judged.
-pub const SERIES_MAX: usize = 20_000;
+pub(crate) const SERIES_MAX: usize = 20_000;
 /// How often what was learned is stored.
 const LEARNED_EVERY: Duration = Duration::from_secs(300);
 /// How long a quiet series is remembered; one that lived for less than ten minutes only for an hour.
@@ -135,10 +135,7 @@ impl RuleState {
     ///
     /// # Errors
     /// A document does not read; what was restored before it is lost with it.
-    pub fn restore<'d>(
-        rule: &str,
-        docs: impl IntoIterator<Item = (&'d str, &'d str)>,
-    ) -> Result<Self, RulesError> {
+    pub fn restore<'d>(rule: &str, docs: impl IntoIterator<Item = (&'d str, &'d str)>) -> Result<Self, RulesError> {
         let mut state = Self::new(rule);
         for (kind, body) in docs {
             match kind {
@@ -177,7 +174,8 @@ impl RuleState {
 
     /// Documents that remove everything of this rule from the store.
     pub fn removal(&self) -> Vec<Doc> {
-        let series = self.series.keys().map(|labels| Doc { kind: SERIES_DOC, key: self.series_key(labels), body: None });
+        let series =
+            self.series.keys().map(|labels| Doc { kind: SERIES_DOC, key: self.series_key(labels), body: None });
         series.chain([Doc { kind: RULE_DOC, key: self.rule.clone(), body: None }]).collect()
     }
 
@@ -263,7 +261,8 @@ impl RuleState {
 
     fn series_body(&self, labels: &Labels, series: &Series) -> Option<String> {
         use std::borrow::Cow;
-        let doc = SeriesDoc { rule: Cow::Borrowed(&self.rule), labels: Cow::Borrowed(labels), series: Cow::Borrowed(series) };
+        let doc =
+            SeriesDoc { rule: Cow::Borrowed(&self.rule), labels: Cow::Borrowed(labels), series: Cow::Borrowed(series) };
         serde_json::to_string(&doc).ok()
     }
 }

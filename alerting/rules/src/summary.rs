@@ -11,7 +11,12 @@ use std::collections::BTreeMap;
 const VALUE_LETTERS: usize = 120;
 const SENTENCE_LETTERS: usize = 400;
 
-pub(crate) fn summary(rule: &Rule, labels: &Labels, verdict: &Verdict, annotations: &BTreeMap<String, String>) -> Bilingual {
+pub(crate) fn summary(
+    rule: &Rule,
+    labels: &Labels,
+    verdict: &Verdict,
+    annotations: &BTreeMap<String, String>,
+) -> Bilingual {
     let own;
     let template = match &rule.summary {
         Some(summary) => summary,
@@ -66,10 +71,12 @@ fn subject(labels: &Labels) -> String {
     match (of("service"), of("operation"), of("peer")) {
         (Some(service), Some(operation), _) => format!("{service} {operation}"),
         (Some(service), _, Some(peer)) => format!("{service} -> {peer}"),
-        (Some(service), ..) => match ["pool.name", "jvm.memory.pool.name", "k8s.pod.name", "host.name"].iter().find_map(|n| of(n)) {
-            Some(part) => format!("{service} ({part})"),
-            None => service.to_owned(),
-        },
+        (Some(service), ..) => {
+            match ["pool.name", "jvm.memory.pool.name", "k8s.pod.name", "host.name"].iter().find_map(|n| of(n)) {
+                Some(part) => format!("{service} ({part})"),
+                None => service.to_owned(),
+            }
+        }
         _ => {
             let hidden = ["alertname", "environment", "namespace", "lane"];
             let shown: Vec<&str> =
@@ -127,10 +134,9 @@ fn of_kind(condition: &Condition, labels: &Labels, annotations: &BTreeMap<String
             "{service}: {value} matching log records (above {threshold})",
             "{service}:匹配的日志 {value} 条(高于 {threshold})",
         ),
-        Condition::Heartbeat(_) if annotations.contains_key("failed") => Bilingual::new(
-            "heartbeat {heartbeat} reports a failure {text}",
-            "心跳 {heartbeat} 上报失败 {text}",
-        ),
+        Condition::Heartbeat(_) if annotations.contains_key("failed") => {
+            Bilingual::new("heartbeat {heartbeat} reports a failure {text}", "心跳 {heartbeat} 上报失败 {text}")
+        }
         Condition::Heartbeat(_) => Bilingual::new(
             "heartbeat {heartbeat} is missing for {value} (expected within {threshold})",
             "心跳 {heartbeat} 已缺失 {value}(应在 {threshold} 内上报)",
@@ -159,10 +165,9 @@ fn of_kind(condition: &Condition, labels: &Labels, annotations: &BTreeMap<String
             "{subject}: {metric} {value} (above {threshold})",
             "{subject}:{metric} {value}(高于 {threshold})",
         ),
-        Condition::Anomaly(_) => Bilingual::new(
-            format!("{}: behaves unusually", subject(labels)),
-            format!("{}:行为异常", subject(labels)),
-        ),
+        Condition::Anomaly(_) => {
+            Bilingual::new(format!("{}: behaves unusually", subject(labels)), format!("{}:行为异常", subject(labels)))
+        }
     }
 }
 

@@ -86,9 +86,7 @@ impl Node {
             serde_json::Value::Object(entries) => Value::Map(
                 entries
                     .iter()
-                    .map(|(key, value)| {
-                        (Node { value: Value::Text(key.clone()), place: None }, Self::from_json(value))
-                    })
+                    .map(|(key, value)| (Node { value: Value::Text(key.clone()), place: None }, Self::from_json(value)))
                     .collect(),
             ),
         };

@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn durations_are_read_with_units_only() {
-        for (text, seconds) in [("90s", 90.0), ("1h30m", 5_400.0), ("500ms", 0.5), ("1.5s", 1.5), ("14d", 1_209_600.0)] {
+        for (text, seconds) in [("90s", 90.0), ("1h30m", 5_400.0), ("500ms", 0.5), ("1.5s", 1.5), ("14d", 1_209_600.0)]
+        {
             assert_eq!(duration(text).map(|d| d.as_secs_f64()), Some(seconds), "{text}");
         }
         for text in ["", "5", "5 parsecs", "-1s", "s", "99999999999999d", "1h x"] {

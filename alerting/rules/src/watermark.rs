@@ -65,7 +65,8 @@ impl Watermark {
         }
         self.advance(now);
         while self.senders.len() > SENDERS_MAX {
-            let Some(stalest) = self.senders.iter().min_by_key(|(_, s)| s.advanced).map(|(name, _)| name.clone()) else {
+            let Some(stalest) = self.senders.iter().min_by_key(|(_, s)| s.advanced).map(|(name, _)| name.clone())
+            else {
                 break;
             };
             self.senders.remove(&stalest);
@@ -92,7 +93,8 @@ impl Watermark {
         let late = floor(now.saturating_sub(self.lateness));
         let idle = floor(now.saturating_sub(self.idle_after));
         for sender in self.senders.values_mut() {
-            let closed = if sender.advanced.saturating_add(self.idle_after) <= now { idle } else { sender.newest.min(late) };
+            let closed =
+                if sender.advanced.saturating_add(self.idle_after) <= now { idle } else { sender.newest.min(late) };
             sender.closed = sender.closed.max(closed);
         }
     }
@@ -113,7 +115,11 @@ impl Watermark {
         }
         let late = floor(now.saturating_sub(self.lateness));
         let at_work = self.senders.values().filter(|sender| sender.advanced.saturating_add(self.idle_after) > now);
-        at_work.map(|sender| sender.newest.min(late)).min().unwrap_or(late).max(floor(now.saturating_sub(self.patience())))
+        at_work
+            .map(|sender| sender.newest.min(late))
+            .min()
+            .unwrap_or(late)
+            .max(floor(now.saturating_sub(self.patience())))
     }
 
     /// Whether no service has sent anything for a minute: then it is the way of the data that is broken.
@@ -154,7 +160,15 @@ impl Question {
             "SELECT service, max(time) AS time FROM red WHERE time >= {} GROUP BY service",
             crate::sql::instant(from)
         );
-        Question { name: "newest", sql, stream: Stream::Calls, from, until: now, rows_max: SENDERS_MAX, ask: crate::Ask::Newest }
+        Question {
+            name: "newest",
+            sql,
+            stream: Stream::Calls,
+            from,
+            until: now,
+            rows_max: SENDERS_MAX,
+            ask: crate::Ask::Newest,
+        }
     }
 }
 

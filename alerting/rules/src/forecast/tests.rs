@@ -31,7 +31,8 @@ fn store(random: &mut Random, days: i32) -> Vec<(UnixNanos, f64)> {
     let noise = 0.05 + 0.05 * random.unit();
     (0..days)
         .map(|day| {
-            let week = if (day + quiet) % 7 < 2 { 1.0 + weekend } else { 1.0 - 0.08 * f64::from((day + quiet) % 7 - 2) };
+            let week =
+                if (day + quiet) % 7 < 2 { 1.0 + weekend } else { 1.0 - 0.08 * f64::from((day + quiet) % 7 - 2) };
             let event = match random.unit() {
                 u if u < 0.02 => 1.8,
                 u if u < 0.03 => 0.0,

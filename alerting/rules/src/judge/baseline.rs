@@ -7,7 +7,7 @@
 
 use super::{Given, Holds, Judged, Memory, Verdict, by_series};
 use crate::condition::{Baseline, Measure, Sensitivity};
-use crate::learned::Learned;
+use crate::learned::{Level, Share};
 use crate::state::{Phase, RuleState};
 use crate::units::value_text;
 use crate::watermark::floor_to;
@@ -79,7 +79,10 @@ impl Sums {
 /// What one series remembers.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Watcher {
-    learned: Learned,
+    /// Of latencies and traffic.
+    level: Level,
+    /// Of errors.
+    share: Share,
     /// Everything before is judged.
     until: UnixNanos,
     evidence: f64,
@@ -88,6 +91,8 @@ pub(crate) struct Watcher {
     run: Sums,
     /// The sample under way.
     sample: Sums,
+    /// What was not learned because it was suspect; learned when the suspicion does not come true.
+    held: Sums,
     /// The last minute, fading.
     near: Sums,
     /// Share of samples that had calls.
@@ -136,12 +141,11 @@ struct Assessment {
 
 impl Watcher {
     pub(crate) fn is_warming_up(&self) -> bool {
-        self.learned.seconds() < WARM_S
+        self.level.seconds().max(self.share.seconds()) < WARM_S
     }
 
     fn spread_min(measure: Measure) -> f64 {
         match measure {
-            Measure::ErrorRate => 0.003,
             Measure::TrafficDrop => 0.12,
             _ => 0.10,
         }
@@ -157,10 +161,10 @@ impl Watcher {
     }
 
     fn expected_calls(&self, sample: &Sums, at: UnixNanos) -> f64 {
-        if self.samples < 1.0 && self.learned.seconds() == 0.0 {
+        if self.level.seconds() == 0.0 {
             return 0.0;
         }
-        self.learned.lowest(at).exp() * sample.seconds
+        self.level.lowest(at).exp() * sample.seconds
     }
 
     fn assess(&self, sample: &Sums, tuning: &Tuning, at: UnixNanos) -> Option<Assessment> {
@@ -171,11 +175,9 @@ impl Watcher {
         }
     }
 
-    /// Usual and looked-for share of errors. A young series is given the benefit of one percent.
+    /// Usual and looked-for share of errors.
     fn shares(&self, tuning: &Tuning, at: UnixNanos) -> (f64, f64) {
-        let prior = 30.0 / (self.samples + 30.0);
-        let known = if self.learned.seconds() > 0.0 { self.learned.highest(at).max(0.0) } else { 0.0 };
-        let usual = (known * (1.0 - prior) + 0.01 * prior).clamp(0.001, 0.6);
+        let usual = self.share.highest(at).clamp(0.001, 0.6);
         (usual, (usual * 3.0).max(usual + tuning.errors).min(usual + (1.0 - usual) * 0.6))
     }
 
@@ -190,11 +192,11 @@ impl Watcher {
     }
 
     fn assess_latency(&self, sample: &Sums, tuning: &Tuning, at: UnixNanos) -> Option<Assessment> {
-        if sample.timed < 5.0 || self.learned.seconds() < WARM_S {
+        if sample.timed < 5.0 || self.level.seconds() < WARM_S {
             return None;
         }
-        let (log, usual) = (sample.logs / sample.timed, self.learned.highest(at));
-        let surprise = (log - usual) / self.learned.sigma(Self::spread_min(tuning.measure));
+        let (log, usual) = (sample.logs / sample.timed, self.level.highest(at));
+        let surprise = (log - usual) / self.level.sigma(Self::spread_min(tuning.measure));
         // Slow by a factor that nobody feels is no evidence, however unusual.
         let is_felt = log - usual >= tuning.ratio.ln() * 0.7 && log.exp() - usual.exp() >= tuning.excess_ns * 0.7;
         let weight = if is_felt { (surprise - 2.5).min(4.0) * if surprise > 8.0 { 1.5 } else { 1.0 } } else { -3.0 };
@@ -207,7 +209,7 @@ impl Watcher {
             return None;
         }
         // Traffic varies more than chance alone: what is known of it takes weight from the evidence.
-        let sigma = self.learned.sigma(Self::spread_min(tuning.measure));
+        let sigma = self.level.sigma(Self::spread_min(tuning.measure));
         let variance = 1.0 + expected * sigma * sigma;
         let left = tuning.left * 0.75;
         let weight = (sample.calls * left.ln() + expected * (1.0 - left)) / variance;
@@ -223,7 +225,7 @@ impl Watcher {
                 run.errors >= 5.0 && run.calls >= 8.0 && run.errors / run.calls >= usual + (wrong - usual) * 0.5
             }
             Measure::TrafficDrop => {
-                self.learned.seconds() >= WARM_DROP_S
+                self.level.seconds() >= WARM_DROP_S
                     && self.presence >= 0.95
                     && i128::from(lasted) >= tuning.drop_for.as_nanos() as i128
                     && run.calls <= run.usual * tuning.left
@@ -285,8 +287,8 @@ impl Watcher {
             }
             _ => {}
         }
-        let suspected = |since: UnixNanos, longest: Duration| since.saturating_add(longest) < at;
-        if self.active.is_none() && self.since.is_some_and(|since| suspected(since, SUSPICION_MAX)) {
+        let is_old = |since: UnixNanos| since.saturating_add(SUSPICION_MAX) < at;
+        if self.active.is_none() && self.since.is_some_and(is_old) {
             (self.evidence, self.since, self.run) = (0.0, None, Sums::default());
         }
     }
@@ -294,14 +296,24 @@ impl Watcher {
     fn learn(&mut self, sample: &Sums, tuning: &Tuning, at: UnixNanos) {
         let is_adopted = tuning.measure != Measure::ErrorRate
             && self.active.is_some_and(|since| since.saturating_add(ADOPTED_AFTER) < at);
-        if (self.active.is_some() || self.evidence > FROZEN) && !is_adopted {
-            self.learned.close_hours(at);
+        if self.active.is_some() && !is_adopted {
+            self.held = Sums::default();
+            self.level.close_hours(at);
+            self.share.close_hours(at);
+            return;
+        }
+        if self.evidence > FROZEN && !is_adopted {
+            self.held = self.held.plus(sample);
+            return;
+        }
+        // Mere chance must be learned as well: leaving out what looks bad would make the usual too good.
+        let sample = sample.plus(&std::mem::take(&mut self.held));
+        if tuning.measure == Measure::ErrorRate {
+            self.share.learn(sample.errors, sample.calls, at, sample.seconds);
             return;
         }
         let value = match tuning.measure {
-            Measure::ErrorRate if sample.calls >= 5.0 => sample.errors / sample.calls,
             Measure::TrafficDrop => ((sample.calls + 0.5) / sample.seconds.max(1.0)).ln(),
-            Measure::ErrorRate => f64::NAN,
             _ if sample.timed >= 5.0 => sample.logs / sample.timed,
             _ => f64::NAN,
         };
@@ -310,7 +322,7 @@ impl Watcher {
             self.presence += rate * (f64::from(u8::from(sample.calls > 0.0)) - self.presence);
             self.samples += 1.0;
         }
-        self.learned.learn(value, at, sample.seconds, Self::spread_min(tuning.measure));
+        self.level.learn(value, at, sample.seconds, Self::spread_min(tuning.measure));
     }
 
     /// Whether the bucket under way would make it an alert by itself.
@@ -409,7 +421,9 @@ impl Columns {
 }
 
 pub(super) fn judge(rule: &Rule, c: &Baseline, state: &mut RuleState, given: &Given<'_>) -> Judged {
-    if !state.head.seeded && let Some(history) = given.answer("history") {
+    if !state.head.seeded
+        && let Some(history) = given.answer("history")
+    {
         seed(rule, c, state, history, given.now);
         state.head.seeded = true;
         state.head_changed();
@@ -432,7 +446,8 @@ pub(super) fn judge(rule: &Rule, c: &Baseline, state: &mut RuleState, given: &Gi
         verdicts.push((Arc::clone(labels), follow(watcher, labels, &buckets, &columns, &tuning, given)));
     }
     if c.measure == Measure::TrafficDrop {
-        let silent: Vec<Arc<Labels>> = state.series.keys().filter(|labels| !rows.contains_key(labels)).cloned().collect();
+        let silent: Vec<Arc<Labels>> =
+            state.series.keys().filter(|labels| !rows.contains_key(labels)).cloned().collect();
         for labels in silent {
             let Some(series) = state.series.get_mut(&labels) else { continue };
             let is_firing = matches!(series.phase, Phase::Firing { .. });
@@ -507,13 +522,15 @@ fn seed(rule: &Rule, c: &Baseline, state: &mut RuleState, history: &Answer, now:
             let row = &history.rows[row];
             let sums = columns.sums(&row.values);
             let value = match c.measure {
-                Measure::ErrorRate if sums.calls >= 20.0 => sums.errors / sums.calls,
+                Measure::ErrorRate => {
+                    watcher.share.learn_hour(sums.errors.min(sums.calls), sums.calls, row.time);
+                    continue;
+                }
                 Measure::TrafficDrop => (sums.calls / 3_600.0).max(1e-6).ln(),
-                Measure::ErrorRate => f64::NAN,
                 _ if sums.timed >= 20.0 => sums.logs / sums.timed,
                 _ => f64::NAN,
             };
-            watcher.learned.learn_hour(value, row.time);
+            watcher.level.learn_hour(value, row.time);
         }
     }
 }

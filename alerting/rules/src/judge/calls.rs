@@ -165,8 +165,13 @@ fn burning(c: &Slo, answer: &Answer, values: &[f64], _labels: &Labels, now: Unix
     let objective = value_text(c.objective, "%");
     match worst {
         Some((rate, burn)) => {
-            let window = format!("{}/{}", duration_text(burn.long.as_nanos() as f64), duration_text(burn.short.as_nanos() as f64));
-            let verdict = Verdict::of(true, now, rate, burn.rate, "1").note("objective", objective).note("window", window);
+            let window = format!(
+                "{}/{}",
+                duration_text(burn.long.as_nanos() as f64),
+                duration_text(burn.short.as_nanos() as f64)
+            );
+            let verdict =
+                Verdict::of(true, now, rate, burn.rate, "1").note("objective", objective).note("window", window);
             Verdict { severity: burn.severity, ..verdict }
         }
         None if judged_any => Verdict::of(false, now, calm, 1.0, "1").note("objective", objective),

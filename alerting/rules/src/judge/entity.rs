@@ -36,7 +36,10 @@ mod tests {
         for (labels, entity) in [
             (vec![("service", "order")], Some("service:order")),
             (vec![("service", "order"), ("operation", "POST /o")], Some("operation:order/POST /o")),
-            (vec![("service", "order"), ("peer", "mysql/orders"), ("peer_type", "database")], Some("database:mysql/orders")),
+            (
+                vec![("service", "order"), ("peer", "mysql/orders"), ("peer_type", "database")],
+                Some("database:mysql/orders"),
+            ),
             (vec![("service", "order"), ("k8s.pod.name", "order-1")], Some("pod:order-1")),
             (vec![("host.name", "h1")], Some("host:h1")),
             (vec![("device", "sda")], None),

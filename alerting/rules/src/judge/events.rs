@@ -5,6 +5,7 @@ use crate::condition::{Absence, Deadline, Heartbeat, LogPattern, Sql};
 use crate::state::{Phase, RuleState};
 use crate::{Answer, Figure, Labels};
 use model::{ContentHash, UnixNanos};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +67,9 @@ pub(super) fn new_patterns(c: &LogPattern, state: &mut RuleState, given: &Given<
     for name in ["history", "rows"] {
         // At first everything that is there counts as known: only what comes later is new.
         if let Some(answer) = given.answer(name).filter(|_| is_first) {
-            answer.rows.iter().for_each(|row| drop(remember(state, row, today, given.now)));
+            for row in &answer.rows {
+                remember(state, row, today, given.now);
+            }
         }
     }
     if is_first {
@@ -108,7 +111,9 @@ fn remember(state: &mut RuleState, row: &Figure, today: i32, now: UnixNanos) -> 
     }
     let Memory::Patterns(known) = &mut series.memory else { return false };
     let before = known.insert(hash, today);
-    if known.len() > PATTERNS_MAX && let Some(oldest) = known.iter().min_by_key(|(_, day)| **day).map(|(h, _)| h.clone()) {
+    if known.len() > PATTERNS_MAX
+        && let Some(oldest) = known.iter().min_by_key(|(_, day)| **day).map(|(h, _)| h.clone())
+    {
         known.remove(&oldest);
     }
     if before != Some(today) {
@@ -117,35 +122,79 @@ fn remember(state: &mut RuleState, row: &Figure, today: i32, now: UnixNanos) -> 
     before.is_none_or(|day| day + PATTERN_DAYS < today)
 }
 
-pub(super) fn heartbeats(c: &Heartbeat, given: &Given<'_>) -> Judged {
-    let Some(answer) = given.answer("rows") else { return unasked() };
-    let mut verdicts = Vec::new();
-    for row in &answer.rows {
-        let labels = without(&row.labels, &["status", "text"]);
-        let Some(last) = figure(answer, row, "last_beat") else { continue };
-        let silence = given.now.0 as f64 - last;
-        let beats = figure(answer, row, "beats").unwrap_or(0.0);
-        let expected = match (c.expect, figure(answer, row, "gap_max")) {
-            (Some(expect), _) => Some(expect.as_nanos() as f64),
+/// What is known of one job or device.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Beats {
+    last: UnixNanos,
+    /// Beats so far, and the longest time between two of them, nanoseconds.
+    count: f64,
+    gap: f64,
+    failed: bool,
+    text: String,
+}
+
+impl Beats {
+    /// Takes in the beats of a stretch of time. Stretches may overlap.
+    fn take(&mut self, answer: &Answer, row: &Figure) {
+        let of = |name: &str| figure(answer, row, name);
+        let (Some(first), Some(last)) = (of("first_beat"), of("last_beat")) else { return };
+        if last <= self.last.0 as f64 {
+            return;
+        }
+        let since_known = if self.count > 0.0 { first - self.last.0 as f64 } else { 0.0 };
+        self.gap = self.gap.max(of("gap_max").unwrap_or(0.0)).max(since_known);
+        self.count += of("beats").unwrap_or(1.0);
+        self.last = UnixNanos(last as i64);
+        self.failed = row.labels.get("status").is_some_and(|status| status == "fail");
+        self.text = row.labels.get("text").cloned().unwrap_or_default();
+    }
+
+    fn verdict(&self, c: &Heartbeat, now: UnixNanos) -> Verdict {
+        let silence = now.0.saturating_sub(self.last.0) as f64;
+        let expected = match c.expect {
+            Some(expect) => Some(expect.as_nanos() as f64),
             // The longest gap so far, and half of it more: a job that rests at weekends rests longer than usual.
-            (None, Some(gap)) if beats >= BEATS_MIN => Some(gap * 1.5),
-            (None, _) => None,
+            None => (self.count >= BEATS_MIN).then_some(self.gap * 1.5),
         };
-        let has_failed = c.failed && row.labels.get("status").is_some_and(|status| status == "fail");
-        let verdict = match expected.map(|expected| expected + c.grace.as_nanos() as f64) {
-            Some(allowed) if silence > allowed => {
-                let since = UnixNanos((last + allowed) as i64);
-                Verdict { since: Some(since), ..Verdict::of(true, given.now, silence, allowed, "ns") }
+        let allowed = expected.map_or(f64::INFINITY, |expected| expected + c.grace.as_nanos() as f64);
+        if silence > allowed {
+            let since = UnixNanos(self.last.0.saturating_add(allowed as i64));
+            return Verdict { since: Some(since), ..Verdict::of(true, now, silence, allowed, "ns") };
+        }
+        let verdict =
+            Verdict::of(c.failed && self.failed, now, silence, allowed, "ns").note("text", self.text.as_str());
+        if verdict.holds == Holds::Yes {
+            return Verdict { since: Some(self.last), ..verdict }.note("failed", "true");
+        }
+        verdict
+    }
+}
+
+pub(super) fn heartbeats(c: &Heartbeat, state: &mut RuleState, given: &Given<'_>) -> Judged {
+    for name in ["history", "rows"] {
+        let Some(answer) = given.answer(name) else { continue };
+        for row in &answer.rows {
+            // The sender of a beat may change; the job is the same.
+            let labels = without(&row.labels, &["status", "text", "service"]);
+            let Some(series) = state.entry(&labels, given.now) else { continue };
+            series.last = given.now;
+            if !matches!(series.memory, Memory::Beats(_)) {
+                series.memory = Memory::Beats(Beats::default());
             }
-            allowed => {
-                let since = has_failed.then_some(UnixNanos(last as i64));
-                let verdict = Verdict::of(has_failed, given.now, silence, allowed.unwrap_or(f64::NAN), "ns");
-                let verdict = if has_failed { verdict.note("failed", "true") } else { verdict };
-                Verdict { since, ..verdict }
+            if let Memory::Beats(beats) = &mut series.memory {
+                beats.take(answer, row);
             }
-        };
-        let text = row.labels.get("text").map_or("", String::as_str);
-        verdicts.push((labels, verdict.note("text", text)));
+        }
+    }
+    if !state.head.seeded {
+        state.head.seeded = true;
+        state.head_changed();
+    }
+    let mut verdicts = Vec::new();
+    for (labels, series) in &state.series {
+        if let Memory::Beats(beats) = &series.memory {
+            verdicts.push((Arc::clone(labels), beats.verdict(c, given.now)));
+        }
     }
     Judged { verdicts, rest: Holds::Unknown }
 }

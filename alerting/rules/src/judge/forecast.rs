@@ -30,7 +30,14 @@ pub(super) fn judge(c: &Forecast, given: &Given<'_>) -> Judged {
     Judged { verdicts, rest: Holds::Unknown }
 }
 
-fn against(c: &Forecast, step: Step, history: &[(UnixNanos, f64)], last: UnixNanos, actual: f64, now: UnixNanos) -> Verdict {
+fn against(
+    c: &Forecast,
+    step: Step,
+    history: &[(UnixNanos, f64)],
+    last: UnixNanos,
+    actual: f64,
+    now: UnixNanos,
+) -> Verdict {
     let model = Seasonal::fit(step, history);
     let Some(point) = model.and_then(|model| model.at(last, c.band)).filter(|_| actual.is_finite()) else {
         return Verdict::new(Holds::Unknown, now);

@@ -1,11 +1,11 @@
 //! The `condition` of each kind, with its defaults.
 
+use crate::Severity;
 use crate::condition::*;
 use crate::fields::Fields;
 use crate::problem::nearest;
 use crate::tree::{Node, Value};
 use crate::units;
-use crate::Severity;
 use regex::Regex;
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ const UNREAD: Condition = Condition::Anomaly(Anomaly { sensitivity: Sensitivity:
 pub(super) fn read(kind: &str, rule: &mut Fields<'_, '_>) -> Condition {
     if !Condition::KINDS.contains(&kind) {
         if !kind.is_empty() {
-            let near = nearest(kind, Condition::KINDS).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+            let near =
+                nearest(kind, Condition::KINDS).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
             rule.wrong("kind", format!("is {kind:?}: write one of {}{near}", Condition::KINDS.join(", ")));
         }
         rule.node("condition");
@@ -82,7 +83,16 @@ fn red(f: &mut Fields<'_, '_>) -> Condition {
     use Measure::*;
     let measure = measure(f, &[ErrorRate, LatencyP50, LatencyP95, LatencyP99, Calls, Errors, TrafficDrop]);
     let counted = matches!(measure, Calls | Errors);
-    f.needed("above", if measure.is_latency() { "800ms" } else if counted { "100" } else { "5%" });
+    f.needed(
+        "above",
+        if measure.is_latency() {
+            "800ms"
+        } else if counted {
+            "100"
+        } else {
+            "5%"
+        },
+    );
     let above = if measure.is_latency() {
         f.optional_duration("above", "1us", "1h").map(|d| d.as_nanos() as f64)
     } else if counted {
@@ -114,7 +124,8 @@ fn slo(f: &mut Fields<'_, '_>) -> Condition {
     let mut burn = Vec::new();
     match f.node("burn").map(|node| (node, &node.value)) {
         None => {
-            let pair = |long: Duration, short: Duration, rate, severity| Burn { long, short, rate, severity: Some(severity) };
+            let pair =
+                |long: Duration, short: Duration, rate, severity| Burn { long, short, rate, severity: Some(severity) };
             burn.push(pair(HOUR, 5 * MINUTE, 14.4, Severity::Critical));
             burn.push(pair(6 * HOUR, 30 * MINUTE, 6.0, Severity::High));
             burn.push(pair(3 * DAY, 6 * HOUR, 1.0, Severity::Low));
@@ -159,7 +170,10 @@ fn burn_pair(f: &mut Fields<'_, '_>) -> Burn {
 
 fn sql(f: &mut Fields<'_, '_>) -> Condition {
     Condition::Sql(Sql {
-        query: f.needed("query", "SELECT service, count(*) AS value FROM logs WHERE time >= $from AND time < $to GROUP BY 1"),
+        query: f.needed(
+            "query",
+            "SELECT service, count(*) AS value FROM logs WHERE time >= $from AND time < $to GROUP BY 1",
+        ),
         window: f.duration("window", 5 * MINUTE, "1m", "7d"),
         above: f.number("above"),
         unit: f.text("unit").unwrap_or_else(|| "1".to_owned()),

@@ -11,7 +11,8 @@ const WHERE_FROM: &str = "environment, namespace, lane, service";
 
 /// Calls, errors and quantiles by bucket and series.
 pub(crate) fn calls(selector: &Selector, by: By, bucket_ns: i64, from: UnixNanos, until: UnixNanos) -> String {
-    let quantile = |share: f64, name: &str| format!("sketch_quantile(sketch_merge(duration_sketch), {share}) AS {name}");
+    let quantile =
+        |share: f64, name: &str| format!("sketch_quantile(sketch_merge(duration_sketch), {share}) AS {name}");
     let figures = format!(
         "sum(calls) AS calls, sum(errors) AS errors, {}, {}, {}",
         quantile(0.5, "p50_ns"),
@@ -35,12 +36,7 @@ fn source(selector: &Selector, by: By) -> (&'static str, String, String) {
     match by {
         By::Service | By::Operation => {
             let operation = if by == By::Operation { ", operation" } else { "" };
-            let of = [
-                environment,
-                namespace,
-                ("service", &selector.service),
-                ("operation", &selector.operation),
-            ];
+            let of = [environment, namespace, ("service", &selector.service), ("operation", &selector.operation)];
             let condition = format!(" AND {ENTRY}{}", selected(selector, &of, "lane"));
             ("red", format!("{WHERE_FROM}{operation}"), condition)
         }

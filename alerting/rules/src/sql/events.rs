@@ -35,15 +35,18 @@ pub(crate) fn log_patterns(rule: &Rule, c: &LogPattern, from: UnixNanos, until: 
     )
 }
 
-/// How each job stands: last state, last beat, and the gaps between beats.
-pub(crate) fn heartbeats(_rule: &Rule, c: &Heartbeat, from: UnixNanos, until: UnixNanos) -> String {
+/// The beats of each job in a stretch of time: first, last, how it stands, and the longest gap between two.
+pub(crate) fn heartbeats(c: &Heartbeat, from: UnixNanos, until: UnixNanos) -> String {
     let names = if c.names.is_empty() { String::new() } else { format!(" AND {}", fits("name", &c.names)) };
+    let last = |column: &str| format!("last_value({column} ORDER BY time) AS {column}");
     format!(
-        "SELECT name AS heartbeat, last_value(service ORDER BY time) AS service, last_value(status ORDER BY time) AS \
-         status, last_value(text ORDER BY time) AS text, max(time) AS last_beat, count(*) AS beats, max(gap) AS gap_max \
-         FROM (SELECT name, service, status, text, time, CAST(time AS BIGINT) - lag(CAST(time AS BIGINT)) OVER \
-         (PARTITION BY name ORDER BY time) AS gap FROM heartbeats WHERE {} AND status IN ('ok', 'fail'){names}) AS b \
-         GROUP BY name",
+        "SELECT name AS heartbeat, {}, {}, {}, min(time) AS first_beat, max(time) AS last_beat, count(*) AS beats, \
+         max(gap) AS gap_max FROM (SELECT name, service, status, text, time, CAST(time AS BIGINT) - \
+         lag(CAST(time AS BIGINT)) OVER (PARTITION BY name ORDER BY time) AS gap FROM heartbeats WHERE {} AND status \
+         IN ('ok', 'fail'){names}) AS b GROUP BY name",
+        last("service"),
+        last("status"),
+        last("text"),
         between(from, until)
     )
 }
@@ -57,8 +60,9 @@ pub(crate) fn senders(from: UnixNanos, until: UnixNanos) -> String {
 }
 
 /// Operations that were created, not completed, and are past their deadline.
-pub(crate) fn stuck(_rule: &Rule, c: &Deadline, from: UnixNanos, until: UnixNanos) -> String {
-    let names = if c.operations.is_empty() { String::new() } else { format!(" AND {}", fits("operation", &c.operations)) };
+pub(crate) fn stuck(c: &Deadline, from: UnixNanos, until: UnixNanos) -> String {
+    let names =
+        if c.operations.is_empty() { String::new() } else { format!(" AND {}", fits("operation", &c.operations)) };
     let allowed = match c.within {
         Some(within) => format!("coalesce(allowed, {})", within.as_nanos()),
         None => "allowed".to_owned(),

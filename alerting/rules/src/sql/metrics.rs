@@ -1,8 +1,8 @@
 //! Queries over `metrics`, and business figures over time.
 
 use super::{attribute, between, bucket, fits, literal, quoted, selected_by_attributes};
-use crate::condition::{Aggregate, Forecast, Precursor, Threshold};
 use crate::Rule;
+use crate::condition::{Aggregate, Forecast, Precursor, Threshold};
 use model::UnixNanos;
 use std::collections::BTreeMap;
 
@@ -96,9 +96,10 @@ impl Source<'_> {
         // Every series is either counted or divided by.
         let (sums, divides) = match self.of {
             None => ("sum(v) AS value", "false".to_owned()),
-            Some((of, filter)) => {
-                ("sum(CASE WHEN NOT divides THEN v END) AS value, sum(CASE WHEN divides THEN v END) AS of", is(of, filter))
-            }
+            Some((of, filter)) => (
+                "sum(CASE WHEN NOT divides THEN v END) AS value, sum(CASE WHEN divides THEN v END) AS of",
+                is(of, filter),
+            ),
         };
         let counted = match self.of {
             None => String::new(),
@@ -145,8 +146,8 @@ pub(crate) fn business(rule: &Rule, c: &Forecast, width: i64, from: UnixNanos, u
     }
     let outer: String = c.by.iter().map(|name| format!("{}, ", quoted(name))).collect();
     format!(
-        "SELECT time, {outer}sum(v) AS value FROM (SELECT {} AS time, {labels}series_id, CASE WHEN max(type) <> 'sum' \
-         THEN avg(value) WHEN max(temporality) = 'delta' THEN sum(value) ELSE max(value) - min(value) END AS v \
+        "SELECT time, {outer}sum(v) AS value FROM (SELECT {} AS time, {labels}series_id, CASE WHEN max(type) <> 'sum' OR \
+         min(CASE WHEN monotonic THEN 1 ELSE 0 END) = 0 THEN avg(value) WHEN max(temporality) = 'delta' THEN sum(value) ELSE max(value) - min(value) END AS v \
          FROM metrics WHERE name = {} AND {window}{}{} GROUP BY {}) AS s GROUP BY {}",
         bucket(width),
         literal(c.metric.as_deref().unwrap_or_default()),
