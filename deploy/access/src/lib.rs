@@ -28,6 +28,7 @@ mod audit;
 mod figures;
 mod people;
 mod sign_in;
+mod tokens;
 
 mod gate;
 mod headers;
@@ -49,4 +50,5 @@ pub use refusal::Refusal;
 pub use routes::{Effect, Need, ROUTES, Route, find};
 pub use settings::Settings;
 pub use token::{Secret, TokenText};
-pub use vault::{Access, Issue};
+pub use tokens::Issue;
+pub use vault::Access;

@@ -54,11 +54,9 @@ impl Access {
         }
     }
 
-    /// The user as last read; one who was just added by another process is looked up.
+    /// The user of a name; one who was just added by another process is found. Known names are looked up as
+    /// well as unknown ones, or the time it takes would tell them apart.
     async fn user_known(&self, name: &str) -> Option<UserRow> {
-        if let Some(user) = self.known().user(name) {
-            return Some(user.clone());
-        }
         if self.may_look_up() {
             self.refresh_or_keep().await;
         }

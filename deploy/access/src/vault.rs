@@ -7,9 +7,9 @@ use crate::check::Known;
 use crate::figures::Counts;
 use crate::password::Hasher;
 use crate::session::{LiveSessions, WRITTEN_EVERY};
-use crate::{AccessError, Caller, Grant, Need, Presented, Refusal, Settings, TokenText};
-use metastore::{Audit, Metastore, NewToken, Sessions, TokenId, TokenRow, Tokens, Users};
-use model::{Clock, UnixNanos, Workspace};
+use crate::{AccessError, Caller, Need, Presented, Refusal, Settings};
+use metastore::{Audit, Metastore, Sessions, TokenId, TokenRow, Tokens, Users};
+use model::{Clock, UnixNanos};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,15 +19,6 @@ use std::time::Duration;
 
 /// How often what is too old leaves the metastore.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
-
-/// What a new token shall be.
-#[derive(Clone, Debug)]
-pub struct Issue {
-    pub name: String,
-    pub grants: Vec<Grant>,
-    pub workspace: Workspace,
-    pub expires: Option<UnixNanos>,
-}
 
 /// The tables of the metastore that are worked with here.
 #[derive(Debug)]
@@ -46,10 +37,12 @@ pub struct Access {
     clock: Arc<dyn Clock>,
     known: RwLock<Arc<Known>>,
     /// Tokens of this process's own parts: valid while it runs, stored nowhere.
-    guests: Mutex<Vec<TokenRow>>,
+    pub(crate) guests: Mutex<Vec<TokenRow>>,
     pub(crate) sessions: RwLock<LiveSessions>,
     /// When each token was last used, until it is written down.
     used: Mutex<HashMap<TokenId, UnixNanos>>,
+    /// One reading at a time: an older one must not overwrite what a later one found.
+    reading: tokio::sync::Mutex<()>,
     /// Monotonic time of the last reading, and of the last tidying.
     read: Mutex<Duration>,
     tidied: Mutex<Duration>,
@@ -92,6 +85,7 @@ impl Access {
         Ok(Arc::new(Self {
             hasher: Hasher::new(settings.hashes_max, settings.hashes_waiting_max)?,
             attempts: Mutex::new(Attempts::new(settings.attempts_window, settings.attempts_remembered_max)),
+            reading: tokio::sync::Mutex::default(),
             read: Mutex::new(clock.monotonic()),
             tidied: Mutex::new(clock.monotonic()),
             known: RwLock::new(Arc::new(known)),
@@ -184,6 +178,7 @@ impl Access {
 
     /// Reads tokens and users again and writes down which were used.
     pub async fn refresh(&self) -> Result<(), AccessError> {
+        let _alone = self.reading.lock().await;
         let used: Vec<_> = std::mem::take(&mut *self.used.lock()).into_iter().collect();
         if !used.is_empty() {
             self.store.tokens.touch(&used).await?;
@@ -241,208 +236,12 @@ impl Access {
         self.tidy_audit().await
     }
 
-    /// Makes a token; its text is returned this once and is nowhere kept.
-    pub async fn create(&self, issue: Issue) -> Result<(TokenRow, TokenText), AccessError> {
-        let name_ok = (1..=128).contains(&issue.name.len()) && !issue.name.chars().any(char::is_control);
-        if !name_ok {
-            return Err(AccessError::Invalid("a token's name is 1 to 128 bytes of visible text".into()));
-        }
-        if issue.grants.is_empty() {
-            return Err(AccessError::Invalid("a token needs at least one scope, such as ingest or viewer".into()));
-        }
-        let standing = self.store.tokens.list().await?.iter().filter(|row| row.revoked.is_none()).count();
-        if standing >= self.settings.tokens_max {
-            let max = self.settings.tokens_max;
-            return Err(AccessError::Conflict(format!("there are {max} tokens, and no more are kept: revoke some")));
-        }
-        let now = self.clock.now();
-        if issue.expires.is_some_and(|at| at <= now) {
-            return Err(AccessError::Invalid("the expiry lies in the past".into()));
-        }
-        let text = TokenText::generate().map_err(|error| AccessError::Broken(error.to_string()))?;
-        let row = self.store.tokens.create(NewToken {
-            name: issue.name,
-            hash: text.secret.hash(),
-            prefix: text.prefix.clone(),
-            scopes: issue.grants.iter().map(Grant::to_string).collect(),
-            workspace: issue.workspace,
-            created: now,
-            expires: issue.expires,
-        });
-        let row = row.await?;
-        self.refresh().await?;
-        Ok((row, text))
-    }
-
-    /// A token for a part of this very process, such as the company of the demo: it goes on when somebody
-    /// makes the first user. It closes nothing, is listed nowhere, and ends with the process.
-    pub async fn guest(&self, name: &str, grants: &[Grant]) -> Result<String, AccessError> {
-        let text = TokenText::generate().map_err(|error| AccessError::Broken(error.to_string()))?;
-        self.guests.lock().push(TokenRow {
-            id: TokenId(-1),
-            name: name.to_owned(),
-            hash: text.secret.hash(),
-            prefix: text.prefix.clone(),
-            scopes: grants.iter().map(Grant::to_string).collect(),
-            workspace: Workspace::default(),
-            created: self.clock.now(),
-            expires: None,
-            last_used: None,
-            revoked: None,
-        });
-        self.refresh().await?;
-        Ok(text.reveal())
-    }
-
-    /// All tokens, oldest first.
-    pub async fn list(&self) -> Result<Vec<TokenRow>, AccessError> {
-        Ok(self.store.tokens.list().await?)
-    }
-
     /// Whether anybody can come in: by a token that is valid now, as a user, or as the first one.
     pub async fn any_credential(&self) -> Result<bool, AccessError> {
         let by_token = self.store.tokens.any_valid(self.clock.now()).await?;
         Ok(by_token || self.needs_setup() || self.known().users().next().is_some())
     }
-
-    /// Revokes the valid token of this prefix (or name) and returns it; none when there is none.
-    pub async fn revoke(&self, prefix_or_name: &str) -> Result<Option<TokenRow>, AccessError> {
-        let found = self
-            .store
-            .tokens
-            .list()
-            .await?
-            .into_iter()
-            .find(|row| row.revoked.is_none() && (row.prefix == prefix_or_name || row.name == prefix_or_name));
-        let Some(row) = found else { return Ok(None) };
-        Ok(self.revoke_token(row.id).await?.then_some(row))
-    }
-
-    /// Revokes this token; false when it was revoked before.
-    pub async fn revoke_token(&self, id: TokenId) -> Result<bool, AccessError> {
-        let revoked = self.store.tokens.revoke(id, self.clock.now()).await?;
-        self.refresh().await?;
-        Ok(revoked)
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Role;
-    use metastore::Metastore;
-    use model::ManualClock;
-
-    async fn access(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Arc<Access> {
-        let store =
-            Metastore::open(&dir.path().join("metastore.sqlite"), metastore::Settings::default()).await.unwrap();
-        Access::open(&store, Settings::default(), Arc::clone(clock) as _).await.unwrap()
-    }
-
-    async fn check(access: &Access, role: Role, presented: &Presented<'_>) -> Option<Refusal> {
-        let checked = access.check(Need::Role(role), presented, &Client::default()).await;
-        checked.err().map(|denied| denied.refusal)
-    }
-
-    fn issue(grants: &[Grant]) -> Issue {
-        Issue { name: "shop".into(), grants: grants.to_vec(), workspace: Workspace::default(), expires: None }
-    }
-
-    #[tokio::test]
-    async fn a_token_made_by_one_process_is_known_to_another_and_dies_with_its_revocation() {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(UnixNanos(UnixNanos::DAY)));
-        let server = access(&dir, &clock).await;
-        let command_line = access(&dir, &clock).await;
-        assert!(server.is_open());
-
-        let (row, text) = command_line.create(issue(&[Grant::Role(Role::Viewer)])).await.unwrap();
-        let bearer = format!("Bearer {}", text.reveal());
-        let presented = Presented { authorization: Some(&bearer), ..Presented::default() };
-        server.refresh().await.unwrap();
-        assert!(!server.is_open());
-        assert_eq!(check(&server, Role::Viewer, &presented).await, None);
-        let nobody = Presented::default();
-        assert_eq!(check(&server, Role::Viewer, &nobody).await, Some(Refusal::NoToken));
-
-        server.refresh().await.unwrap();
-        assert_eq!(server.list().await.unwrap()[0].last_used, Some(clock.now()));
-        assert!(command_line.revoke(&row.prefix).await.unwrap().is_some());
-        assert!(command_line.revoke(&row.prefix).await.unwrap().is_none());
-        server.refresh().await.unwrap();
-        assert_eq!(check(&server, Role::Viewer, &presented).await, Some(Refusal::BadToken));
-        assert!(!server.any_credential().await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn an_unknown_token_is_looked_up_at_once_but_not_at_every_guess() {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(UnixNanos(UnixNanos::DAY)));
-        let command_line = access(&dir, &clock).await;
-        command_line.create(issue(&[Grant::Role(Role::Viewer)])).await.unwrap();
-        let server = access(&dir, &clock).await;
-        let (_, text) =
-            command_line.create(Issue { name: "late".into(), ..issue(&[Grant::Role(Role::Admin)]) }).await.unwrap();
-        let bearer = format!("Bearer {}", text.reveal());
-        let presented = Presented { authorization: Some(&bearer), ..Presented::default() };
-        assert_eq!(check(&server, Role::Admin, &presented).await, Some(Refusal::BadToken));
-        clock.advance(Settings::default().lookup_pause);
-        assert_eq!(check(&server, Role::Admin, &presented).await, None);
-    }
-
-    #[tokio::test]
-    async fn a_guest_closes_nothing_and_goes_on_when_the_door_is_closed() {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(UnixNanos(UnixNanos::DAY)));
-        let access = access(&dir, &clock).await;
-        let bearer = format!("Bearer {}", access.guest("demo", &[Grant::Role(Role::Viewer)]).await.unwrap());
-        let presented = Presented { authorization: Some(&bearer), ..Presented::default() };
-        assert!(access.is_open() && access.list().await.unwrap().is_empty());
-        assert_eq!(check(&access, Role::Admin, &presented).await, None, "open to everybody");
-        access.create(issue(&[Grant::Role(Role::Admin)])).await.unwrap();
-        access.refresh().await.unwrap();
-        assert_eq!(check(&access, Role::Viewer, &presented).await, None);
-        assert_eq!(check(&access, Role::Admin, &presented).await, Some(Refusal::Lacks("admin".into())));
-    }
-
-    #[tokio::test]
-    async fn a_token_without_name_scope_or_future_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(UnixNanos(UnixNanos::DAY)));
-        let access = access(&dir, &clock).await;
-        let good = issue(&[Grant::Role(Role::Viewer)]);
-        for bad in [
-            Issue { name: String::new(), ..good.clone() },
-            Issue { name: "a\nb".into(), ..good.clone() },
-            Issue { grants: vec![], ..good.clone() },
-            Issue { expires: Some(clock.now()), ..good.clone() },
-        ] {
-            assert!(matches!(access.create(bad).await, Err(AccessError::Invalid(_))));
-        }
-    }
-
-    #[tokio::test]
-    async fn an_address_that_guesses_is_told_to_wait_and_its_neighbours_are_let_in() {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(UnixNanos(UnixNanos::DAY)));
-        let access = access(&dir, &clock).await;
-        let (_, text) = access.create(issue(&[Grant::Role(Role::Viewer)])).await.unwrap();
-        let (good, bad) = (format!("Bearer {}", text.reveal()), "Bearer sg_12345678_00".to_owned());
-        let client = |ip: &str| Client { ip: Some(ip.parse().unwrap()), secure: false };
-        let ask = async |bearer: &str, ip: &str| {
-            let presented = Presented { authorization: Some(bearer), ..Presented::default() };
-            let checked = access.check(Need::Role(Role::Viewer), &presented, &client(ip)).await;
-            checked.err().map(|denied| denied.refusal)
-        };
-        for _ in 0..access.settings().attempts_per_address_max {
-            assert_eq!(ask(&bad, "203.0.113.9").await, Some(Refusal::BadToken));
-        }
-        let Some(Refusal::TooManyGuesses(seconds)) = ask(&bad, "203.0.113.9").await else { panic!("a refusal") };
-        assert!((1..=11).contains(&seconds), "{seconds}");
-        assert_eq!(ask(&good, "203.0.113.9").await, None, "a good token beside it");
-        assert_eq!(ask(&bad, "203.0.113.10").await, Some(Refusal::BadToken), "another address");
-        assert_eq!(access.counts.guesses_limited.load(Relaxed), 1);
-        clock.advance(Duration::from_secs(seconds));
-        assert_eq!(ask(&bad, "203.0.113.9").await, Some(Refusal::BadToken), "later");
-    }
-}
+mod tests;

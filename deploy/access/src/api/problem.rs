@@ -37,6 +37,10 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid-request", "The request is not valid", detail)
     }
 
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+    }
+
     pub(super) fn missing(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", detail)
     }

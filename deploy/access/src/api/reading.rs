@@ -1,10 +1,12 @@
 //! How calls read what they are given, and the shape of lists: as everywhere in the API.
 
+use super::BODY_BYTES_MAX;
 use super::problem::Problem;
 use crate::Caller;
 use axum::body::Bytes;
-use axum::extract::Query;
-use http::Uri;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use http::request::Parts;
+use http::{StatusCode, Uri};
 use jiff::Timestamp;
 use model::{UnixNanos, Workspace};
 use serde::Serialize;
@@ -31,8 +33,33 @@ impl<T> Page<T> {
 }
 
 /// A JSON body, all fields of which are known.
-pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| Problem::invalid(format!("the body cannot be read: {error}")))
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::too_large(format!("the body is larger than {BODY_BYTES_MAX} bytes"))
+            }
+            _ => Problem::invalid(format!("the body cannot be read: {rejection}")),
+        })?;
+        let read = serde_json::from_slice(&bytes).map(Self);
+        read.map_err(|error| Problem::invalid(format!("the body cannot be read: {error}")))
+    }
+}
+
+/// The name in a path.
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(name)| Self(name)).map_err(|rejection| Problem::invalid(rejection.to_string()))
+    }
 }
 
 /// The parameters of a request: known ones only, each at most once.

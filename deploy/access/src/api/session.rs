@@ -1,13 +1,12 @@
 //! Signing in and out, who one is, and the first user of all.
 
 use super::problem::{AnyProblem, Problem};
-use super::reading::{Params, body};
+use super::reading::{Asked, Params};
 use crate::audit::{Noted, time_text};
 use crate::caller::cookie;
 use crate::session::no_cookie;
 use crate::sign_in::Begun;
 use crate::{Access, AccessError, Caller, Client, Password, Role, Who, user_name};
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -110,9 +109,8 @@ async fn session(
 async fn sign_in(
     State(access): State<Arc<Access>>,
     Extension(client): Extension<Client>,
-    bytes: Bytes,
+    Asked(asked): Asked<SignIn>,
 ) -> Result<Response, Problem> {
-    let asked: SignIn = body(&bytes)?;
     match access.sign_in(&asked.user, asked.password, &client).await {
         Ok(begun) => Ok(welcomed(begun, &client, "signed in")),
         Err(AccessError::Wrong) => {
@@ -156,9 +154,8 @@ async fn setup(State(access): State<Arc<Access>>, uri: Uri) -> Result<Json<SetUp
 async fn set_up(
     State(access): State<Arc<Access>>,
     Extension(client): Extension<Client>,
-    bytes: Bytes,
+    Asked(asked): Asked<SetUp>,
 ) -> Result<Response, Problem> {
-    let asked: SetUp = body(&bytes)?;
     let begun = access.set_up(&asked.token, &asked.user, asked.password, &client).await?;
     Ok(welcomed(begun, &client, "made the first administrator"))
 }

@@ -1,11 +1,10 @@
 //! Tokens, for those who administer them.
 
 use super::problem::{AnyProblem, Problem};
-use super::reading::{Page, Params, body, duration, instant, workspace};
+use super::reading::{Asked, Named, Page, Params, duration, instant, workspace};
 use crate::audit::{Noted, time_text};
 use crate::{Access, Caller, Grant, Issue, Role, Who};
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{StatusCode, Uri};
@@ -125,9 +124,8 @@ async fn tokens(
 async fn create_token(
     State(access): State<Arc<Access>>,
     Extension(caller): Extension<Caller>,
-    bytes: Bytes,
+    Asked(asked): Asked<NewToken>,
 ) -> Result<Response, Problem> {
-    let asked: NewToken = body(&bytes)?;
     let workspace = workspace(&caller, asked.workspace.as_deref())?;
     let grants = asked.scopes.iter().map(|scope| Grant::parse(scope)).collect::<Result<Vec<_>, _>>()?.concat();
     if caller.who == Who::Open && !grants.contains(&Grant::Role(Role::Admin)) {
@@ -159,7 +157,7 @@ fn ends(text: &str, now: UnixNanos) -> Result<UnixNanos, Problem> {
 async fn revoke_token(
     State(access): State<Arc<Access>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Problem> {
     let rows = access.list().await?;
     let row =

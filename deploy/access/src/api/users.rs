@@ -1,11 +1,10 @@
 //! Users, for those who administer them; and everybody's own password.
 
 use super::problem::{AnyProblem, Problem};
-use super::reading::{Page, Params, body, workspace};
+use super::reading::{Asked, Named, Page, Params, workspace};
 use crate::audit::{Noted, time_text};
 use crate::{Access, AccessError, Caller, Client, NewPerson, Password, Role, Who};
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::header::SET_COOKIE;
@@ -101,9 +100,8 @@ async fn users(
 async fn add_user(
     State(access): State<Arc<Access>>,
     Extension(caller): Extension<Caller>,
-    bytes: Bytes,
+    Asked(asked): Asked<NewUser>,
 ) -> Result<Response, Problem> {
-    let asked: NewUser = body(&bytes)?;
     let workspace = workspace(&caller, asked.workspace.as_deref())?;
     let role = Role::parse(&asked.role)?;
     let user = access.add_user(NewPerson { name: asked.name, password: asked.password, role, workspace }).await?;
@@ -118,10 +116,9 @@ async fn add_user(
 async fn change_user(
     State(access): State<Arc<Access>>,
     Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-    bytes: Bytes,
+    Named(name): Named,
+    Asked(asked): Asked<UserChange>,
 ) -> Result<Response, Problem> {
-    let asked: UserChange = body(&bytes)?;
     let role = Role::parse(&asked.role)?;
     let before = administered(&access, &caller, &name).await?;
     let user = access.set_role(&before, role).await?;
@@ -136,7 +133,7 @@ async fn change_user(
 async fn remove_user(
     State(access): State<Arc<Access>>,
     Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Result<StatusCode, Problem> {
     access.remove_user(&administered(&access, &caller, &name).await?).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -150,10 +147,9 @@ async fn set_password(
     State(access): State<Arc<Access>>,
     Extension(caller): Extension<Caller>,
     Extension(client): Extension<Client>,
-    Path(name): Path<String>,
-    bytes: Bytes,
+    Named(name): Named,
+    Asked(asked): Asked<NewPassword>,
 ) -> Result<Response, Problem> {
-    let asked: NewPassword = body(&bytes)?;
     let own = matches!(&caller.who, Who::User(user) if **user == *name.trim().to_ascii_lowercase());
     if !own {
         let user = administered(&access, &caller, &name).await?;

@@ -44,6 +44,8 @@ async fn a_wrong_password_and_an_unknown_name_are_answered_alike() {
     let cookie = good.headers[SET_COOKIE].to_str().unwrap();
     assert!(cookie.contains("; HttpOnly; SameSite=Lax") && !cookie.contains("Secure"), "{cookie}");
     assert!(!good.body.to_string().contains(good.cookie().split('=').nth(1).unwrap()), "the id is in the cookie only");
+    let long = here.call("POST", "/api/v1/session", &[], json!({ "user": "a".repeat(20_000), "password": "x" })).await;
+    assert_eq!((long.status, long.kind()), (413, "too-large"));
     for (what, body) in [("no JSON", json!("x")), ("a typing error", json!({ "usr": "alice", "password": "x" }))] {
         assert_eq!(here.call("POST", "/api/v1/session", &[], body).await.status, 400, "{what}");
     }
