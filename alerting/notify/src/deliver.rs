@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{Id, JoinSet};
 
-/// The longest a delivery may take, all its requests together.
-const DELIVERY_MAX: Duration = Duration::from_secs(3 * TIMEOUT.as_secs());
+/// The longest a delivery may take, all its requests together, in times of one request's.
+const REQUESTS_MAX: u32 = 3;
 
 /// The answer to one dispatch.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,6 +32,7 @@ pub struct Delivery {
 #[derive(Debug)]
 pub struct Deliverer {
     clock: Arc<dyn Clock>,
+    timeout: Duration,
     wire: Option<Wire>,
     tasks: JoinSet<Outcome>,
     /// What each task is for.
@@ -41,7 +42,12 @@ pub struct Deliverer {
 impl Deliverer {
     /// A TLS provider must have been installed for the process.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, wire: None, tasks: JoinSet::new(), under_way: HashMap::new() }
+        Self::with_timeout(clock, TIMEOUT)
+    }
+
+    /// The same with another time for each request than ten seconds.
+    pub fn with_timeout(clock: Arc<dyn Clock>, timeout: Duration) -> Self {
+        Self { clock, timeout, wire: None, tasks: JoinSet::new(), under_way: HashMap::new() }
     }
 
     /// Begins to send. To be called when the outbox's documents are stored, and not before.
@@ -124,7 +130,7 @@ impl Deliverer {
     fn wire(&mut self, guard: &Guard) -> Result<Wire, Error> {
         match &self.wire {
             Some(wire) if wire.guard() == guard => Ok(wire.clone()),
-            _ => Ok(self.wire.insert(Wire::new(guard)?).clone()),
+            _ => Ok(self.wire.insert(Wire::new(guard, self.timeout)?).clone()),
         }
     }
 }
@@ -141,7 +147,7 @@ async fn deliver(policy: &Policy, clock: &dyn Clock, wire: &Wire, dispatch: &Dis
     };
     let external_url = policy.config().external_url.as_deref();
     let parcel = Parcel { dispatch, target, people, external_url, now: clock.now() };
-    let sent = tokio::time::timeout(DELIVERY_MAX, target.channel.send(&parcel, wire)).await;
+    let sent = tokio::time::timeout(wire.timeout() * REQUESTS_MAX, target.channel.send(&parcel, wire)).await;
     let outcome = sent.unwrap_or_else(|_| Outcome::InDoubt { reason: "no answer in time".to_owned() });
     if !matches!(outcome, Outcome::Delivered { .. }) {
         tracing::warn!(receiver = %dispatch.receiver, entry = %dispatch.entry, ?outcome, "a message was not delivered");

@@ -20,6 +20,8 @@ mod policy;
 mod receiver;
 mod render;
 mod routing;
+#[cfg(test)]
+mod sample;
 mod secret;
 mod silence;
 mod wire;

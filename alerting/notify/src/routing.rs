@@ -74,8 +74,7 @@ impl Node {
             faults.add("route", format!("more than {ROUTES_MAX} routes, or deeper than {ROUTE_DEPTH_MAX}"));
             return None;
         }
-        let selective = |route: &Route| !Self::unconditional(route);
-        if selective(route) {
+        if !Self::unconditional(route) {
             faults.add("route", "the first route takes every message: move its conditions into `routes`");
         }
         root
@@ -299,5 +298,127 @@ impl Policy {
         let mut found = Explanation::default();
         self.root().walk("", message, self, now, &mut found);
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+    use crate::message::CauseLine;
+    use crate::silence::{Silence, SilenceKind, Silences, explain};
+    use expect_test::{Expect, expect};
+    use incident::Confidence;
+    use model::{Bilingual, CauseKind, Entity};
+
+    const CONFIG: &str = r#"
+receivers:
+  - {name: ops, wecom: {url: 'https://qyapi.weixin.qq.com/a'}}
+  - {name: pay, wecom: {url: 'https://qyapi.weixin.qq.com/b'}}
+  - {name: night, wecom: {url: 'https://qyapi.weixin.qq.com/c'}}
+  - {name: audit, webhook: {url: 'https://hooks.example.com/x'}}
+  - {name: vip, wecom: {url: 'https://qyapi.weixin.qq.com/d'}}
+intervals: [{name: nights, time_zone: UTC, times: ['22:00..06:00']}]
+route:
+  receivers: [ops]
+  routes:
+    - {name: everything, matchers: ['env=~"prod|staging"'], receivers: [audit], continue: true}
+    - name: payments
+      team: [pay*]
+      receivers: [pay]
+      group_wait: 0s
+      routes:
+        - {name: by night, severity: high, during: [nights], receivers: [night], escalate: {after: 15m, receivers: [ops]}}
+    - {name: important, importance: high, receivers: [vip]}
+    - {name: shop, service: [cart, order-*], owner: [zhang]}
+"#;
+
+    fn message(change: impl FnOnce(&mut Message)) -> Message {
+        let mut message = Message::new("I-1", Bilingual::new("t", "t"), Severity::High, UnixNanos(0));
+        change(&mut message);
+        message
+    }
+
+    fn check(message: &Message, hour: i64, expected: Expect) {
+        let policy = Policy::read(CONFIG).unwrap();
+        let at = UnixNanos(hour * 3600 * UnixNanos::SECOND);
+        let explanation = explain(&policy, &Silences::default(), message, at);
+        expected.assert_eq(&explanation.to_string());
+        assert_eq!(explanation.destinations, policy.destinations(message, at), "what is explained is what is done");
+    }
+
+    #[test]
+    fn what_fits_nothing_goes_to_the_default() {
+        check(&message(|_| {}), 12, expect![[""]]);
+    }
+
+    #[test]
+    fn a_team_has_its_route_and_another_by_night() {
+        let payments = message(|message| {
+            message.team = Some("payments".to_owned());
+            message.labels.insert("env".to_owned(), "prod".to_owned());
+        });
+        check(&payments, 12, expect![[""]]);
+        check(&payments, 23, expect![[""]]);
+    }
+
+    #[test]
+    fn importance_severity_service_and_owner_lead_the_way() {
+        check(&message(|message| message.importance = Importance::Critical), 12, expect![[""]]);
+        let by_cause = message(|message| {
+            message.owner = Some("zhang".to_owned());
+            message.cause = Some(CauseLine {
+                entity: Entity::service("order-db"),
+                kind: CauseKind::SlowSql,
+                confidence: Confidence::High,
+                since: None,
+                evidence: Vec::new(),
+            });
+        });
+        check(&by_cause, 12, expect![[""]]);
+    }
+
+    #[test]
+    fn what_is_held_back_is_explained_too() {
+        let policy = Policy::read(CONFIG).unwrap();
+        let silence = Silence {
+            id: "s-1".to_owned(),
+            kind: SilenceKind::Maintenance,
+            matchers: Matchers::read("severity=high").unwrap(),
+            starts_at: UnixNanos(0),
+            ends_at: UnixNanos(100),
+            created_by: "ann".to_owned(),
+            comment: "move".to_owned(),
+            during: Vec::new(),
+            updated_at: UnixNanos(0),
+        };
+        silence.check(&policy).unwrap();
+        let explanation = explain(&policy, &Silences::new([silence]), &message(|_| {}), UnixNanos(50));
+        assert_eq!(explanation.held.as_deref(), Some("maintenance window s-1"));
+    }
+
+    #[test]
+    fn routes_that_lead_nowhere_are_refused_with_what_would_be_right() {
+        for (route, says) in [
+            ("{receivers: [nobody]}", "no receiver is called `nobody`; there are: ops"),
+            ("{receivers: []}", "name a receiver"),
+            ("{receivers: [ops], severity: high}", "takes every message"),
+            ("{receivers: [ops], routes: [{during: [weekend]}]}", "no interval is called `weekend`"),
+            ("{receivers: [ops], routes: [{matchers: ['env~prod']}]}", "expected NAME=VALUE"),
+            ("{receivers: [ops], repeat_interval: 5s}", "at least 1m"),
+            ("{receivers: [ops], group_wait: 5}", "30s, 5m"),
+            ("{receivers: [ops], escalate: {after: 1s, receivers: [ops]}}", "after a minute"),
+            ("{receivers: [ops], recievers: [ops]}", "recievers"),
+        ] {
+            let text = format!("receivers: [{{name: ops, wecom: {{url: 'https://a.example.com'}}}}]\nroute: {route}");
+            let error = Policy::read(&text).unwrap_err().to_string();
+            assert!(error.contains(says), "{route}: {error}");
+        }
+        let deep = (0..12).fold("{}".to_owned(), |inner, _| format!("{{routes: [{inner}]}}"));
+        let deep = format!(
+            "receivers: [{{name: ops, wecom: {{url: 'https://a.example.com'}}}}]\nroute: {{receivers: [ops], routes: [{deep}]}}"
+        );
+        assert!(Policy::read(&deep).unwrap_err().to_string().contains("deeper than"));
     }
 }

@@ -275,3 +275,80 @@ pub fn explain(policy: &Policy, silences: &Silences, message: &Message, now: Uni
         .map(|hold| hold.to_string());
     explanation
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+    use crate::message::AlertLine;
+    use incident::Severity;
+    use model::Bilingual;
+
+    fn silence(id: &str, matchers: &str) -> Silence {
+        Silence {
+            id: id.to_owned(),
+            kind: SilenceKind::Silence,
+            matchers: Matchers::read(matchers).unwrap(),
+            starts_at: UnixNanos(10),
+            ends_at: UnixNanos(100),
+            created_by: "ann".to_owned(),
+            comment: "a disk is changed".to_owned(),
+            during: Vec::new(),
+            updated_at: UnixNanos(0),
+        }
+    }
+
+    #[test]
+    fn a_silence_says_who_why_what_and_until_when() {
+        let policy = Policy::read("").unwrap();
+        let good = silence("s", "service=order");
+        assert_eq!(good.check(&policy), Ok(()));
+        for (bad, says) in [
+            (silence("s", "{}"), "silence everything"),
+            (silence("s", "service=~\".*\""), "silence everything"),
+            (Silence { ends_at: UnixNanos(10), ..good.clone() }, "ends before"),
+            (Silence { ends_at: UnixNanos(i64::MAX), ..good.clone() }, "a year"),
+            (Silence { comment: " ".to_owned(), ..good.clone() }, "who silences, and why"),
+            (Silence { during: vec!["night".to_owned()], ..good.clone() }, "no interval"),
+        ] {
+            assert!(bad.check(&policy).unwrap_err().contains(says), "{says}");
+        }
+    }
+
+    #[test]
+    fn an_incident_is_silent_when_each_of_its_alerts_is() {
+        let policy = Policy::read("").unwrap();
+        let silences = Silences::new([silence("s", "service=order")]);
+        let alert = |service: &str| AlertLine {
+            fingerprint: service.to_owned(),
+            firing: true,
+            labels: BTreeMap::from([("service".to_owned(), service.to_owned())]),
+            annotations: BTreeMap::new(),
+            starts_at: UnixNanos(0),
+            ends_at: None,
+            generator_url: None,
+        };
+        for (services, firing, held, why) in [
+            (&["order", "order"][..], 2, true, "all of them are silenced"),
+            (&["order", "cart"], 2, false, "one is not"),
+            (&["order"], 9, false, "eight more are not known here"),
+            (&[], 0, false, "nothing is known of its alerts"),
+        ] {
+            let mut message = Message::new("I-1", Bilingual::new("t", "t"), Severity::Low, UnixNanos(0));
+            message.alerts = services.iter().map(|service| alert(service)).collect();
+            message.counts.firing = firing;
+            let found = hold(&policy, &silences, &Sources::default(), &message, Occasion::Opened, &[], UnixNanos(50));
+            assert_eq!(found.is_some(), held, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_silence_that_was_ended_stays_visible_for_days() {
+        let mut silences = Silences::new([silence("s", "service=order")]);
+        assert!(silences.expire("s", UnixNanos(20)).is_some());
+        assert!(silences.expire("s", UnixNanos(30)).is_none(), "it is over already");
+        assert_eq!(silences.forget(UnixNanos(1000)), [""; 0]);
+        assert_eq!(silences.forget(UnixNanos(1000).saturating_add(SILENCE_KEPT)), ["s"]);
+    }
+}

@@ -8,9 +8,8 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a delivery may take in all.
+/// How long one request may take in all, unless the deliverer was told otherwise.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer that are read.
 pub(crate) const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// Idle connections kept per host.
@@ -46,27 +45,32 @@ pub(crate) enum Failure {
 pub(crate) struct Wire {
     client: reqwest::Client,
     guard: Arc<Guard>,
+    timeout: Duration,
 }
 
 impl Wire {
-    pub(crate) fn new(guard: &Guard) -> Result<Self, Error> {
+    pub(crate) fn new(guard: &Guard, timeout: Duration) -> Result<Self, Error> {
         let guard = Arc::new(guard.clone());
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(timeout)
+            .connect_timeout(timeout / 2)
             .pool_max_idle_per_host(IDLE_MAX)
             .pool_idle_timeout(Duration::from_secs(30))
             .user_agent(concat!("Stormglass/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(Arc::new(GuardedResolver(Arc::clone(&guard))))
             .build()
             .map_err(|error| Error::Client(error.without_url().to_string()))?;
-        Ok(Self { client, guard })
+        Ok(Self { client, guard, timeout })
     }
 
     pub(crate) fn guard(&self) -> &Guard {
         &self.guard
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Posts a JSON body and reads the answer, at most [`REPLY_BYTES_MAX`] of it.

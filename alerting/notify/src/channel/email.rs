@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::outbox::Content;
 use crate::policy::Faults;
 use crate::render::{self, Dialect};
-use crate::wire::{TIMEOUT, Wire};
+use crate::wire::Wire;
 use async_trait::async_trait;
 use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -141,7 +141,7 @@ impl Mailer {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.to_string())
             .port(port)
             .tls(tls)
-            .timeout(Some(TIMEOUT))
+            .timeout(Some(wire.timeout()))
             .pool_config(PoolConfig::new().max_size(1));
         if let Some((user, password)) = self.settings.user.as_ref().zip(self.settings.password.as_ref()) {
             builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()));

@@ -32,30 +32,32 @@ struct Ready {
 impl Outbox {
     /// What may be sent now, marked as being sent. To be stored before it is sent. Wall time.
     pub fn due(&mut self, policy: &Policy, silences: &Silences, now: UnixNanos) -> Vec<Dispatch> {
-        let mut endpoints: BTreeMap<String, (Arc<Target>, Vec<String>)> = BTreeMap::new();
-        let mut lost = Vec::new();
-        for receiver in self.waiting.keys() {
-            match policy.target(receiver) {
-                Some(target) => {
-                    let place = endpoints.entry(target.endpoint.clone());
-                    place.or_insert_with(|| (Arc::clone(target), Vec::new())).1.push(receiver.clone());
-                }
-                None => lost.push(receiver.clone()),
-            }
-        }
+        let lost: Vec<String> = self.waiting.keys().filter(|name| policy.target(name).is_none()).cloned().collect();
         for receiver in lost {
             self.bury_all(policy, &receiver, now);
         }
+        for (endpoint, (_, receivers)) in self.queues(policy) {
+            self.stand_in(policy, &endpoint, &receivers, now);
+        }
         let sources = self.sources(policy);
         let mut dispatches = Vec::new();
-        for (endpoint, (target, receivers)) in endpoints {
-            self.stand_in(policy, &endpoint, &receivers, now);
+        for (endpoint, (target, receivers)) in self.queues(policy) {
             while let Some(dispatch) = self.pick(policy, silences, &sources, &endpoint, &target.limits, &receivers, now)
             {
                 dispatches.push(dispatch);
             }
         }
         dispatches
+    }
+
+    /// The receivers for which something waits, by the endpoint they share.
+    fn queues(&self, policy: &Policy) -> BTreeMap<String, (Arc<Target>, Vec<String>)> {
+        let mut endpoints: BTreeMap<String, (Arc<Target>, Vec<String>)> = BTreeMap::new();
+        for (receiver, target) in self.waiting.keys().filter_map(|name| Some((name, policy.target(name)?))) {
+            let place = endpoints.entry(target.endpoint.clone());
+            place.or_insert_with(|| (Arc::clone(target), Vec::new())).1.push(receiver.clone());
+        }
+        endpoints
     }
 
     /// When [`Outbox::due`] or [`Outbox::tick`] may next have something to do, as far as is known now.
@@ -122,21 +124,23 @@ impl Outbox {
     ) -> Ready {
         let queues = receivers.iter().filter_map(|receiver| self.waiting.get(receiver));
         let due = |entry: &&Entry| entry.due_at <= now && self.is_first(entry);
-        let mut found: Vec<(bool, UnixNanos, EntryId)> = Vec::new();
-        for entry in queues.flatten().filter_map(|id| self.entries.get(id)).filter(due) {
-            found.push((self.is_urgent(entry), entry.created_at, entry.id.clone()));
-        }
-        found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
+        let mut found: Vec<_> = queues
+            .flatten()
+            .filter_map(|id| self.entries.get(id))
+            .filter(due)
+            .map(|entry| (!self.is_urgent(entry), entry.created_at, entry.incident.clone(), entry.id.clone()))
+            .collect();
+        found.sort();
         let mut ready = Ready::default();
-        for (urgent, _, id) in found {
+        for (usual, _, _, id) in found {
             if self.held(policy, silences, sources, &id, now) || self.abandoned(policy, &id, now) {
                 continue;
             }
             let digest_only = self.entries.get(&id).is_some_and(|entry| entry.digest_only);
-            match (digest_only, urgent) {
+            match (digest_only, usual) {
                 (true, _) => ready.digest_only.push(id),
-                (false, true) => ready.urgent.push(id),
-                (false, false) => ready.usual.push(id),
+                (false, false) => ready.urgent.push(id),
+                (false, true) => ready.usual.push(id),
             }
         }
         ready
@@ -282,6 +286,8 @@ impl Outbox {
         let first = &items.first()?.entry;
         let id = EntryId(format!("D-{}", ContentHash::of_identity(format!("{receiver}/{first}/{}", now.0).as_bytes())));
         let budget = self.entries.get(first).is_some_and(|entry| entry.digest_only);
+        // One that may have arrived makes the whole digest one that may repeat.
+        let doubt = items.iter().any(|item| self.entries.get(&item.entry).is_some_and(|entry| entry.doubt));
         for item in &items {
             self.absorb(&item.entry, &id);
         }
@@ -298,7 +304,7 @@ impl Outbox {
             settles_at: now,
             attempts: 0,
             failing_since: None,
-            doubt: false,
+            doubt,
             plain: false,
             digest_only: false,
             quiet: Vec::new(),

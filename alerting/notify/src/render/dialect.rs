@@ -38,11 +38,7 @@ impl Dialect {
             Dialect::Feishu => text.chars().map(entity).collect(),
             Dialect::Slack => text.chars().map(slack).collect(),
         };
-        // At the beginning of a list item these would begin a heading or another list.
-        if escaped.starts_with(['#', '-', '+', '=', '>', '.']) || escaped.starts_with(|c: char| c.is_ascii_digit()) {
-            return format!("{BREAK}{escaped}");
-        }
-        escaped
+        if begins_a_block(&escaped) { format!("{BREAK}{escaped}") } else { escaped }
     }
 
     pub(crate) fn bold(self, text: &str) -> String {
@@ -118,6 +114,14 @@ fn clean(text: &str) -> String {
     out
 }
 
+/// What at the beginning of a line would be a heading, a quotation or a list.
+fn begins_a_block(text: &str) -> bool {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered =
+        rest.len() < text.len() && rest.starts_with(['.', ')']) && !rest[1..].starts_with(|c: char| !c.is_whitespace());
+    numbered || text.starts_with(['#', '=', '>']) || ["- ", "+ ", "--", "++"].iter().any(|sign| text.starts_with(sign))
+}
+
 /// Breaks addresses and mentions without changing what is seen.
 fn defanged(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
@@ -179,7 +183,7 @@ pub(crate) fn address(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 8);
     for c in url.as_str().chars() {
         match c {
-            '(' | ')' | '<' | '>' | '|' | '"' | '\'' | '[' | ']' | '*' | '`' | '\\' | '~' => {
+            '(' | ')' | '<' | '>' | '|' | '@' | '"' | '\'' | '[' | ']' | '*' | '`' | '\\' | '~' => {
                 out.push_str(&format!("%{:02X}", c as u32));
             }
             other => out.push(other),
@@ -222,8 +226,13 @@ mod tests {
         for text in naughty_strings::BLNS.iter().copied().chain(own) {
             for dialect in CHATS {
                 let escaped = dialect.escape(text, 4000);
-                for forbidden in ["@all", "<at", "<@", "<!", "://", "](", "<font", "**", "\n", "\r", "\u{202e}", "www."]
-                {
+                let markup: &[&str] = match dialect {
+                    Dialect::Plain => &[],
+                    Dialect::Slack => &["<at", "<@", "<!", "<font", "<http", "**"],
+                    _ => &["<at", "<@", "<!", "](", "<font", "**"],
+                };
+                let everywhere = ["@all", "://", "\n", "\r", "\u{202e}", "www."];
+                for forbidden in everywhere.iter().chain(markup) {
                     assert!(
                         !escaped.contains(forbidden),
                         "{dialect:?} lets `{forbidden}` of {text:?} through: {escaped:?}"

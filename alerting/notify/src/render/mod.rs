@@ -51,7 +51,7 @@ pub(crate) fn fitted(
         }
     }
     // A template of one's own, or names beyond all measure: the plain words, cut until they fit.
-    let whole = plain(parcel);
+    let whole = plain(parcel, dialect);
     let mut room = most;
     loop {
         let mut text = whole.clone();
@@ -113,7 +113,7 @@ fn text(parcel: &Parcel<'_>, dialect: Dialect, detail: Detail) -> Text {
         Ok((title, body)) => Text { title: title.trim().to_owned(), body: lines(&body, dialect) },
         Err(error) => {
             tracing::warn!(receiver = parcel.target.name(), %error, "a template fails; the plain text is sent");
-            plain(parcel)
+            plain(parcel, dialect)
         }
     }
 }
@@ -128,9 +128,9 @@ fn eye_like<'a>(eye: &Eye<'a>) -> Eye<'a> {
 }
 
 /// What is sent when nothing else can be: identity, grade, title, cause, page.
-fn plain(parcel: &Parcel<'_>) -> Text {
+fn plain(parcel: &Parcel<'_>, dialect: Dialect) -> Text {
     let language = parcel.target.language;
-    let text = |text: &str, max: usize| Dialect::Plain.escape(text, max);
+    let text = |text: &str, max: usize| dialect.escape(text, max);
     match &parcel.dispatch.content {
         Content::Incident(message) => {
             let title = format!(
