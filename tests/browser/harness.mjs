@@ -125,7 +125,9 @@ export async function openPage(browser, base, { language = "en", dark = false, p
     faults,
     async go(path) {
       await page.goto(path, { waitUntil: "domcontentloaded" });
-      await this.settled();
+      await this.settled().catch((error) => {
+        throw new Error(`${path}: ${error.message.split("\n")[0]}; ${faults.join("; ")}`);
+      });
     },
     /** Until nothing is asked of the server for half a second, or for as long as live pages allow. */
     async settled() {

@@ -47,7 +47,7 @@ export function largeEstate(services, edges, now) {
   for (let edge = 0; edge < edges; edge += 1) {
     const caller = edge % services;
     // Callees come later in the order, so that the graph has layers.
-    const callee = Math.min(services - 1, caller + 1 + ((edge * 7919) % Math.max(1, Math.floor(services / 4))));
+    const callee = Math.min(services - 1, caller + 1 + ((edge * 7919 + Math.floor(edge / services) * 31) % Math.max(1, Math.floor(services / 4))));
     if (caller === callee) continue;
     const trace = hex(16);
     const [root, call] = [hex(8), hex(8)];

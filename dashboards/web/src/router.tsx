@@ -23,6 +23,7 @@ function NoPage() {
   const w = useShellWords();
   return (
     <Panel>
+      <h1 className="said-only">{w("noPage")}</h1>
       <Empty title={w("noPage")} about={w("noPageAbout")} action={<Go to="/">{w("home")}</Go>} />
     </Panel>
   );
@@ -32,6 +33,7 @@ function Broken({ error }: ErrorComponentProps) {
   const w = useShellWords();
   return (
     <Panel>
+      <h1 className="said-only">{w("broken")}</h1>
       <Empty
         title={w("broken")}
         about={

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { IncidentAlert } from "../src/api/incidents";
 import type { GraphEdge, GraphNode } from "../src/api/types";
 import { DEPTH_MAX, lines, reasons, tree } from "../src/pages/incident/tree";
-import { collapse, drawn, read, size, upstream } from "../src/pages/map/model";
+import { collapse, drawn, places, read, size, upstream } from "../src/pages/map/model";
 
 const alert = (entity: string | null, via: string[], rule = "calls"): IncidentAlert => ({
   fingerprint: `${entity}${via.length}`,
@@ -98,6 +98,20 @@ describe("the map", () => {
     const map = read({ nodes: ["a", "b", "c", "d"].map((name) => node(name)), edges: [edge("a", "b"), edge("b", "c"), edge("c", "a"), edge("c", "d")] });
     expect([...upstream(map, "service:d").nodes].sort()).toEqual(["service:a", "service:b", "service:c", "service:d"]);
     expect([...upstream(map, "service:unknown").nodes]).toEqual(["service:unknown"]);
+  });
+
+  test("few nodes stand as the server placed them, and a high layer is folded into columns", () => {
+    const few = read({ nodes: [node("a", { x: 0, y: 40 }), node("b", { x: 260, y: -40 })], edges: [] });
+    expect([...places(few.nodes).values()]).toEqual([{ x: 0, y: 48 }, { x: 192, y: -48 }]);
+    const many = read({ nodes: Array.from({ length: 500 }, (_, at) => node(`n${at}`, { x: at < 400 ? 0 : 260, y: at * 80 })), edges: [] });
+    const found = [...places(many.nodes).values()];
+    const width = Math.max(...found.map(({ x }) => x)) - Math.min(...found.map(({ x }) => x));
+    const height = Math.max(...found.map(({ y }) => y)) - Math.min(...found.map(({ y }) => y));
+    expect(new Set(found.map(({ x, y }) => `${x} ${y}`)).size).toBe(500);
+    expect(width / height).toBeGreaterThan(1.2);
+    expect(width / height).toBeLessThan(2.6);
+    const [lastOfFirst, firstOfSecond] = [places(many.nodes).get("service:n399"), places(many.nodes).get("service:n400")];
+    expect((firstOfSecond?.x ?? 0) - (lastOfFirst?.x ?? 0)).toBeGreaterThan(0);
   });
 
   test("sizes are bounded, and the unhealthy is drawn before the busy", () => {

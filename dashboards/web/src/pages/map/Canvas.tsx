@@ -6,7 +6,6 @@ import {
   EdgeLabelRenderer,
   type EdgeProps,
   Handle,
-  MiniMap,
   type Node,
   type NodeProps,
   Position,
@@ -15,16 +14,16 @@ import {
   getBezierPath,
 } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
-import { createContext, memo, useContext, useEffect, useMemo, useRef } from "react";
+import { type CSSProperties, createContext, memo, useContext, useEffect, useMemo, useRef, useState } from "react";
 import { duration, percent, rate } from "../../base/format";
 import { HealthShape, healthColour } from "../../components/HealthMark";
 import { Emphasis, useAnyLit, useLitEdge, useLitNode } from "./emphasis";
 import { KindGlyph } from "./KindGlyph";
 import style from "./Canvas.module.css";
-import { type MapEdge, type MapGraph, type MapNode, drawn, size, upstream } from "./model";
+import { type MapEdge, type MapGraph, type MapNode, drawn, places, size, upstream } from "./model";
 
 type FlowNode = Node<{ node: MapNode; size: number; difference?: string; found: boolean }, "thing">;
-type FlowEdge = Edge<{ edge: MapEdge; width: number; difference?: string }, "call">;
+type FlowEdge = Edge<{ edge: MapEdge; width: number; pointed: boolean; difference?: string }, "call">;
 
 const Lit = createContext(new Emphasis());
 
@@ -66,14 +65,14 @@ const Call = memo(function Call({ id, data, sourceX, sourceY, targetX, targetY, 
   const lit = useLitEdge(useContext(Lit), id);
   const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition });
   if (!data) return null;
-  const { edge, width, difference } = data;
+  const { edge, width, pointed, difference } = data;
   const shown = lit || selected || difference || edge.health === "failing" || edge.health === "degraded";
   return (
     <>
       <BaseEdge
         id={id}
         path={path}
-        interactionWidth={14}
+        interactionWidth={pointed ? 14 : 0}
         className={style.edge}
         data-lit={lit || undefined}
         style={{
@@ -103,9 +102,12 @@ const NODE_TYPES = { thing: Thing };
 const EDGE_TYPES = { call: Call };
 const ZOOM = { minZoom: 0.05, maxZoom: 2 };
 const NODE_WIDTH = 168;
-/** The server leaves room for names of any length; ours are clipped, so the map can be tighter. */
-const TIGHTER = 0.74;
-const TALLER = 1.2;
+/** Below this the names could not be read: they are left out, and discs are drawn larger. */
+const FAR_ZOOM = 0.42;
+/** How much larger discs are drawn at a zoom, in halves; 0 where names can be read. */
+const magnified = (zoom: number): number => (zoom >= FAR_ZOOM ? 0 : Math.min(4, Math.round((FAR_ZOOM / zoom) * 2) / 2));
+/** More edges than this are drawn without a wider path for the pointer: that doubles them. */
+const POINTED_MAX = 400;
 /** From the edge of a node's box to its disc, where edges begin and end. */
 const inset = (diameter: number): number => (NODE_WIDTH - diameter) / 2;
 
@@ -125,14 +127,16 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
   const emphasis = useRef(new Emphasis()).current;
   const flow = useRef<ReactFlowInstance<FlowNode, FlowEdge> | null>(null);
   const lit = useAnyLit(emphasis);
+  const [larger, setLarger] = useState(0);
   const busiest = useMemo(() => graph.nodes.reduce((most, node) => Math.max(most, node.rate), 0), [graph]);
   const wanted = found.trim().toLowerCase();
+  const placed = useMemo(() => places(graph.nodes), [graph]);
   const nodes = useMemo<FlowNode[]>(
     () =>
       graph.nodes.map((node) => ({
         id: node.id,
         type: "thing",
-        position: { x: node.x * TIGHTER - NODE_WIDTH / 2, y: node.y * TALLER },
+        position: placed.get(node.id) ?? { x: node.x, y: node.y },
         data: {
           node,
           size: size(node.rate, busiest),
@@ -143,7 +147,7 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
         width: NODE_WIDTH,
         ariaLabel: `${node.kind} ${node.name}`,
       })),
-    [graph, busiest, selected, wanted, differences],
+    [graph, placed, busiest, selected, wanted, differences],
   );
   const edges = useMemo<FlowEdge[]>(
     () =>
@@ -153,7 +157,7 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
         target: edge.to,
         type: "call",
         focusable: false,
-        data: { edge, width: 1 + 2.5 * Math.min(1, Math.log1p(edge.rate * 60) / Math.log1p(busiest * 60 || 1)), difference: differences.get(edge.id) },
+        data: { edge, pointed: graph.edges.length <= POINTED_MAX, width: 1 + 2.5 * Math.min(1, Math.log1p(edge.rate * 60) / Math.log1p(busiest * 60 || 1)), difference: differences.get(edge.id) },
         selected: edge.id === selected,
       })),
     [graph, busiest, selected, differences],
@@ -169,7 +173,7 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
   }, [wanted]);
   return (
     <Lit.Provider value={emphasis}>
-      <div className={style.canvas} data-lit={lit || undefined} role="application" aria-label={label}>
+      <div className={style.canvas} data-lit={lit || undefined} data-far={larger > 0 || undefined} style={larger > 0 ? ({ "--larger": larger } as CSSProperties) : undefined} role="application" aria-label={label}>
         <ReactFlow<FlowNode, FlowEdge>
           nodes={nodes}
           edges={edges}
@@ -179,6 +183,7 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
             flow.current = instance;
             void instance.fitView({ padding: 0.08, maxZoom: 1.1 });
           }}
+          onMove={(_, { zoom }) => setLarger(magnified(zoom))}
           onNodeClick={(_, node) => onSelect(node.id)}
           onEdgeClick={(_, edge) => onSelect(edge.id)}
           onPaneClick={() => onSelect(null)}
@@ -196,7 +201,6 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
           {...ZOOM}
         >
           <Controls showInteractive={false} />
-          {graph.nodes.length > 40 && <MiniMap pannable zoomable nodeColor={(node) => healthColour((node as FlowNode).data.node.health)} className={style.mini} />}
         </ReactFlow>
       </div>
     </Lit.Provider>

@@ -172,6 +172,52 @@ export function upstream(graph: MapGraph, id: string): Reach {
   return reach;
 }
 
+/** Room for a node with its name, and between layers. */
+const COLUMN = 192;
+const ROW = 96;
+const LAYER_GAP = 70;
+/** Layers up to this many nodes stand as the server placed them. */
+const LAYER_MAX = 12;
+/** Width against height of what people look at. */
+const ASPECT = 1.8;
+
+/** How wide and high it becomes when no column has more than `rows`. */
+function extent(layers: MapNode[][], rows: number): number {
+  const columns = layers.reduce((sum, layer) => sum + Math.ceil(layer.length / rows), 0);
+  const height = Math.min(rows, Math.max(...layers.map((layer) => layer.length)));
+  return (columns * COLUMN + layers.length * LAYER_GAP) / (height * ROW);
+}
+
+/**
+ * Places for the canvas: the server's layers from left to right and its order within them, with high layers
+ * folded into several columns, so that hundreds of nodes fill the canvas and not one line of it.
+ */
+export function places(nodes: MapNode[]): Map<string, { x: number; y: number }> {
+  const byLayer = new Map<number, MapNode[]>();
+  for (const node of nodes) byLayer.set(node.x, [...(byLayer.get(node.x) ?? []), node]);
+  const layers = [...byLayer].sort(([a], [b]) => a - b).map(([, layer]) => layer.sort((a, b) => a.y - b.y || a.id.localeCompare(b.id)));
+  const found = new Map<string, { x: number; y: number }>();
+  if (layers.every((layer) => layer.length <= LAYER_MAX)) {
+    for (const [at, layer] of layers.entries()) for (const node of layer) found.set(node.id, { x: at * COLUMN, y: node.y * (ROW / 80) });
+    return found;
+  }
+  let rows = LAYER_MAX;
+  while (rows < 200 && extent(layers, rows) > ASPECT) rows += 1;
+  let left = 0;
+  for (const layer of layers) {
+    const columns = Math.ceil(layer.length / rows);
+    const height = Math.ceil(layer.length / columns);
+    for (const [at, node] of layer.entries()) {
+      const column = Math.floor(at / height);
+      // Neighbouring columns stand half a row apart, so that edges can be followed between names.
+      const shift = column % 2 === 0 ? 0 : ROW / 2;
+      found.set(node.id, { x: left + column * COLUMN, y: ((at % height) - (height - 1) / 2) * ROW + shift });
+    }
+    left += columns * COLUMN + LAYER_GAP;
+  }
+  return found;
+}
+
 const SIZE_MIN = 18;
 const SIZE_MAX = 44;
 
