@@ -26,6 +26,7 @@ const PAGES = [
   { path: "/routes", name: "routes" },
   { path: "/connect", name: "connect" },
   { path: "/health", name: "health" },
+  { path: "/people", name: "people" },
   { path: "/demo", name: "demo", phone: true },
 ];
 

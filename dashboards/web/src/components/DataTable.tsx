@@ -140,10 +140,12 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
                   data-wide={column.wide || undefined}
                   aria-sort={active ? (descending ? "descending" : "ascending") : undefined}
                 >
-                  <button type="button" onClick={() => setSort(next)}>
-                    {column.title}
-                    <span aria-hidden="true">{active ? (descending ? " ↓" : " ↑") : ""}</span>
-                  </button>
+                  {column.title === "" ? null : (
+                    <button type="button" onClick={() => setSort(next)}>
+                      {column.title}
+                      <span aria-hidden="true">{active ? (descending ? " ↓" : " ↑") : ""}</span>
+                    </button>
+                  )}
                 </th>
               );
             })}

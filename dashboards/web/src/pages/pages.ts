@@ -31,5 +31,6 @@ export const PAGES: Page[] = [
   { path: "/routes", load: () => import("./routes"), nav: { name: "routes", icon: "routes", group: "respond" } },
   { path: "/connect", load: () => import("./connect"), nav: { name: "connect", icon: "connect", group: "system" } },
   { path: "/health", load: () => import("./health"), nav: { name: "health", icon: "health", group: "system" } },
+  { path: "/people", load: () => import("./people"), nav: { name: "users", icon: "users", group: "system" } },
   { path: "/demo", load: () => import("./demo"), nav: { name: "demo", icon: "demo", group: "system" } },
 ];

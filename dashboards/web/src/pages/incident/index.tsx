@@ -127,6 +127,7 @@ function One({ id }: { id: string }) {
       <Go to="/incidents" className="small">
         ← {w("all")}
       </Go>
+      {!incident.data && <PageHead title={id} />}
       <Answered of={incident} lines={10}>
         {(data) => <Body of={data} />}
       </Answered>
