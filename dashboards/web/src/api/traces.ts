@@ -95,7 +95,7 @@ export function useTraces(window: Window, filter: TraceFilter, live: boolean): U
 }
 
 /** The first page is small so that something is seen at once; the rest comes in large ones. */
-const FIRST_SPANS = 2_000;
+const FIRST_SPANS = 400;
 const NEXT_SPANS = 20_000;
 /** Beyond this a trace is not put together in a browser; SQL still answers. */
 export const TRACE_SPANS_MAX = 200_000;

@@ -31,7 +31,8 @@ export function useAddress(): [AddressState, (patch: Patch, how?: "push" | "repl
         }
         return merged;
       };
-      void navigate({ to: ".", search: next, replace: how === "replace" } as never);
+      // The page stays the same: what is scrolled in it stays where it is.
+      void navigate({ to: ".", search: next, replace: how === "replace", resetScroll: false } as never);
     },
     [navigate],
   );

@@ -54,7 +54,7 @@ export function Detail({ of, onClose }: { of: LogRecord; onClose: () => void }) 
         <pre className={style.text}>{body}</pre>
         <Copy text={of.body ?? ""} />
       </div>
-      <div className="row" style={{ gap: 14 }}>
+      <div className="row" style={{ gap: "2px 14px" }}>
         {of.trace_id ? (
           <>
             <Go to={traceHref(of.trace_id, { span: of.span_id ?? undefined })}>{w("toTrace")}</Go>

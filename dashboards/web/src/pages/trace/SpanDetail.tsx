@@ -82,7 +82,7 @@ function Ways({ span, trace }: { span: Span; trace: Trace }) {
   const w = useTraceWords();
   const near = during(windowOf(span.time, span.duration_ns));
   return (
-    <div className="row" style={{ gap: 14 }}>
+    <div className="row" style={{ gap: "2px 14px" }}>
       <Go to={logsHref({ ...near, trace_id: trace.trace_id, span_id: span.span_id })}>{w("toLogs")}</Go>
       <Go to={metricsHref({ ...near, service: span.service })}>{w("toMetrics")}</Go>
       <Go to={tracesHref({ service: span.service, operation: span.operation })}>{w("toSame")}</Go>

@@ -11,13 +11,13 @@ import type { Instant } from "../../base/nanos";
 import { Icon } from "../../components/Icon";
 import { Minimap } from "./Minimap";
 import { Row, type Scene } from "./Row";
-import { type Placed, find, insides, lines, logsBySpan, readZoom, stretches, ticks, unfoldTo } from "./tree";
+import { type Placed, criticalStretches, find, insides, lines, logsBySpan, readZoom, stretches, ticks, unfoldTo } from "./tree";
 import style from "./Waterfall.module.css";
 import { useTraceWords } from "./words";
 
 const ROW_HEIGHT = 27;
-/** In larger traces, spans inside a service are folded when the page opens; all are one click away. */
-const UNFOLDED_MAX = 5_000;
+/** A span shorter than this share of what is shown is hard to see: looking closer is offered. */
+const SMALL_SHARE = 0.4;
 
 interface WaterfallProps {
   spans: Placed[];
@@ -96,7 +96,7 @@ export function Waterfall({ spans, start, duration: whole, count, analysis, logs
   const box = useRef<HTMLDivElement>(null);
   const withLogs = search.logs !== "off";
   const zoom = useMemo(() => readZoom(search.zoom, whole), [search.zoom, whole]);
-  const paths = useMemo(() => stretches(analysis?.critical_path.segments ?? [], start), [analysis, start]);
+  const paths = useMemo(() => criticalStretches(spans, analysis?.critical_path, start), [spans, analysis, start]);
   const gaps = useMemo(() => stretches(analysis?.gaps.items ?? [], start), [analysis, start]);
   const bySpan = useMemo(() => (withLogs ? logsBySpan(logs) : null), [logs, withLogs]);
   const seen = useMemo(() => lines(spans, folded, bySpan, start), [spans, folded, bySpan, start]);
@@ -117,9 +117,9 @@ export function Waterfall({ spans, start, duration: whole, count, analysis, logs
   useEffect(() => {
     if (goal === null) return;
     const line = seen.findIndex((one) => one.kind === "span" && one.at === goal);
-    if (line >= 0) virtual.scrollToIndex(line, { align: "center" });
+    if (line >= 0 && box.current) box.current.scrollTop = line * ROW_HEIGHT - box.current.clientHeight / 2;
     setGoal(null);
-  }, [goal, seen, virtual]);
+  }, [goal, seen]);
   // A link may name a span: it is brought into sight once it is here.
   const first = useRef(search.span);
   useEffect(() => {
@@ -129,12 +129,6 @@ export function Waterfall({ spans, start, duration: whole, count, analysis, logs
     first.current = undefined;
     setGoal(at);
   }, [spans]);
-  const large = count > UNFOLDED_MAX;
-  useEffect(() => {
-    if (large && search.span === undefined && spans.length >= Math.min(count, UNFOLDED_MAX)) setFolded((now) => (now.size === 0 ? insides(spans) : now));
-    // Only as spans arrive: what the person unfolds stays unfolded.
-  }, [large, spans]);
-
   const step = (by: number): void => {
     if (found.length === 0) return;
     const at = (foundAt + by + found.length) % found.length;
@@ -143,6 +137,7 @@ export function Waterfall({ spans, start, duration: whole, count, analysis, logs
   };
   const errors = useMemo(() => spans.flatMap(({ span }, at) => (span.status === "error" ? [at] : [])), [spans]);
   const selected = spans.findIndex(({ span }) => span.span_id === search.span);
+  const chosenIsSmall = selected >= 0 && (spans[selected]?.span.duration_ns ?? 0) < (zoom.to - zoom.from) * SMALL_SHARE;
   const nextError = (): void => {
     const at = errors.find((number) => number > selected) ?? errors[0];
     if (at !== undefined) show(at);
@@ -153,13 +148,21 @@ export function Waterfall({ spans, start, duration: whole, count, analysis, logs
       if (!next.delete(id)) next.add(id);
       return next;
     });
+  /** Lines are of one height, so that their place is known without drawing them. */
+  const keepInSight = (line: number): void => {
+    const frame = box.current;
+    if (!frame) return;
+    const top = line * ROW_HEIGHT;
+    if (top < frame.scrollTop) frame.scrollTop = top;
+    else if (top + ROW_HEIGHT > frame.scrollTop + frame.clientHeight) frame.scrollTop = top + ROW_HEIGHT - frame.clientHeight;
+  };
   const walk = (by: number): void => {
     const here = seen.findIndex((line) => line.kind === "span" && line.at === selected);
     for (let at = here + by; at >= 0 && at < seen.length; at += by) {
       const line = seen[at];
       if (line?.kind !== "span") continue;
       select(spans[line.at]?.span.span_id ?? null);
-      virtual.scrollToIndex(at);
+      keepInSight(at);
       return;
     }
   };
@@ -177,10 +180,18 @@ export function Waterfall({ spans, start, duration: whole, count, analysis, logs
     ArrowLeft: () => foldSelected(true),
     ArrowRight: () => foldSelected(false),
     e: nextError,
+    z: () => zoomTo(),
     n: () => step(1),
     N: () => step(-1),
     Escape: () => (search.span ? select(null) : change({ zoom: null })),
   });
+  /** Looks at the selected span alone, with a little on both sides. */
+  const zoomTo = (): void => {
+    const one = spans[selected];
+    if (!one) return;
+    const margin = Math.max(1_000, Math.round(one.span.duration_ns * 0.1));
+    change({ zoom: `${Math.max(0, one.offset - margin)}~${Math.min(whole, one.offset + one.span.duration_ns + margin)}` });
+  };
   const scene: Scene = { spans, zoom, start, paths, gaps, tints, folded, found: foundSet, selected: search.span, onFold: fold, onSelect: select };
   return (
     <div className={style.frame}>
@@ -220,6 +231,11 @@ export function Waterfall({ spans, start, duration: whole, count, analysis, logs
           </Button>
         </Button.Group>
         {logs.length > 0 && <Checkbox size="xs" label={w("withLogs")} checked={withLogs} onChange={(event) => change({ logs: event.currentTarget.checked ? null : "off" })} />}
+        {chosenIsSmall && (
+          <Button size="compact-xs" variant="default" onClick={zoomTo}>
+            {w("zoomTo")} <kbd className="dim">&nbsp;z</kbd>
+          </Button>
+        )}
         {search.zoom && (
           <Button size="compact-xs" variant="light" onClick={() => change({ zoom: null })}>
             {w("wholeTime")}

@@ -1,7 +1,9 @@
 // The lines of the waterfall: spans in tree order, what is folded away, and where a parent is missing or a log
 // record was written. One pass over the spans, so that a hundred thousand of them take milliseconds.
-import type { Segment, Span, TraceLog } from "../../api/traces";
+import type { Analysis, Segment, Span, TraceLog } from "../../api/traces";
 import { type Instant, between, exact } from "../../base/nanos";
+
+type CriticalPath = Analysis["critical_path"];
 
 /** A span with its place on the time axis. */
 export interface Placed {
@@ -134,6 +136,14 @@ export function stretches(segments: Segment[], start: Instant): Map<string, Stre
     else by.set(id, [one]);
   }
   return by;
+}
+
+/** The critical path by span. A long one is not listed whole: then spans without children say how long they were on it. */
+export function criticalStretches(spans: Placed[], path: CriticalPath | undefined, start: Instant): Map<string, Stretch[]> {
+  if (!path) return new Map();
+  if (path.segment_count <= path.segments.length) return stretches(path.segments, start);
+  const leaves = spans.filter(({ span, below }) => below === 0 && span.critical_ns > 0);
+  return new Map(leaves.map(({ span, offset }) => [span.span_id, [{ offset, duration: span.critical_ns }]]));
 }
 
 /** Ticks of the time axis: round steps, at most so many. */

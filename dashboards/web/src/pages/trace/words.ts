@@ -31,6 +31,7 @@ export const useTraceWords = phrases("trace", {
   expand: ["Unfold all", "全部展开"],
   foldTo: ["Services only", "仅服务入口"],
   withLogs: ["Logs inline", "内嵌日志"],
+  zoomTo: ["Look closer", "放大此 span"],
   wholeTime: ["Whole time", "完整时间轴"],
   zoomHint: ["Drag over the picture to look closer at a part of the time.", "在概览上拖选可放大某一时段。"],
   overview: ["The whole trace in small: one line per span, the critical path below", "链路概览：每行一个 span，底部为关键路径"],
