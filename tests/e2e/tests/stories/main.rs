@@ -9,6 +9,7 @@ mod import;
 mod life;
 mod load;
 mod odd;
+mod people;
 mod query;
 mod repeat;
 mod rollups;
