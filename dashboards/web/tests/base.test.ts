@@ -1,11 +1,15 @@
 // What the base says: times, numbers, links, addresses and files.
 import { describe, expect, test } from "vitest";
+import { refusals, samples } from "../src/api/own";
+import type { SqlAnswer } from "../src/api/read";
+import { redSeries, redSql } from "../src/api/red";
 import { parseSearch, stringifySearch } from "../src/base/address";
 import { cell, csv } from "../src/base/csv";
 import { bytes, count, duration, percent, rate } from "../src/base/format";
 import { guesses } from "../src/base/guess";
 import { byHealth, worst } from "../src/base/health";
 import { entity, entityHref, safeHref, storyHref } from "../src/base/links";
+import { type Place, SENDERS, safeName, snippet } from "../src/base/snippets";
 import { before, instant, resolve, sqlWindow, step } from "../src/base/time";
 
 const NOW = Date.UTC(2026, 10, 20, 9, 0, 0);
@@ -119,6 +123,55 @@ describe("links", () => {
     const state = { from: "now-1h", node: "database:mysql/order", q: "a=b&c 中文" };
     expect(parseSearch(stringifySearch(state).slice(1))).toEqual(state);
     expect(stringifySearch({ a: "", b: undefined, c: null })).toBe("");
+  });
+});
+
+describe("rates over time", () => {
+  const answer = (rows: (string | number | null)[][]): SqlAnswer => ({ columns: [], rows, row_count: rows.length, complete: true });
+
+  test("silent buckets are zero calls without durations, the one being filled is left out", () => {
+    const series = redSeries(
+      answer([
+        ["2026-11-20T09:00:00.000000000Z", 100, 5, 1e6, 2e6, 3e6],
+        ["2026-11-20T09:00:30.000000000Z", 10, 0, 1e6, 2e6, 3e6],
+        ["2026-11-20T09:00:40.000000000Z", 1, 0, 1e6, 2e6, 3e6],
+      ]),
+      10,
+      NOW + 45e3,
+    );
+    expect(series.rate).toEqual([10, 0, 0, 1]);
+    expect(series.errorShare).toEqual([0.05, null, null, 0]);
+    expect(series.p99).toEqual([3e6, null, null, 3e6]);
+    expect(series.times[0]).toBe(NOW);
+  });
+
+  test("names of services cannot leave their quotes", () => {
+    expect(redSql({ from: "now-1h", to: "now" }, 30, { service: "a' OR 'b" })).toContain("service = 'a'' OR ''b'");
+  });
+});
+
+describe("snippets", () => {
+  const place: Place = { host: "::1", origin: "http://[::1]:8080", service: "checkout", token: true };
+
+  test.each(SENDERS)("%s is told the host, and a token where one is wanted", (sender) => {
+    const text = snippet(sender, place, NOW);
+    expect(text).toContain("[::1]");
+    expect(text).toContain("YOUR_TOKEN");
+    expect(snippet(sender, { ...place, token: false }, NOW)).not.toContain("YOUR_TOKEN");
+  });
+
+  test("a name cannot become a command", () => {
+    expect(safeName('x"; rm -rf / #')).toBe("x---rm--rf----");
+    expect(safeName("订单-服务")).toBe("订单-服务");
+    expect(safeName("")).toBe("my-service");
+  });
+});
+
+describe("own counters", () => {
+  test("lines are read, refusals are summed by reason", () => {
+    const read = samples('# HELP x\nstormglass_receive_refused_requests_total{reason="busy",signal="traces"} 2\nstormglass_receive_refused_requests_total{reason="busy"} 1\nup 1\nrubbish\n');
+    expect(read.length).toBe(3);
+    expect(refusals(read)).toEqual({ busy: 3 });
   });
 });
 

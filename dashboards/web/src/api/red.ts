@@ -35,8 +35,11 @@ export function redSql(window: Window, width: number, { service, operation }: Re
   ].join("\n");
 }
 
-/** Buckets in which nothing was called are zero calls, and have no share and no durations. */
-export function redSeries(answer: SqlAnswer, width: number): RedSeries {
+/**
+ * Buckets in which nothing was called are zero calls, and have no share and no durations. The bucket that is still
+ * being filled at `until` (milliseconds) would look like a fall: it is left out.
+ */
+export function redSeries(answer: SqlAnswer, width: number, until: number): RedSeries {
   const series: RedSeries = { times: [], width, rate: [], errorShare: [], errorRate: [], p50: [], p95: [], p99: [] };
   const put = (time: number, calls: number, errors: number, p50: number | null, p95: number | null, p99: number | null): void => {
     series.times.push(time);
@@ -56,6 +59,7 @@ export function redSeries(answer: SqlAnswer, width: number): RedSeries {
       put(next, 0, 0, null, null, null);
       next += width * 1e3;
     }
+    if (at + width * 1e3 > until) break;
     put(at, Number(calls), Number(errors), quantile(p50), quantile(p95), quantile(p99));
   }
   return series;
@@ -65,6 +69,6 @@ export function useRed(window: Window, of: RedOf, points = 90): { answer: UseQue
   const width = step(resolve(window, Date.now()), points);
   const sql = redSql(window, width, of);
   const answer = useSql(sql, { every: "live" });
-  const series = useMemo(() => (answer.data ? redSeries(answer.data, width) : null), [answer.data, width]);
+  const series = useMemo(() => (answer.data ? redSeries(answer.data, width, Date.now()) : null), [answer.data, width]);
   return { answer, sql, series };
 }

@@ -5,6 +5,8 @@ interface SparklineProps {
   width?: number;
   height?: number;
   reference?: number | null;
+  /** What is usual, as a band. */
+  band?: { low: number; high: number } | null;
   /** In the same unit as the points' times. */
   mark?: number | null;
   colour?: string;
@@ -13,11 +15,11 @@ interface SparklineProps {
   area?: boolean;
 }
 
-export function Sparkline({ points, width = 120, height = 28, reference, mark, colour = "var(--series-1)", label, area = true }: SparklineProps) {
+export function Sparkline({ points, width = 120, height = 28, reference, band, mark, colour = "var(--series-1)", label, area = true }: SparklineProps) {
   const known = points.filter((point): point is readonly [number, number] => point[1] !== null && Number.isFinite(point[1]));
   if (known.length < 2) return <svg width={width} height={height} role="img" aria-label={label} />;
   const times = known.map(([time]) => time);
-  const values = known.map(([, value]) => value).concat(reference ?? []);
+  const values = known.map(([, value]) => value).concat(reference ?? [], band?.high ?? []);
   const [from, to] = [Math.min(...times), Math.max(...times)];
   const [low, high] = [Math.min(0, ...values), Math.max(...values)];
   const x = (time: number): number => ((time - from) / (to - from || 1)) * (width - 2) + 1;
@@ -27,6 +29,7 @@ export function Sparkline({ points, width = 120, height = 28, reference, mark, c
   return (
     <svg width={width} height={height} role="img" aria-label={label} style={{ display: "block", maxWidth: "100%" }}>
       {area && <path d={`${line}L${x(to).toFixed(1)} ${height}L${x(from).toFixed(1)} ${height}Z`} fill={colour} opacity={0.12} />}
+      {band && <rect x={0} width={width} y={y(band.high)} height={Math.max(1, y(band.low) - y(band.high))} fill="var(--ink-3)" opacity={0.22} />}
       {reference !== null && reference !== undefined && (
         <line x1={0} x2={width} y1={y(reference)} y2={y(reference)} stroke="var(--ink-3)" strokeDasharray="3 3" opacity={0.7} />
       )}

@@ -35,7 +35,7 @@ const useWords = phrases("connect", {
   host: ["Host of this server, as seen by the service", "服务器地址（从服务所在机器访问）"],
   ports: ["OTLP over HTTP is on port 4318, over gRPC on 4317, unless configured otherwise.", "OTLP HTTP 默认端口 4318，gRPC 默认端口 4317。"],
   needsToken: ["This server wants a token from senders. Make one, and put it in place of YOUR_TOKEN.", "此服务器要求令牌，请创建后替换 YOUR_TOKEN。"],
-  tokenCommand: ["stormglass token create my-service --scope ingest", "stormglass token create my-service --scope ingest"],
+  tokenCommand: ["stormglass token create --name my-service --scope ingest", "stormglass token create --name my-service --scope ingest"],
   waiting: ["Nothing from {{service}} yet. This page looks every 2 seconds.", "尚未收到 {{service}} 的数据，每 2 秒自动检查。"],
   arrived: ["{{service}} is connected", "{{service}} 已接入"],
   arrivedAbout: ["What it sent is stored and can be asked about.", "数据已存储并可查询。"],

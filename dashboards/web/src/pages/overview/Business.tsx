@@ -94,7 +94,7 @@ export function Business() {
                 <span className="clip" title={operation.name}>
                   {operation.name}
                 </span>
-                <Sparkline points={operation.points} reference={operation.usual?.middle} label={operation.name} width={150} height={30} colour="var(--series-3)" />
+                <Sparkline points={operation.points} band={operation.usual} label={operation.name} width={150} height={34} colour="var(--series-3)" area={false} />
                 <span className="num nowrap">
                   {count(operation.total)}
                   {operation.failed > 0 && <span className={style.failed}> · {w("failed", { count: operation.failed })}</span>}

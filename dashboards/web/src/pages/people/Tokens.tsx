@@ -80,7 +80,7 @@ export function Tokens() {
   return (
     <Panel title={w("tokens")} about={w("tokensAbout")} flush>
       {order.error && <TroubleNote error={order.error} />}
-      <Answered of={tokens} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noTokens"), command: "stormglass token create my-service --scope ingest" }}>
+      <Answered of={tokens} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noTokens"), command: "stormglass token create --name my-service --scope ingest" }}>
         {(data) => <DataTable name="tokens" label={w("tokens")} columns={columns} rows={data.items} rowKey={(row) => row.id} height={360} />}
       </Answered>
       <div className={style.foot}>
