@@ -11,6 +11,7 @@ import { PageHead } from "../../components/Panel";
 import { Source } from "../../components/Source";
 import { Details } from "./Details";
 import { Differences, differenceWords } from "./Differences";
+import { Lanes } from "./Lanes";
 import style from "./map.module.css";
 import { EDGES_DRAWN_MAX, collapse, nodeId, read } from "./model";
 import { Toolbar } from "./Toolbar";
@@ -99,6 +100,7 @@ export default function MapPage() {
           difference && <Differences of={difference} onSelect={select} />
         )}
       </div>
+      {answer.data && <Lanes of={answer.data.lanes} />}
     </>
   );
 }

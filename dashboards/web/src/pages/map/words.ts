@@ -59,7 +59,10 @@ export const useMapWords = phrases("map", {
   faster: ["faster", "变快"],
   busier: ["busier", "流量上升"],
   quieter: ["quieter", "流量下降"],
-  lanes: ["Lanes crossed", "泳道串线"],
+  lanes: ["Calls that left their lane", "泳道异常"],
+  lanesAbout: ["By the hop where the lane was lost or crossed.", "按丢失或串线发生的那一跳列出。"],
+  laneLost: ["lost", "丢失"],
+  laneCrossed: ["crossed", "串线"],
   edge: ["Edge", "调用边"],
   many: ["The map shows the {{shown}} busiest edges of {{count}}. Focus or collapse to see all of a part.", "仅显示流量最大的 {{shown}} 条边（共 {{count}} 条）。可聚焦或合并查看。"],
 });
