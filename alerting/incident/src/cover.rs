@@ -64,7 +64,8 @@ pub(crate) fn roots(terrain: &Terrain, sufferers: &[Sufferer]) -> Vec<Root> {
 
 fn waiting(terrain: &Terrain, sufferers: &[Sufferer]) -> Waiting {
     let at: HashMap<Spot, usize> = sufferers.iter().enumerate().map(|(index, found)| (found.spot, index)).collect();
-    let mut waiting = Waiting { for_whom: vec![Vec::new(); sufferers.len()], waiters: vec![Vec::new(); sufferers.len()] };
+    let mut waiting =
+        Waiting { for_whom: vec![Vec::new(); sufferers.len()], waiters: vec![Vec::new(); sufferers.len()] };
     let mut wait = |who: usize, whom: usize| {
         if who != whom && sufferers[whom].onset <= sufferers[who].onset.saturating_add(SLACK) {
             waiting.for_whom[who].push(whom);
@@ -157,7 +158,8 @@ fn shared_out(terrain: &Terrain, sufferers: &[Sufferer], roots: Vec<Root>) -> Ve
         let mut votes = vec![0usize; roots.len()];
         let around = terrain.callees(sufferer.spot).iter().chain(terrain.callers(sufferer.spot));
         around.filter_map(|spot| decided[*at.get(spot)?]).for_each(|root| votes[root] += 1);
-        owner[index] = votes.iter().enumerate().max_by_key(|(at, count)| (**count, std::cmp::Reverse(*at))).map(|(at, _)| at);
+        owner[index] =
+            votes.iter().enumerate().max_by_key(|(at, count)| (**count, std::cmp::Reverse(*at))).map(|(at, _)| at);
     }
     roots
         .into_iter()
@@ -171,7 +173,8 @@ fn shared_out(terrain: &Terrain, sufferers: &[Sufferer], roots: Vec<Root>) -> Ve
 
 /// Whether one cause explains both groups better than two: taken together, one of them has no end of its own.
 pub(crate) fn one_explains_both(terrain: &Terrain, one: &[Sufferer], two: &[Sufferer]) -> bool {
-    let both: Vec<Sufferer> = one.iter().chain(two.iter().filter(|found| one.iter().all(|own| own.spot != found.spot))).copied().collect();
+    let both: Vec<Sufferer> =
+        one.iter().chain(two.iter().filter(|found| one.iter().all(|own| own.spot != found.spot))).copied().collect();
     let ends = roots(terrain, &both);
     if ends.is_empty() {
         return false;

@@ -294,8 +294,7 @@ mod tests {
     #[test]
     fn four_changes_in_a_quarter_of_an_hour_are_one_flapping() {
         let mut episode = episode(None);
-        let changes: Vec<Change> =
-            (1..8).map(|n| episode.hear(&told(n * 60, n % 2 == 1, None), at(n * 60))).collect();
+        let changes: Vec<Change> = (1..8).map(|n| episode.hear(&told(n * 60, n % 2 == 1, None), at(n * 60))).collect();
         assert_eq!(changes[..4], [Change::Ended, Change::Refired, Change::Ended, Change::FlapBegan]);
         assert!(changes[4..].iter().all(|change| *change == Change::Repeat), "{changes:?}");
         assert_eq!((episode.flaps, episode.phase), (7, Phase::Flapping));

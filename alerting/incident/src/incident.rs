@@ -226,6 +226,8 @@ pub struct Incident {
     pub announced_cause: Option<Entity>,
     /// A person split or merged it: the machine leaves its membership alone.
     pub by_hand: bool,
+    /// What usually fires has been learnt from it; it is not judged by that any more.
+    pub learnt: bool,
 }
 
 impl Incident {
@@ -263,6 +265,7 @@ impl Incident {
             announced_severity: Severity::Low,
             announced_cause: None,
             by_hand: false,
+            learnt: false,
         }
     }
 
@@ -278,7 +281,10 @@ impl Incident {
 
     /// The cause, where the verdict names one.
     pub fn determined(&self) -> Option<&crate::verdict::Cause> {
-        self.verdict.as_ref().filter(|verdict| verdict.undetermined.is_none()).and_then(|verdict| verdict.causes.first())
+        self.verdict
+            .as_ref()
+            .filter(|verdict| verdict.undetermined.is_none())
+            .and_then(|verdict| verdict.causes.first())
     }
 
     pub fn note(&mut self, time: UnixNanos, kind: &str, text: Bilingual, actor: Option<&str>) {

@@ -76,6 +76,8 @@ pub struct Terrain {
     known: HashSet<(Spot, Relation, Spot)>,
     near: HashMap<Spot, Arc<[Near]>>,
     calls: usize,
+    /// Names by kind.
+    of_kind: HashMap<EntityKind, usize>,
 }
 
 impl Terrain {
@@ -138,6 +140,7 @@ impl Terrain {
         }
         let spot = Spot(u32::try_from(self.entities.len()).ok()?);
         self.spots.insert(entity.clone(), spot);
+        *self.of_kind.entry(entity.kind).or_default() += 1;
         self.entities.push(entity.clone());
         self.ties.push(Ties::default());
         Some(spot)
@@ -163,6 +166,11 @@ impl Terrain {
 
     pub fn names(&self) -> usize {
         self.entities.len()
+    }
+
+    /// How many names of these kinds are known.
+    pub fn count(&self, kinds: &[EntityKind]) -> usize {
+        kinds.iter().filter_map(|kind| self.of_kind.get(kind)).sum()
     }
 
     /// Whether anything is known of who calls whom.
@@ -289,9 +297,8 @@ impl Around {
 }
 
 fn stood(tied: &Tied, at: UnixNanos) -> bool {
-    tied.seen.is_none_or(|(first, last)| {
-        at >= first.saturating_sub(STILL_THERE) && at <= last.saturating_add(STILL_THERE)
-    })
+    tied.seen
+        .is_none_or(|(first, last)| at >= first.saturating_sub(STILL_THERE) && at <= last.saturating_add(STILL_THERE))
 }
 
 fn twin(kind: EntityKind) -> Option<EntityKind> {

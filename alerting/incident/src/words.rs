@@ -69,7 +69,12 @@ pub fn cause_kind(kind: CauseKind) -> Bilingual {
 }
 
 /// The heading of an incident.
-pub(crate) fn title(cause: Option<(&Entity, CauseKind)>, first_alert: &str, first: Option<&Entity>, services: u64) -> Bilingual {
+pub(crate) fn title(
+    cause: Option<(&Entity, CauseKind)>,
+    first_alert: &str,
+    first: Option<&Entity>,
+    services: u64,
+) -> Bilingual {
     let (en, zh) = match cause {
         Some((at, CauseKind::Unknown)) => {
             let at = entity(at);
@@ -99,14 +104,17 @@ pub(crate) fn joined(rule: JoinRule, from: Option<&Entity>, to: Option<&Entity>,
     let through = via.map(|via| named(Some(via)));
     let (en, zh) = match rule {
         JoinRule::First => return crate::incident::Reason::first().text,
-        JoinRule::SameEntity => (format!("{} is already part of this incident.", from.en), format!("{} 已在本事件中。", from.zh)),
+        JoinRule::SameEntity => {
+            (format!("{} is already part of this incident.", from.en), format!("{} 已在本事件中。", from.zh))
+        }
         JoinRule::SameService => (
             format!("{} and {} belong to one service.", from.en, to.en),
             format!("{} 与{} 属于同一服务。", from.zh, to.zh),
         ),
-        JoinRule::RunsOn => {
-            (format!("{} and {} run on one machine.", from.en, to.en), format!("{} 与{} 在同一机器上运行。", from.zh, to.zh))
-        }
+        JoinRule::RunsOn => (
+            format!("{} and {} run on one machine.", from.en, to.en),
+            format!("{} 与{} 在同一机器上运行。", from.zh, to.zh),
+        ),
         JoinRule::Calls => (
             format!("{} and {} call one another directly.", from.en, to.en),
             format!("{} 与{} 之间有直接调用。", from.zh, to.zh),
@@ -125,9 +133,10 @@ pub(crate) fn joined(rule: JoinRule, from: Option<&Entity>, to: Option<&Entity>,
                 format!("{} 与{} 都依赖{}。", from.zh, to.zh, through.zh),
             )
         }
-        JoinRule::SharedTrace => {
-            ("It names a trace that an alert of this incident names.".into(), "与本事件中的告警出现在同一条链路中。".into())
-        }
+        JoinRule::SharedTrace => (
+            "It names a trace that an alert of this incident names.".into(),
+            "与本事件中的告警出现在同一条链路中。".into(),
+        ),
         JoinRule::CoOccurrence => (
             format!("{} and {} have often been hurt together.", from.en, to.en),
             format!("{} 与{} 历史上经常同时告警。", from.zh, to.zh),
@@ -136,11 +145,16 @@ pub(crate) fn joined(rule: JoinRule, from: Option<&Entity>, to: Option<&Entity>,
             "It began within a minute of this incident, and nothing is known of who calls whom.".into(),
             "在本事件发生一分钟内出现，且调用关系未知，仅按时间归并。".into(),
         ),
-        JoinRule::Merged => ("One cause explains this alert and the incident.".into(), "同一根因可以解释该告警与本事件。".into()),
-        JoinRule::Split => {
-            ("It goes with the cause of this incident, not with the other one.".into(), "该告警由本事件的根因解释，而非另一根因。".into())
+        JoinRule::Merged => {
+            ("One cause explains this alert and the incident.".into(), "同一根因可以解释该告警与本事件。".into())
         }
-        JoinRule::Refired => ("The same alert fired in this incident before.".into(), "同一告警此前已在本事件中触发。".into()),
+        JoinRule::Split => (
+            "It goes with the cause of this incident, not with the other one.".into(),
+            "该告警由本事件的根因解释，而非另一根因。".into(),
+        ),
+        JoinRule::Refired => {
+            ("The same alert fired in this incident before.".into(), "同一告警此前已在本事件中触发。".into())
+        }
         JoinRule::Late => (
             format!("Told late: {} began while this incident lasted.", from.en),
             format!("告警迟到：{} 的异常始于本事件期间。", from.zh),
@@ -168,10 +182,9 @@ pub(crate) fn opened(name: &str, at: Option<&Entity>, severity: Severity) -> Bil
 pub(crate) fn cause_shown(at: &Entity, kind: CauseKind, undetermined: bool) -> Bilingual {
     let (at, kind) = (entity(at), cause_kind(kind));
     match undetermined {
-        false => Bilingual::new(
-            format!("Cause: {} ({}).", at.en, kind.en),
-            format!("根因：{}（{}）。", at.zh, kind.zh),
-        ),
+        false => {
+            Bilingual::new(format!("Cause: {} ({}).", at.en, kind.en), format!("根因：{}（{}）。", at.zh, kind.zh))
+        }
         true => Bilingual::new(
             format!("First candidate, not certain: {} ({}).", at.en, kind.en),
             format!("首要嫌疑（尚不确定）：{}（{}）。", at.zh, kind.zh),
@@ -202,7 +215,10 @@ mod tests {
     fn headings_name_the_cause_where_there_is_one() {
         let order = Entity::service("order");
         let named = title(Some((&order, CauseKind::Memory)), "Slow", None, 12);
-        assert_eq!(named, Bilingual::new("service order: memory; 12 services affected", "服务 order：内存，影响 12 个服务"));
+        assert_eq!(
+            named,
+            Bilingual::new("service order: memory; 12 services affected", "服务 order：内存，影响 12 个服务")
+        );
         assert_eq!(title(None, "Slow", Some(&order), 1), Bilingual::new("Slow at service order", "服务 order：Slow"));
     }
 

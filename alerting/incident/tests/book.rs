@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 use incident::{
-    Act, ActError, Alert, Book, Cause, Confidence, Estate, Event, IncidentId, JoinRule, Link, Occasion, Phase, Relation,
-    Role, Settings, State, Told, Verdict,
+    Act, ActError, Alert, Book, Cause, Confidence, Estate, Event, IncidentId, JoinRule, Link, Occasion, Phase,
+    Relation, Role, Settings, State, Told, Verdict,
 };
 use model::{CauseKind, Entity, UnixNanos};
 use std::collections::BTreeMap;

@@ -16,16 +16,30 @@ use model::{Bilingual, Entity, UnixNanos};
 pub enum Act {
     Acknowledge,
     /// `None` takes it from whoever has it.
-    Assign { assignee: Option<String> },
-    Comment { text: String },
+    Assign {
+        assignee: Option<String>,
+    },
+    Comment {
+        text: String,
+    },
     /// What helped, where somebody says so: similar incidents will show it.
-    Resolve { helped: Option<String> },
+    Resolve {
+        helped: Option<String>,
+    },
     /// These alerts become an incident of their own.
-    Split { fingerprints: Vec<Fingerprint> },
+    Split {
+        fingerprints: Vec<Fingerprint>,
+    },
     /// This incident becomes part of another.
-    Merge { into: IncidentId },
+    Merge {
+        into: IncidentId,
+    },
     /// The named cause is right, or wrong; with the right one where it is known.
-    Judge { right: bool, entity: Option<Entity>, text: Option<String> },
+    Judge {
+        right: bool,
+        entity: Option<Entity>,
+        text: Option<String>,
+    },
 }
 
 /// Why an act is not possible. The caller has to ask for something else.
@@ -116,7 +130,12 @@ impl Book {
             && live.incident.clocks.mitigated_at.is_none()
         {
             live.incident.clocks.mitigated_at = Some(at);
-            live.incident.note(at, "mitigated", Bilingual::new("The impact is back in its band.", "影响已回到正常范围。"), None);
+            live.incident.note(
+                at,
+                "mitigated",
+                Bilingual::new("The impact is back in its band.", "影响已回到正常范围。"),
+                None,
+            );
             self.touch(id);
         }
     }
@@ -138,7 +157,13 @@ impl Book {
         Ok(id)
     }
 
-    fn assign(&mut self, id: IncidentId, to: Option<String>, actor: &str, now: UnixNanos) -> Result<IncidentId, ActError> {
+    fn assign(
+        &mut self,
+        id: IncidentId,
+        to: Option<String>,
+        actor: &str,
+        now: UnixNanos,
+    ) -> Result<IncidentId, ActError> {
         if to.as_ref().is_some_and(|to| to.trim().is_empty() || to.len() > TEXT_BYTES) {
             return Err(ActError::Text);
         }
@@ -190,7 +215,13 @@ impl Book {
         Ok(id)
     }
 
-    fn close(&mut self, id: IncidentId, helped: Option<String>, actor: &str, now: UnixNanos) -> Result<IncidentId, ActError> {
+    fn close(
+        &mut self,
+        id: IncidentId,
+        helped: Option<String>,
+        actor: &str,
+        now: UnixNanos,
+    ) -> Result<IncidentId, ActError> {
         if let Some(helped) = helped {
             self.comment(id, "helped", None, Some(helped), actor, now)?;
         }
@@ -212,7 +243,13 @@ impl Book {
         Ok(id)
     }
 
-    fn split_by_hand(&mut self, id: IncidentId, which: &[Fingerprint], actor: &str, now: UnixNanos) -> Result<IncidentId, ActError> {
+    fn split_by_hand(
+        &mut self,
+        id: IncidentId,
+        which: &[Fingerprint],
+        actor: &str,
+        now: UnixNanos,
+    ) -> Result<IncidentId, ActError> {
         let live = self.live.get(&id).ok_or(ActError::Gone(id))?;
         let (going, staying): (Vec<u32>, Vec<u32>) = live.members.iter().partition(|slot| {
             self.episode_at(**slot).is_some_and(|episode| which.contains(&episode.alert.fingerprint))
@@ -225,14 +262,21 @@ impl Book {
         }
         self.decide(&going, &staying, false, actor, now);
         let why = Bilingual::new(actor, actor);
-        let new = self.split_off(id, &going, JoinRule::ByHand, &why, Some(actor), now).ok_or(ActError::NoneOfThem(id))?;
+        let new =
+            self.split_off(id, &going, JoinRule::ByHand, &why, Some(actor), now).ok_or(ActError::NoneOfThem(id))?;
         if let Some(live) = self.live.get_mut(&id) {
             live.incident.by_hand = true;
         }
         Ok(new)
     }
 
-    fn merge_by_hand(&mut self, id: IncidentId, into: IncidentId, actor: &str, now: UnixNanos) -> Result<IncidentId, ActError> {
+    fn merge_by_hand(
+        &mut self,
+        id: IncidentId,
+        into: IncidentId,
+        actor: &str,
+        now: UnixNanos,
+    ) -> Result<IncidentId, ActError> {
         if id == into {
             return Err(ActError::Itself);
         }

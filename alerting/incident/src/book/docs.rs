@@ -87,7 +87,8 @@ impl Book {
             Key::Episode(id, fingerprint) => {
                 let slot = self.current.get(fingerprint).copied();
                 let episode = slot.and_then(|slot| self.episode_at(slot)).filter(|episode| episode.incident == *id);
-                let episode = episode.or_else(|| self.members(*id).find(|episode| episode.alert.fingerprint == *fingerprint));
+                let episode =
+                    episode.or_else(|| self.members(*id).find(|episode| episode.alert.fingerprint == *fingerprint));
                 written("episode", format!("{id}/{fingerprint}"), episode)
             }
             Key::Together(entity) => written("together", entity.clone(), self.learnt.together.get(entity)),

@@ -120,9 +120,8 @@ impl Book {
         let mut bonds: Vec<Bond> = Vec::new();
         let key = super::learn::key(&alert.name, place.entity.as_ref());
         let (tied, untied) = self.learnt.partners(&key);
-        let allowed = |live: &Live| {
-            Some(live.incident.id) != left && untied.iter().all(|other| !live.keys.contains(other))
-        };
+        let allowed =
+            |live: &Live| Some(live.incident.id) != left && untied.iter().all(|other| !live.keys.contains(other));
         for (id, live) in self.live.iter().rev().take(if tied.is_empty() { 0 } else { usize::MAX }) {
             if self.takes(live, alert) && allowed(live) && tied.iter().any(|other| live.keys.contains(other)) {
                 offer(&mut bonds, Bond { incident: *id, rule: JoinRule::ByHand, to: None, via: None, affinity: 1.0 });
@@ -168,7 +167,8 @@ impl Book {
                     continue;
                 }
                 let Some(activity) = live.activity.get(&near.spot) else { continue };
-                let affinity = near.weight * decay(alert.starts_at, activity.first, activity.last, self.settings.idle_gap);
+                let affinity =
+                    near.weight * decay(alert.starts_at, activity.first, activity.last, self.settings.idle_gap);
                 let to = (near.tie != Tie::Same).then_some(near.spot);
                 offer(bonds, Bond { incident: *id, rule: near.tie.into(), to, via: near.via, affinity });
             }
@@ -232,14 +232,16 @@ impl Book {
             return None;
         }
         let known = self.overflow.filter(|id| self.live.get(id).is_some_and(|live| live.incident.is_live()));
-        self.overflow = known.or_else(|| self.live.values().rev().find(|live| live.incident.is_live()).map(|live| live.incident.id));
+        self.overflow = known
+            .or_else(|| self.live.values().rev().find(|live| live.incident.is_live()).map(|live| live.incident.id));
         self.overflow
     }
 
     /// Makes a kept episode a member of an incident.
     pub(super) fn attach(&mut self, id: IncidentId, slot: u32, spot: Option<Spot>, now: UnixNanos) {
         let lifted = spot.map(|spot| self.terrain.service_of(spot));
-        let service = lifted.map(|spot| self.terrain.entity(spot)).filter(|entity| entity.kind == model::EntityKind::Service);
+        let service =
+            lifted.map(|spot| self.terrain.entity(spot)).filter(|entity| entity.kind == model::EntityKind::Service);
         let service = service.map(|entity| entity.name.clone());
         let Some(episode) = self.episodes.get(slot as usize).and_then(Option::as_ref) else { return };
         let Some(live) = self.live.get_mut(&id) else { return };
@@ -282,7 +284,8 @@ impl Book {
         let spot = episode.entity.as_ref().and_then(|entity| self.terrain.find(entity));
         let (at, flaps, name) = (episode.transitions.back().copied(), episode.flaps, episode.alert.name.clone());
         let Some(live) = self.live.get_mut(&id) else { return };
-        let step = |count: &mut u64, was: bool, is: bool| *count = (*count + u64::from(is)).saturating_sub(u64::from(was));
+        let step =
+            |count: &mut u64, was: bool, is: bool| *count = (*count + u64::from(is)).saturating_sub(u64::from(was));
         step(&mut live.active, was.0, is.0);
         step(&mut live.ended, !was.1, !is.1);
         step(&mut live.incident.firing, was.1, is.1);
@@ -305,7 +308,11 @@ impl Book {
             Change::FlapBegan => {
                 self.counters.flappings += 1;
                 let what = format!("{} ({flaps})", words::short(&name));
-                let text = words::with("Flapping, told once until it is stable: {}.", "告警抖动，稳定前只通知一次：{}。", &what);
+                let text = words::with(
+                    "Flapping, told once until it is stable: {}.",
+                    "告警抖动，稳定前只通知一次：{}。",
+                    &what,
+                );
                 live.incident.note(now, "flapping", text, None);
             }
             Change::Began | Change::FlapEnded | Change::Resolved | Change::Raised | Change::Repeat => {}
@@ -334,7 +341,8 @@ impl Book {
             self.move_member(slot, stays, if actor.is_some() { JoinRule::ByHand } else { JoinRule::Merged }, now);
         }
         if let Some(live) = self.live.get_mut(&stays) {
-            let text = words::with("Took in {}: one cause explains both.", "并入 {}：同一根因可解释两者。", &goes.to_string());
+            let text =
+                words::with("Took in {}: one cause explains both.", "并入 {}：同一根因可解释两者。", &goes.to_string());
             live.incident.note(now, "merged", text, actor);
             live.incident.clocks.notified_at = live.incident.clocks.notified_at.or(gone.incident.clocks.notified_at);
             live.comes_back.extend(gone.comes_back.iter().filter(|id| **id != stays));

@@ -27,11 +27,31 @@ impl Book {
     pub fn to_judge(&self, now: UnixNanos) -> Vec<IncidentId> {
         let due = |live: &Live| {
             let wait = if now < live.incident.opened_at.saturating_add(YOUNG) { JUDGE_YOUNG } else { JUDGE_OLD };
-            live.unjudged
-                && live.incident.is_live()
-                && live.judged_at.is_none_or(|at| now >= at.saturating_add(wait))
+            live.unjudged && live.incident.is_live() && live.judged_at.is_none_or(|at| now >= at.saturating_add(wait))
         };
         self.live.iter().rev().filter(|(_, live)| due(live)).map(|(id, _)| *id).take(JUDGED_AT_ONCE).collect()
+    }
+
+    /// The incidents from which a ranker may learn now what usually fires, each once: those that are over, that
+    /// took in nothing for the idle gap, or that the next wave has followed.
+    pub fn to_learn(&mut self, now: UnixNanos) -> Vec<IncidentId> {
+        let followed: HashSet<IncidentId> =
+            self.live.values().flat_map(|live| live.comes_back.iter().copied()).collect();
+        let is_done = |live: &Live| {
+            !live.incident.learnt
+                && live.incident.alerts > 0
+                && (!live.incident.is_live()
+                    || now > live.incident.last_at.saturating_add(self.settings.idle_gap)
+                    || followed.contains(&live.incident.id))
+        };
+        let ids: Vec<IncidentId> = self.live.iter().filter(|(_, live)| is_done(live)).map(|(id, _)| *id).collect();
+        for id in &ids {
+            if let Some(live) = self.live.get_mut(id) {
+                live.incident.learnt = true;
+            }
+            self.touch(*id);
+        }
+        ids
     }
 
     /// Takes a verdict on an incident at event time `now`. One that is gone or merged is not judged any more.
@@ -69,7 +89,8 @@ impl Book {
     pub(super) fn locate(&mut self, id: IncidentId) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let incident = &mut live.incident;
-        let confirmed = incident.feedback.iter().rev().find(|said| said.verdict == "right").and_then(|said| said.entity.as_ref());
+        let confirmed =
+            incident.feedback.iter().rev().find(|said| said.verdict == "right").and_then(|said| said.entity.as_ref());
         let standing = confirmed.or_else(|| incident.determined().map(|cause| &cause.entity));
         incident.clocks.located_at = standing.and_then(|entity| incident.shown.get(&entity.to_string()).copied());
     }
@@ -99,7 +120,8 @@ impl Book {
             let spot = episode.entity.as_ref().and_then(|entity| self.terrain.find(entity));
             let is_cause = spot.is_some_and(|spot| at_cause.contains(&spot));
             let lifted = spot.map(|spot| self.terrain.entity(self.terrain.service_of(spot)));
-            let explained = [episode.entity.as_ref(), lifted].into_iter().flatten().find_map(|entity| by.get(entity).copied());
+            let explained =
+                [episode.entity.as_ref(), lifted].into_iter().flatten().find_map(|entity| by.get(entity).copied());
             let (role, explained_by) = match (is_cause, explained) {
                 (true, _) => (Role::Cause, None),
                 (false, Some(by)) => (Role::Symptom, Some(by.clone())),
@@ -137,7 +159,9 @@ impl Book {
     /// Splits where the verdict is sure of two causes that began with the incident and explain different things.
     fn part_by_verdict(&mut self, id: IncidentId, now: UnixNanos) {
         let Some(live) = self.live.get(&id).filter(|live| !live.incident.by_hand) else { return };
-        let Some(verdict) = live.incident.verdict.as_ref().filter(|verdict| verdict.undetermined.is_none()) else { return };
+        let Some(verdict) = live.incident.verdict.as_ref().filter(|verdict| verdict.undetermined.is_none()) else {
+            return;
+        };
         let sure: Vec<&Cause> = verdict.causes.iter().filter(|cause| cause.confidence == Confidence::High).collect();
         let [first, others @ ..] = sure.as_slice() else { return };
         let mut parts: Vec<(Entity, Vec<u32>)> = Vec::new();
@@ -251,12 +275,16 @@ impl Book {
                 ids.retain(|other| *other != id);
             }
         }
-        let incident = std::mem::replace(
-            &mut live.incident,
-            crate::incident::Incident::new(id, UnixNanos(i64::MAX), now),
-        );
+        let incident =
+            std::mem::replace(&mut live.incident, crate::incident::Incident::new(id, UnixNanos(i64::MAX), now));
         let (told, story) = (incident.told, incident);
-        *live = Live { apart: std::mem::take(&mut live.apart), comes_back: std::mem::take(&mut live.comes_back), judged_at: live.judged_at, parted_at: live.parted_at, ..Live::new(story) };
+        *live = Live {
+            apart: std::mem::take(&mut live.apart),
+            comes_back: std::mem::take(&mut live.comes_back),
+            judged_at: live.judged_at,
+            parted_at: live.parted_at,
+            ..Live::new(story)
+        };
         let sums = &mut live.incident;
         (sums.told, sums.alerts, sums.firing, sums.more_services) = (0, 0, 0, 0);
         sums.services.clear();
@@ -280,5 +308,8 @@ impl Book {
 
 /// Whether people would see no difference worth writing down.
 fn is_alike(one: &Verdict, two: &Verdict) -> bool {
-    one.undetermined == two.undetermined && one.causes == two.causes && one.explained == two.explained && one.changes == two.changes
+    one.undetermined == two.undetermined
+        && one.causes == two.causes
+        && one.explained == two.explained
+        && one.changes == two.changes
 }

@@ -92,7 +92,8 @@ impl Learnt {
     /// Takes a decision; a later one on the same pair replaces the earlier. Answers those that fell out.
     pub(super) fn decide(&mut self, decision: Decision) -> Vec<Decision> {
         let pair = |other: &Decision| {
-            (other.one, other.two) == (decision.one, decision.two) || (other.one, other.two) == (decision.two, decision.one)
+            (other.one, other.two) == (decision.one, decision.two)
+                || (other.one, other.two) == (decision.two, decision.one)
         };
         let (mut gone, mut kept): (Vec<_>, Vec<_>) = self.decisions.drain(..).partition(pair);
         kept.push(decision);
@@ -152,7 +153,8 @@ impl Learnt {
     pub(super) fn remember(&mut self, incident: &Incident, now: UnixNanos) -> Vec<IncidentId> {
         let helped = incident.feedback.iter().rev().find(|said| said.verdict == "helped");
         let helped = helped.or_else(|| incident.feedback.iter().rev().find(|said| said.verdict == "comment"));
-        let confirmed = incident.feedback.iter().rev().find(|said| said.verdict == "right").and_then(|said| said.entity.clone());
+        let confirmed =
+            incident.feedback.iter().rev().find(|said| said.verdict == "right").and_then(|said| said.entity.clone());
         let cause = incident.determined();
         let past = Past {
             id: incident.id,

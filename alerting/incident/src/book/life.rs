@@ -128,7 +128,8 @@ impl Book {
     fn same_again(&self, live: &Live, now: UnixNanos) -> Option<IncidentId> {
         live.comes_back.iter().rev().copied().find(|id| {
             let Some(before) = self.live.get(id) else { return false };
-            let recent = before.incident.resolved_at.is_none_or(|at| now <= at.saturating_add(self.settings.reopen_within));
+            let recent =
+                before.incident.resolved_at.is_none_or(|at| now <= at.saturating_add(self.settings.reopen_within));
             if !recent || before.incident.merged_into.is_some() || before.incident.by_hand || live.apart.contains(id) {
                 return false;
             }
@@ -137,7 +138,7 @@ impl Book {
             match (then, now) {
                 (Some(then), Some(now)) => then.entity == now.entity,
                 // Nobody knows the cause: a few of the same alerts are the same trouble, a wave is not.
-                _ => common && before.incident.alerts <= FEW || common && live.incident.alerts * 4 <= before.incident.alerts && before.incident.is_live(),
+                _ => common && live.incident.alerts <= FEW,
             }
         })
     }
@@ -148,7 +149,11 @@ impl Book {
             if was_over {
                 live.incident.reopened += 1;
             }
-            live.incident.state = if live.incident.clocks.acknowledged_at.is_some() && !was_over { State::Acknowledged } else { State::Open };
+            live.incident.state = if live.incident.clocks.acknowledged_at.is_some() && !was_over {
+                State::Acknowledged
+            } else {
+                State::Open
+            };
             live.incident.resolved_at = None;
             live.incident.clocks.resolved_at = None;
             live.incident.clocks.mitigated_at = None;
@@ -231,11 +236,14 @@ impl Book {
 
     /// When the cause is over and symptoms stay, they are what is told.
     fn promote(&mut self, id: IncidentId, now: UnixNanos) {
-        let Some(live) = self.live.get(&id).filter(|live| live.incident.is_live() && live.incident.firing > 0) else { return };
+        let Some(live) = self.live.get(&id).filter(|live| live.incident.is_live() && live.incident.firing > 0) else {
+            return;
+        };
         if live.cause_over.is_none() && live.ended == 0 {
             return;
         }
-        let of_cause = live.members.iter().filter_map(|slot| self.episode_at(*slot)).filter(|episode| episode.role == Role::Cause);
+        let of_cause =
+            live.members.iter().filter_map(|slot| self.episode_at(*slot)).filter(|episode| episode.role == Role::Cause);
         let (mut any, mut fires, mut over) = (false, false, UnixNanos(i64::MIN));
         for episode in of_cause {
             any = true;
@@ -249,7 +257,10 @@ impl Book {
         }
         live.cause_over = None;
         live.unjudged = true;
-        let text = Bilingual::new("The cause is over, symptoms stay: they are told for themselves.", "根因已恢复但症状仍在，症状升级为独立告警。");
+        let text = Bilingual::new(
+            "The cause is over, symptoms stay: they are told for themselves.",
+            "根因已恢复但症状仍在，症状升级为独立告警。",
+        );
         live.incident.note(now, "promoted", text, None);
         for slot in live.members.clone() {
             if let Some(episode) = self.episodes.get_mut(slot as usize).and_then(Option::as_mut)
@@ -272,7 +283,8 @@ impl Book {
         }
         let (active, all_ended) = (live.active, live.incident.firing == 0);
         if active == 0 {
-            let over = live.members.iter().filter_map(|slot| self.episodes.get(*slot as usize)?.as_ref()?.ended_at).max();
+            let over =
+                live.members.iter().filter_map(|slot| self.episodes.get(*slot as usize)?.as_ref()?.ended_at).max();
             self.resolve(id, over.unwrap_or(now), None, now);
             return;
         }
@@ -361,5 +373,6 @@ fn mark_told(live: &mut Live) {
     let incident = &mut live.incident;
     incident.announced_severity = incident.severity;
     incident.announced_services = incident.services.len() as u64 + incident.more_services;
-    incident.announced_cause = incident.determined().map(|cause| cause.entity.clone()).or(incident.announced_cause.take());
+    incident.announced_cause =
+        incident.determined().map(|cause| cause.entity.clone()).or(incident.announced_cause.take());
 }

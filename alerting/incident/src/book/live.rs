@@ -70,7 +70,8 @@ impl Live {
     }
 
     pub(super) fn sufferers(&self) -> Vec<Sufferer> {
-        let mut hurt: Vec<Sufferer> = self.hurt.iter().map(|(spot, onset)| Sufferer { spot: *spot, onset: *onset }).collect();
+        let mut hurt: Vec<Sufferer> =
+            self.hurt.iter().map(|(spot, onset)| Sufferer { spot: *spot, onset: *onset }).collect();
         hurt.sort_unstable_by_key(|sufferer| sufferer.spot);
         hurt
     }

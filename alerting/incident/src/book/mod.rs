@@ -330,11 +330,11 @@ impl Book {
     fn settle(&mut self, place: &Place) -> Option<Spot> {
         let spot = self.terrain.enter(place.entity.as_ref()?)?;
         let service = place.service.as_ref().and_then(|service| self.terrain.enter(service));
-        let is_part = matches!(
-            self.terrain.entity(spot).kind,
-            model::EntityKind::Pod | model::EntityKind::Instance
-        );
-        if is_part && let Some(service) = service && self.terrain.service_of(spot) == spot {
+        let is_part = matches!(self.terrain.entity(spot).kind, model::EntityKind::Pod | model::EntityKind::Instance);
+        if is_part
+            && let Some(service) = service
+            && self.terrain.service_of(spot) == spot
+        {
             self.terrain.learn(spot, Relation::InstanceOf, service);
         }
         if is_part
