@@ -8,7 +8,7 @@ import { type Compared, type SpanName, type Trace, type TracePage, traceUrl, win
 import { useAddress } from "../../base/address";
 import { count, duration } from "../../base/format";
 import { traceHref } from "../../base/links";
-import { Answered } from "../../components/Answered";
+import { Answered, TroubleNote } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Figure, Figures } from "../../components/Figure";
 import { Go } from "../../components/Go";
@@ -134,7 +134,8 @@ function Candidates({ of }: { of: string }) {
   ];
   return (
     <Panel title={w("pick")} about={w("pickAbout")} flush>
-      <Answered of={root ? others : (trace as never)} lines={6}>
+      {trace.error && <TroubleNote error={trace.error} again={() => void trace.refetch()} />}
+      <Answered of={others} lines={6}>
         {() => (
           <DataTable
             name="candidates"

@@ -3,6 +3,7 @@ import { Button, SegmentedControl } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { address, readJson } from "../../api/client";
+import { firstPage } from "../../api/pages";
 import type { Experience } from "../../api/stories";
 import { LIVE_MS } from "../../api/read";
 import { useAddress, useWindow } from "../../base/address";
@@ -132,7 +133,7 @@ export default function ExperiencePage() {
         </Figures>
       )}
       <Panel title={w("worst")} flush>
-        <Answered of={{ ...answer, data: first } as never} isEmpty={() => items.length === 0} missing={{ title: w("none"), about: w("noneAbout"), command: "stormglass demo" }} lines={8}>
+        <Answered of={firstPage(answer)} isEmpty={() => items.length === 0} missing={{ title: w("none"), about: w("noneAbout"), command: "stormglass demo" }} lines={8}>
           {() => <DataTable name="experience" label={w("title")} columns={columns} rows={items} rowKey={(row) => row.value} to={(row) => tracesHref({ [`attr.${by}`]: row.value })} height={700} />}
         </Answered>
         {answer.hasNextPage && (

@@ -3,6 +3,7 @@
 import { Button } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { firstPage } from "../../api/pages";
 import { address, readJson } from "../../api/client";
 import type { HistoryItem } from "../../api/stories";
 import { useAddress } from "../../base/address";
@@ -109,7 +110,7 @@ export default function History() {
     <>
       <PageHead title={isActor ? w("actor", { id }) : w("title", { type, id })} about={w("about")} actions={<Source url={url()} />} />
       <Panel flush>
-        <Answered of={{ ...answer, data: answer.data?.pages[0] } as never} isEmpty={() => items.length === 0} missing={{ title: w("none"), about: w("noneAbout") }} lines={8}>
+        <Answered of={firstPage(answer)} isEmpty={() => items.length === 0} missing={{ title: w("none"), about: w("noneAbout") }} lines={8}>
           {() => (
             <DataTable
               name="history"

@@ -1,6 +1,7 @@
 // Logs: search by text and anything they bear, how many there were over time, each record in full beside the list.
 import { Button, Select } from "@mantine/core";
 import { type ReactNode, useMemo } from "react";
+import { firstPage } from "../../api/pages";
 import { useRead, useSql } from "../../api/read";
 import { type LogRecord, SEVERITIES, type SeverityName, recordSql, recordsUrl, severityName, useRecords } from "../../api/records";
 import { useAddress, useWindow } from "../../base/address";
@@ -106,7 +107,7 @@ export default function Logs() {
       <div className={style.split}>
         <Panel title={w("list")} actions={<Source url={recordsUrl(window, search)} />} flush>
           <Answered
-            of={{ ...records, data: records.data?.pages[0] } as never}
+            of={firstPage(records)}
             isEmpty={() => items.length === 0}
             missing={{ title: w("none"), about: w("noneAbout"), command: "stormglass demo" }}
             lines={10}

@@ -3,6 +3,7 @@ import { Button, TextInput } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import { address, readJson } from "../../api/client";
+import { firstPage } from "../../api/pages";
 import { type Meaning, type Story, useMeanings } from "../../api/stories";
 import { useAddress } from "../../base/address";
 import { Answered, Empty, TroubleNote } from "../../components/Answered";
@@ -87,7 +88,7 @@ function StoryOf({ of }: { of: Asked }) {
     return pages?.[0] ? { ...pages[0], items: pages.flatMap(({ items }) => items) } : undefined;
   }, [answer.data]);
   return (
-    <Answered of={{ ...answer, data: story } as never} isEmpty={() => story?.items.length === 0} missing={{ title: w("none"), about: w("noneAbout") }} lines={10}>
+    <Answered of={firstPage(answer)} isEmpty={() => story?.items.length === 0} missing={{ title: w("none"), about: w("noneAbout") }} lines={10}>
       {() => story && <Told story={story} url={url()} more={answer.hasNextPage ? () => void answer.fetchNextPage() : undefined} loading={answer.isFetchingNextPage} />}
     </Answered>
   );

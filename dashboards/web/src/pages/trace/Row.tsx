@@ -121,12 +121,12 @@ function SpanRow({ at, top, scene }: { at: number; top: number; scene: Scene }) 
             <Icon name="incidents" size={13} />
           </span>
         )}
-        <span className={style.operation} title={span.operation}>
-          {span.operation}
-        </span>
-        <span className={style.service}>
-          {span.service}
-          {target(span) && ` → ${target(span)}`}
+        <span className={style.text} title={`${span.operation} · ${span.service}`}>
+          <span className={style.operation}>{span.operation}</span>{" "}
+          <span className={style.service}>
+            {span.service}
+            {target(span) && ` → ${target(span)}`}
+          </span>
         </span>
         {closed && <span className={style.count}>+{below}</span>}
       </div>

@@ -3,6 +3,7 @@
 import { Button, Tabs } from "@mantine/core";
 import { useParams } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
+import { firstPage } from "../../api/pages";
 import { TRACE_SPANS_MAX, type Trace, type TraceLog, traceUrl, useTracePages } from "../../api/traces";
 import { useAddress } from "../../base/address";
 import { count, duration, percent } from "../../base/format";
@@ -23,16 +24,16 @@ import { Story } from "./Story";
 import { Summary } from "./Summary";
 import { Trust } from "./Trust";
 import { Waterfall } from "./Waterfall";
-import { placed } from "./tree";
+import { type Placed, placed } from "./tree";
 import style from "./trace.module.css";
 import { useTraceWords } from "./words";
 
 const LOGS_SHOWN = 500;
 
-function Head({ trace }: { trace: Trace }) {
+function Head({ trace, spans }: { trace: Trace; spans: Placed[] }) {
   const w = useTraceWords();
   const { root, analysis } = trace;
-  const deepest = trace.spans.reduce((most, { depth }) => Math.max(most, depth), 0) + 1;
+  const deepest = useMemo(() => spans.reduce((most, { span }) => Math.max(most, span.depth), 0) + 1, [spans]);
   const wait = [...(analysis?.critical_path.segments ?? [])].sort((a, b) => b.duration_ns - a.duration_ns)[0];
   return (
     <Figures>
@@ -42,7 +43,8 @@ function Head({ trace }: { trace: Trace }) {
         value={wait ? duration(wait.duration_ns) : "–"}
         note={wait && root && w("criticalNote", { service: wait.service, share: percent(wait.duration_ns / (root.duration_ns || 1)) })}
       />
-      <Figure name={w("spans")} value={count(trace.span_count)} note={w("depthNote", { count: deepest })} />
+      <Figure name={w("spans")} value={count(trace.span_count)} />
+      <Figure name={w("depth")} value={count(deepest)} />
       <Figure name={w("errors")} value={count(trace.error_count)} tone={trace.error_count > 0 ? "bad" : "plain"} />
       <Figure name={w("services")} value={count(trace.services.length)} />
     </Figures>
@@ -110,7 +112,7 @@ function Opened({ pages, id, again }: { pages: Trace[]; id: string; again: () =>
           </>
         }
       />
-      <Head trace={trace} />
+      <Head trace={trace} spans={spans} />
       {trace.analysis && <Trust trace={trace} analysis={trace.analysis} />}
       {trace.span_count > TRACE_SPANS_MAX && <Partial reason={w("tooMany", { shown: count(TRACE_SPANS_MAX), count: count(trace.span_count) })} />}
       <Tabs value={view} onChange={(value) => change({ view: value === "waterfall" ? null : value }, "push")}>
@@ -164,7 +166,7 @@ export default function TracePage() {
     if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
   return (
-    <Answered of={{ ...answer, data: answer.data?.pages[0] } as never} lines={12}>
+    <Answered of={firstPage(answer)} lines={12}>
       {() => answer.data && <Opened pages={answer.data.pages} id={id} again={() => void answer.refetch()} />}
     </Answered>
   );

@@ -8,7 +8,7 @@ export const useTraceWords = phrases("trace", {
   spans: ["Spans", "span 数"],
   errors: ["Errors", "错误"],
   services: ["Services", "服务"],
-  depthNote: ["{{count}} deep", "最深 {{count}} 层"],
+  depth: ["Deepest level", "最大深度"],
   critical: ["Longest wait", "最长等待"],
   criticalNote: ["{{service}} · {{share}} of the trace", "{{service}} · 占总耗时 {{share}}"],
   incomplete: ["This trace is not whole", "链路不完整"],

@@ -38,7 +38,7 @@ function drawAxes(ctx: CanvasRenderingContext2D, of: Heat, size: Size): void {
     ctx.moveTo(LEFT, y);
     ctx.lineTo(LEFT + width, y);
     ctx.stroke();
-    ctx.fillText(duration(edge(row)), LEFT - 7, Math.max(8, Math.min(y, TOP + height - 4)));
+    ctx.fillText(axisDuration(edge(row)), LEFT - 7, Math.max(8, Math.min(y, TOP + height - 4)));
   }
   ctx.textBaseline = "alphabetic";
   ctx.textAlign = "left";
@@ -84,6 +84,9 @@ function drawBox(ctx: CanvasRenderingContext2D, of: Heat, size: Size, box: Regio
   ctx.lineWidth = 2;
   ctx.strokeRect(x + 1, y + 1, Math.max(2, w - 2), Math.max(2, h - 2));
 }
+
+/** Powers of ten stay short: `100 s`, not a minute and forty seconds. */
+const axisDuration = (ns: number): string => (ns >= 60e9 ? `${count(ns / 1e9)} s` : duration(ns));
 
 type Spot = { column: number; row: number };
 

@@ -1,6 +1,7 @@
 // Traces: search by anything that spans say, the shape of their durations, and what sets some of them apart.
 import { Button, Select } from "@mantine/core";
 import { useMemo } from "react";
+import { firstPage } from "../../api/pages";
 import { useRead, useSql } from "../../api/read";
 import { type Chosen, filterOf, filterSql, narrowed, tracesUrl, useTraces } from "../../api/traces";
 import { useAddress, useWindow } from "../../base/address";
@@ -138,7 +139,7 @@ export default function Traces() {
       )}
       <Panel title={chosen ? w("listChosen") : w("list")} actions={<Source url={tracesUrl(asked.window, asked.filter)} />} flush>
         <Answered
-          of={{ ...traces, data: traces.data?.pages[0] } as never}
+          of={firstPage(traces)}
           isEmpty={() => items.length === 0}
           missing={{ title: w("none"), about: w("noneAbout"), command: "stormglass demo" }}
           lines={8}
