@@ -1,7 +1,7 @@
 //! Everything a verdict is made of: telemetry, what has changed, what others have found.
 
 use crate::{Records, Window};
-use incident::{Estate, Evidence};
+use incident::{Estate, Evidence, Verdict};
 use model::{CauseKind, Entity, UnixNanos};
 
 /// One question: what is behind what happened in this window?
@@ -62,4 +62,19 @@ pub struct Finding {
     pub since: Option<UnixNanos>,
     /// It speaks against the accused.
     pub against: bool,
+}
+
+impl Finding {
+    /// What a ranking of alerts alone has found, as evidence beside telemetry: two bits at most, because
+    /// alerts are made of the same telemetry.
+    pub fn of_alerts(verdict: &Verdict) -> Vec<Finding> {
+        const BITS_MAX: f64 = 2.0;
+        let best = verdict.causes.first().map_or(1.0, |cause| cause.score.max(f64::MIN_POSITIVE));
+        let finding = |cause: &incident::Cause| {
+            let evidence = cause.evidence.first()?.clone();
+            let bits = BITS_MAX * (cause.score / best).clamp(0.0, 1.0);
+            Some(Finding { accused: cause.entity.clone(), cause: None, evidence: Evidence { bits, ..evidence }, since: cause.since, against: false })
+        };
+        verdict.causes.iter().filter_map(finding).collect()
+    }
 }

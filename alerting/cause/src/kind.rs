@@ -27,10 +27,6 @@ impl View<'_> {
     fn is(&self, kind: EntityKind) -> bool {
         self.candidate.entity.kind == kind
     }
-
-    fn says(&self, word: &str) -> bool {
-        self.signs().flat_map(|sign| &sign.words).any(|text| text.to_ascii_lowercase().contains(word))
-    }
 }
 
 /// A name to find it by in discussions, the kind it speaks for, and how many bits it gathers.

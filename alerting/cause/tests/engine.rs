@@ -55,14 +55,14 @@ fn shop(fault: Fault) -> Vec<Row> {
 }
 
 fn one_order(rows: &mut Vec<Row>, second: u64, order: u64, fault: Fault) {
-    let trace = second * 100 + order + 1;
+    let (trace, turn) = (second * 100 + order + 1, second + order);
     let start = second as i64 * SECOND + order as i64 * 50 * MS;
     // A little unrest, the same in every run.
     let unrest = (trace * 7919 % 13) as i64 * MS / 10;
-    let version = if trace % 2 == 0 { "2" } else { "1" };
-    let fails = fault == Fault::NewVersionFails && version == "2" && trace % 4 == 0;
-    let mut span = |id: u64, parent: u64, service, operation, kind, duration: i64, error: bool| {
-        let instance = format!("{service}-{}", if service == "order" { trace % 2 } else { 0 });
+    let version = if turn % 2 == 0 { "2" } else { "1" };
+    let fails = fault == Fault::NewVersionFails && version == "2" && turn % 4 == 0;
+    let mut span = |id: u64, parent: u64, service: &'static str, operation: &'static str, kind: &'static str, duration: i64, error: bool| {
+        let instance = format!("{service}-{}", if service == "order" { turn % 2 } else { 0 });
         if fault == Fault::PodStops && service == "payment" {
             return;
         }
@@ -71,7 +71,7 @@ fn one_order(rows: &mut Vec<Row>, second: u64, order: u64, fault: Fault) {
     let query = if fault == Fault::SlowQuery { 90 * MS } else { 3 * MS } + unrest;
     let lost = if fault == Fault::Network { 60 * MS } else { MS } + unrest;
     let queries = if fault == Fault::Loop { 12 } else { 1 };
-    let bank_fails = fault == Fault::ThirdPartyFails && trace % 2 == 0;
+    let bank_fails = fault == Fault::ThirdPartyFails && turn % 2 == 0;
     let inner = query * queries + 20 * MS + lost;
     span(1, 0, "gateway", "GET /buy", "server", inner + 8 * MS + unrest, fails || bank_fails);
     span(2, 1, "gateway", "POST order", "client", inner + 6 * MS, fails || bank_fails);
@@ -150,7 +150,7 @@ fn each_fault_is_named_with_its_place_and_kind() {
         (Fault::SlowQuery, Entity::new(EntityKind::Database, "orders"), CauseKind::Database),
         (Fault::Loop, Entity::service("order"), CauseKind::NPlusOne),
         (Fault::Throws, Entity::service("order"), CauseKind::Exception),
-        (Fault::Network, Entity::service("order"), CauseKind::Network),
+        (Fault::Network, Entity::service("payment"), CauseKind::Network),
         (Fault::Surge, Entity::new(EntityKind::Traffic, "gateway"), CauseKind::Traffic),
         (Fault::ThirdPartyFails, Entity::new(EntityKind::ThirdParty, "api.bank.example"), CauseKind::ThirdParty),
         (Fault::NodeBusy, Entity::new(EntityKind::Node, "node-a"), CauseKind::Host),

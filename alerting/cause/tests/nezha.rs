@@ -161,4 +161,13 @@ fn the_faulty_service_is_named_first() {
         let [one, three, five] = score.shares().map(|share| 100.0 * share);
         println!("{system:18} {fault:16} {:>5} {one:>6.1} {three:>6.1} {five:>6.1}", score.cases);
     }
+    if only.is_empty() {
+        for (system, floors) in FLOORS {
+            let [one, three, _] = scores[&(system.to_owned(), "all".to_owned())].shares();
+            assert!(one >= floors[0] && three >= floors[1], "{system}: {one} {three}");
+        }
+    }
 }
+
+/// Shares that must be reached at rank 1 and among the first three.
+const FLOORS: [(&str, [f64; 2]); 2] = [("train-ticket", [0.93, 0.97]), ("online-boutique", [0.90, 0.93])];

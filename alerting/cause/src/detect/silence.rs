@@ -42,12 +42,39 @@ pub(super) fn signs(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
     signs
 }
 
-/// Places that traces no longer lead through.
+/// Operations that called each place, by slot, whether they reached it or not.
+fn callers(scene: &Scene<'_>) -> BTreeMap<Name, Counts> {
+    let trees = &scene.trees;
+    let place = |index: usize| trees.spans[index].instance.or(trees.spans[index].service);
+    let mut of_operation: BTreeMap<(Name, Name), Counts> = BTreeMap::new();
+    let mut calling: BTreeMap<Name, BTreeSet<(Name, Name)>> = BTreeMap::new();
+    for trace in &trees.traces {
+        let Some(slot) = scene.slots.of(trees.start(trace)) else { continue };
+        for index in trace.clone() {
+            let span = &trees.spans[index];
+            of_operation.entry((span.service, span.operation)).or_insert([0; SLOTS_MAX + 1])[slot] += 1;
+            if let Some(parent) = trees.parent(index).filter(|parent| place(*parent) != place(index)) {
+                let caller = &trees.spans[parent];
+                calling.entry(place(index)).or_default().insert((caller.service, caller.operation));
+            }
+        }
+    }
+    let sum = |operations: BTreeSet<(Name, Name)>| {
+        let mut all: Counts = [0; SLOTS_MAX + 1];
+        for counts in operations.iter().filter_map(|operation| of_operation.get(operation)) {
+            all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+        }
+        all
+    };
+    calling.into_iter().map(|(place, operations)| (place, sum(operations))).collect()
+}
+
+/// Places that traces no longer lead through, although callers still call (or nobody ever did).
 fn in_traces(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
     let trees = &scene.trees;
     let mut all: Counts = [0; SLOTS_MAX + 1];
     let mut hits: BTreeMap<Name, Counts> = BTreeMap::new();
-    let replaced = replaced(scene);
+    let (replaced, callers) = (replaced(scene), callers(scene));
     for trace in &trees.traces {
         let Some(slot) = scene.slots.of(trees.start(trace)) else { continue };
         all[slot] += 1;
@@ -59,7 +86,9 @@ fn in_traces(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
     }
     let silent = |(place, hits): (Name, Counts)| {
         let shift = shift(&hits, &all, &scene.slots)?;
-        let gone = shift.current.hits == 0.0 && shift.reference.share() >= SHARE_MIN && shift.nats >= LEVEL;
+        // Who is not called any more is not silent: its callers behave otherwise.
+        let called = callers.get(&place).is_none_or(|calls| calls[shift.split..].iter().any(|calls| *calls > 0));
+        let gone = called && shift.current.hits == 0.0 && shift.reference.share() >= SHARE_MIN && shift.nats >= LEVEL;
         gone.then(|| {
             let name = scene.text(place);
             let share = percent(shift.reference.share());

@@ -202,7 +202,7 @@ fn a_hundred_thousand_alerts_become_an_incident_per_cause() {
         .iter()
         .map(|(root, _)| {
             let parts = (0..3).map(|pod| format!("{}-{pod}", name(*root))).collect();
-            (name(*root), Fault { name: name(*root), entity: name(*root), level: "service".to_owned(), parts })
+            (name(*root), Fault { entity: name(*root), level: "service".to_owned(), parts })
         })
         .collect();
     let result = score(&player, &faults, &truth);

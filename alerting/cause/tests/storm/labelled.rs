@@ -84,10 +84,23 @@ fn play(player: &mut Player, alerts: &Path) -> Vec<u64> {
     ids
 }
 
-fn fault(system: &System, name: String, fault: &Value) -> Fault {
+fn fault(system: &System, fault: &Value) -> Fault {
     let entity = text(&fault["entity"]);
     let parts = system.instances.get(&entity).cloned().unwrap_or_default();
-    Fault { name, level: text(&fault["level"]), parts, entity }
+    Fault { level: text(&fault["level"]), parts, entity }
+}
+
+/// Where the alerts of each fault went, and who was accused.
+fn print_faults(player: &Player, faults: &BTreeMap<String, Fault>, truth: &[Option<String>]) {
+    let mut went: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
+    for (id, fault) in player.incidents().iter().zip(truth) {
+        let causes: Vec<&str> = player.causes(*id).iter().take(3).map(|cause| cause.name.as_str()).collect();
+        let what = format!("{id} {}", causes.join(" "));
+        *went.entry(fault.as_deref().unwrap_or_default()).or_default().entry(what).or_default() += 1;
+    }
+    for (name, incidents) in went {
+        println!("{name:>3} {:<24} {incidents:?}", faults[name].entity);
+    }
 }
 
 #[test]
@@ -106,7 +119,7 @@ fn single_faults_are_found_and_kept_apart() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|label| (text(&label["fault_id"]), fault(&system, text(&label["fault_id"]), label)))
+        .map(|label| (text(&label["fault_id"]), fault(&system, label)))
         .collect();
     let result = score(&player, &faults, &truth);
     result.print(SYSTEM);
@@ -119,6 +132,7 @@ fn single_faults_are_found_and_kept_apart() {
         score(&player, &of_level, &truth).print(&format!("  {level}"));
     }
     println!("{:?} {:?}", player.told, player.book.counters());
+    print_faults(&player, &faults, &truth);
     assert!(result.hit1 >= 0.60 && result.hit3 >= 0.75, "{result:?}");
     assert!(result.split <= 2, "{result:?}");
     assert!(result.messages_per_fault <= 2.0 && result.reduction >= 0.99, "{result:?}");
@@ -140,7 +154,7 @@ fn of_two_faults_at_once_most_are_among_the_first_three() {
     for pair in json(&folder.join("pairs.json")).as_array().unwrap() {
         for label in pair["faults"].as_array().unwrap() {
             let name = format!("{}/{}", pair["pair"], text(&label["fault_id"]));
-            faults.insert(name.clone(), fault(&system, name, label));
+            faults.insert(name, fault(&system, label));
         }
     }
     let result: Score = score(&player, &faults, &truth);

@@ -1,7 +1,7 @@
 //! Plays alerts through book and ranker, as the server does, second by second of event time.
 
 use cause::alerts::Ranker;
-use incident::{Alert, Book, Estate, Event, Heard, IncidentId, Occasion, Settings, Told, Verdict};
+use incident::{Alert, Book, Estate, Event, Heard, IncidentId, Occasion, Settings, Told};
 use model::{Entity, UnixNanos};
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ pub(crate) struct Player {
     pub(crate) book: Book,
     pub(crate) ranker: Ranker,
     pub(crate) now: UnixNanos,
-    /// In which incident each alert ended up, by the order it was heard in.
-    heard: Vec<Heard>,
+    /// What was heard, in order, with the start that was told.
+    heard: Vec<(Heard, UnixNanos)>,
     /// Every message people would get.
     pub(crate) told: BTreeMap<&'static str, usize>,
     /// Verdicts given, and documents written.
@@ -19,8 +19,8 @@ pub(crate) struct Player {
     /// The last causes of incidents, also of those that have left memory, and who went where.
     causes: BTreeMap<IncidentId, Vec<Entity>>,
     merged: BTreeMap<IncidentId, IncidentId>,
-    /// Where each identity of an incident is, or was when the incident left memory.
-    places: BTreeMap<(IncidentId, incident::Fingerprint), IncidentId>,
+    /// Where each episode is, or was when its incident left memory, by identity and start.
+    places: BTreeMap<(incident::Fingerprint, UnixNanos), IncidentId>,
     pub(crate) most_episodes: usize,
 }
 
@@ -56,8 +56,10 @@ impl Player {
             self.now = at;
         }
         self.pass_until(at);
-        let heard = self.book.hear(Alert::read(told, at), at);
-        self.heard.push(heard);
+        let alert = Alert::read(told, at);
+        let starts_at = alert.starts_at;
+        let heard = self.book.hear(alert, at);
+        self.heard.push((heard, starts_at));
     }
 
     /// Time passes in seconds while something lives, else at once.
@@ -124,21 +126,9 @@ impl Player {
         if self.now.0 / SECOND % 30 != 0 {
             return;
         }
-        let ids: Vec<IncidentId> =
-            self.book.incidents().filter(|incident| incident.alerts > 0).map(|incident| incident.id).collect();
-        let mut at: BTreeMap<incident::Fingerprint, Vec<IncidentId>> = BTreeMap::new();
-        for id in &ids {
-            for episode in self.book.members(*id) {
-                at.entry(episode.alert.fingerprint).or_default().push(*id);
-            }
-        }
-        for heard in &self.heard {
-            if let Some(now) = at.get(&heard.fingerprint) {
-                let last = self.places.get(&(heard.incident, heard.fingerprint)).copied().unwrap_or(heard.incident);
-                // Where it was is still true unless it has moved: to the one place it is in now.
-                if !now.contains(&last) && self.book.incident(last).is_some() {
-                    self.places.insert((heard.incident, heard.fingerprint), now[0]);
-                }
+        for incident in self.book.incidents().filter(|incident| incident.alerts > 0) {
+            for episode in self.book.members(incident.id) {
+                self.places.insert((episode.alert.fingerprint, episode.starts_at), incident.id);
             }
         }
     }
@@ -154,8 +144,9 @@ impl Player {
     pub(crate) fn incidents(&self) -> Vec<IncidentId> {
         self.heard
             .iter()
-            .map(|heard| {
-                let mut id = self.places.get(&(heard.incident, heard.fingerprint)).copied().unwrap_or(heard.incident);
+            .map(|(heard, starts_at)| {
+                let since = (heard.fingerprint, UnixNanos(i64::MIN))..=(heard.fingerprint, *starts_at);
+                let mut id = self.places.range(since).next_back().map_or(heard.incident, |(_, id)| *id);
                 while let Some(into) =
                     self.merged.get(&id).or(self.book.incident(id).and_then(|found| found.merged_into.as_ref()))
                 {
@@ -184,8 +175,4 @@ pub(crate) fn told(labels: &[(&str, &str)], at: UnixNanos) -> Told {
         source: "alertmanager".to_owned(),
         ..Told::default()
     }
-}
-
-pub(crate) fn is_named(verdict: Option<&Verdict>) -> bool {
-    verdict.is_some_and(|verdict| verdict.undetermined.is_none())
 }

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A fault as it was injected. An instance of the service counts where the truth is a service.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
-    pub(crate) name: String,
     pub(crate) entity: String,
     pub(crate) level: String,
     pub(crate) parts: Vec<String>,
