@@ -36,6 +36,8 @@ use telemetry::Item;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+/// Steps in which the past is caught up with, in nanoseconds.
+const HISTORY_STEP: u64 = 1_000_000_000;
 /// How often the company looks at the clock.
 const TICK: Duration = Duration::from_millis(100);
 /// How long exporters may flush once the company closes.
@@ -48,6 +50,8 @@ pub struct Settings {
     pub seed: u64,
     /// How busy the shops are; 1.0 is about 300 spans a second.
     pub speed: f64,
+    /// How much past is sent first, at speed 1; of a busier company that much less.
+    pub history: Duration,
     /// Base URL of OTLP/HTTP, such as `http://127.0.0.1:4318`.
     pub otlp_http: String,
     /// URL of OTLP/gRPC, such as `http://127.0.0.1:4317`.
@@ -86,7 +90,8 @@ impl Company {
 
     /// Trades until `stop` is ready, then flushes every exporter (for at most five seconds) and returns.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let opened = self.clock.now().0 as u64;
+        let past = self.settings.history.div_f64(self.settings.speed.max(1.0));
+        let opened = self.clock.now().saturating_sub(past).0 as u64;
         let mut trading = trading::Company::open(self.settings.seed, self.settings.speed, opened);
         let mut exporters = JoinSet::new();
         let mut queues = Vec::new();
@@ -109,8 +114,21 @@ impl Company {
         let _ = tokio::time::timeout(FLUSH_FOR, async { while exporters.join_next().await.is_some() {} }).await;
     }
 
+    /// Lets the past pass as fast as it can be sent, up to now; nothing is broken in it.
+    async fn catch_up(&self, trading: &mut trading::Company, queues: &[mpsc::Sender<Parcel>]) {
+        while trading.now.saturating_add(HISTORY_STEP) < self.clock.now().0 as u64 {
+            let items = trading.advance(trading.now + HISTORY_STEP, &[]);
+            self.hand_over(trading, items, queues);
+            while queues.iter().any(|queue| queue.capacity() < QUEUE_MAX / 2) {
+                tokio::time::sleep(TICK / 10).await;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Lets the company trade as time passes, for ever.
     async fn trade(&self, trading: &mut trading::Company, queues: &[mpsc::Sender<Parcel>]) {
+        self.catch_up(trading, queues).await;
         let opened = self.clock.monotonic();
         let first = trading.now;
         let mut tick = tokio::time::interval(TICK);

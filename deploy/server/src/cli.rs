@@ -105,6 +105,9 @@ pub(crate) struct Demo {
     /// Decides every customer, order and failure.
     #[arg(long, default_value_t = 7, value_name = "N")]
     pub(crate) seed: u64,
+    /// How much past is sent first, so that there is something to compare with.
+    #[arg(long, default_value = "5m", value_name = "DURATION")]
+    pub(crate) history: String,
     /// Break something, such as connection_pool; may be given several times. A wrong name lists all.
     #[arg(long = "fault", value_name = "NAME")]
     pub(crate) faults: Vec<String>,

@@ -58,6 +58,7 @@ pub(super) fn run(args: Demo) -> Outcome {
 struct Plan {
     speed: f64,
     seed: u64,
+    history: Duration,
     lasts: Option<Duration>,
     faults: Vec<String>,
     fault_after: Duration,
@@ -75,6 +76,7 @@ impl Plan {
         Ok(Self {
             speed: args.speed,
             seed: args.seed,
+            history: read("--history", &args.history)?,
             lasts: args.duration.as_deref().map(|text| read("--for", text)).transpose()?,
             faults: args.faults.clone(),
             fault_after: read("--fault-after", &args.fault_after)?,
@@ -137,6 +139,7 @@ async fn live(
         demo::Settings {
             seed: plan.seed,
             speed: plan.speed,
+            history: plan.history,
             otlp_http: format!("http://{}", addresses.otlp_http),
             otlp_grpc: format!("http://{}", addresses.otlp_grpc),
             http: format!("http://{}", addresses.http),

@@ -10,7 +10,7 @@ async fn the_company_trades_for_a_while_and_everything_it_sent_is_found() {
     let listen = ["OTLP_GRPC", "OTLP_HTTP", "HTTP"].map(|l| (format!("STORMGLASS_LISTEN__{l}"), "127.0.0.1:0"));
     let listen: Vec<(&str, &str)> = listen.iter().map(|(k, v)| (k.as_str(), *v)).collect();
     let ended =
-        run(&["demo", "--for", "8s", "--speed", "2", "--seed", "7", "--data-dir", data.to_str().unwrap()], &listen)
+        run(&["demo", "--for", "8s", "--history", "30s", "--speed", "2", "--data-dir", data.to_str().unwrap()], &listen)
             .await;
     assert!(ended.status.success(), "{}", both(&ended));
 
