@@ -108,7 +108,7 @@ describe("completion of SQL", () => {
     expect(insert("SELECT attributes[")).toBe("'http.route']");
     expect(insert("SELECT attributes['")).toBe("http.route']");
     const closed = "SELECT attributes['']";
-    expect(offers(closed, closed.length - 2, schema)?.options[0]?.insert).toBe("http.route");
+    expect(offers(closed, closed.length - 2, schema)).toMatchObject({ behind: 2, options: [{ insert: "http.route']" }, {}, {}] });
   });
 
   test("tables are those of the statement that exist; types are short", () => {

@@ -9,16 +9,20 @@ import style from "./FilterBar.module.css";
 import { Icon, type IconName } from "./Icon";
 
 const useWords = phrases("filter", {
+  filters: ["Filters", "筛选条件"],
   remove: ["Remove {{name}}", "移除 {{name}}"],
   attribute: ["attribute=value", "属性=值"],
   attributeHint: ["Write it as key=value, such as order.id=O123", "请写成 键=值，例如 order.id=O123"],
 });
 
-export const FilterBar = ({ children }: { children: ReactNode }) => (
-  <div className={style.bar} role="search">
-    {children}
-  </div>
-);
+export function FilterBar({ children }: { children: ReactNode }) {
+  const w = useWords();
+  return (
+    <div className={style.bar} role="search" aria-label={w("filters")}>
+      {children}
+    </div>
+  );
+}
 
 interface FieldProps {
   /** The key of the address. */

@@ -23,13 +23,13 @@ export function Values({ before, after }: { before?: string | null; after?: stri
           <Fragment key={one.field}>
             <span className={style.field}>{one.field}</span>
             <span className={one.changed ? style.before : style.same} title={w("before")}>
-              {one.before || <span className="dim">{w("nothing")}</span>}
+              {one.before || <span className={style.nothing}>{w("nothing")}</span>}
             </span>
             <span className={style.arrow} aria-label="→">
               →
             </span>
             <span className={one.changed ? style.after : style.same} title={w("after")}>
-              {one.after || <span className="dim">{w("nothing")}</span>}
+              {one.after || <span className={style.nothing}>{w("nothing")}</span>}
             </span>
           </Fragment>
         ))}

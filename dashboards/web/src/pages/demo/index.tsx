@@ -125,9 +125,9 @@ function Faults({ faults }: { faults: Fault[] }) {
                   {on ? w("stop") : w("start")}
                 </Button>
               </div>
-              <p className="small dim">{say(fault.description)}</p>
+              <p className="small">{say(fault.description)}</p>
               <div className="small row">
-                <span className="mono dim">{fault.name}</span>
+                <span className="mono">{fault.name}</span>
                 {on && (
                   <Tag tone="bad">
                     {w("acting")} · {fault.ends_at ? w("ends") : w("since")} <When time={fault.ends_at ?? fault.started_at} />

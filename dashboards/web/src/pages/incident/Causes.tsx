@@ -10,6 +10,7 @@ import { sqlHref, traceHref } from "../../base/links";
 import { moment } from "../../base/moments";
 import { EntityLink } from "../../components/EntityLink";
 import { Go } from "../../components/Go";
+import { Icon } from "../../components/Icon";
 import { Panel } from "../../components/Panel";
 import { Sparkline } from "../../components/Sparkline";
 import { Tag, type Tone } from "../../components/Tag";
@@ -65,8 +66,14 @@ function Candidate({ of, open, onOpen, sure }: { of: Cause; open: boolean; onOpe
   const since = moment(of.since);
   return (
     <div className={style.candidate} data-first={(of.rank <= 1 && sure) || undefined}>
-      <button type="button" className={style.head} onClick={onOpen} disabled={!onOpen} aria-expanded={open}>
-        <span className={style.kind}>{kinds(of.kind as "release")}</span>
+      <div className={style.head}>
+        {onOpen ? (
+          <button type="button" className={style.toggle} onClick={onOpen} aria-expanded={open}>
+            <Icon name={open ? "down" : "right"} size={12} /> {kinds(of.kind as "release")}
+          </button>
+        ) : (
+          <span className={style.kind}>{kinds(of.kind as "release")}</span>
+        )}
         <span className="wrap">
           <EntityLink of={of.entity} />
         </span>
@@ -78,7 +85,7 @@ function Candidate({ of, open, onOpen, sure }: { of: Cause; open: boolean; onOpe
           )}
           <span className="dim num">{w("bits", { bits: digits(of.score) })}</span>
         </span>
-      </button>
+      </div>
       {open && (
         <>
           {of.since && (

@@ -55,7 +55,7 @@ export function Changes({ of }: { of: Incident }) {
             <Tag tone={change.suspect ? "bad" : "good"}>{change.suspect ? w("suspect") : w("cleared")}</Tag>
             <div className="grow">
               <div className="wrap">
-                {change.kind.replaceAll("_", " ")} <Go to={serviceHref(change.target)}>{change.target}</Go>{" "}
+                {change.kind.replaceAll("_", " ")} <Go to={serviceHref(change.target)} className="under">{change.target}</Go>{" "}
                 <span className="mono">
                   {change.previous_version && `${change.previous_version} → `}
                   {change.version}

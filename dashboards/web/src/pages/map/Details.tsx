@@ -74,15 +74,19 @@ function Hurt({ node }: { node: MapNode }) {
           <>
             {data.traces === 0 && <p>{w("impactNone")}</p>}
             {data.traces > 0 && (
-              <dl className={style.facts}>
+              <ul className={style.list}>
                 {data.operations.items.map((item) => (
-                  <div key={item.service + item.operation} className={style.wide}>
+                  <li key={item.service + item.operation}>
                     <Go to={tracesHref({ service: item.service, operation: item.operation, status: "error" })} className="wrap">
                       {item.operation}
                     </Go>
                     <span className="dim num"> {count(item.traces)}</span>
-                  </div>
+                  </li>
                 ))}
+              </ul>
+            )}
+            {data.traces > 0 && (
+              <dl className={style.facts}>
                 <dt>{w("tenants")}</dt>
                 <dd>{count(data.tenants.total)}</dd>
                 <dt>{w("users")}</dt>

@@ -36,6 +36,7 @@ function Ask({ text, onAsk }: { text: string; onAsk: (text: string) => void }) {
     <form
       className={style.ask}
       role="search"
+      aria-label={w("title")}
       onSubmit={(event) => {
         event.preventDefault();
         onAsk(typed.trim());

@@ -16,7 +16,7 @@ const TYPES: Record<Offer["kind"], string> = { table: "class", column: "property
 /** Colours by the look's variables, so that light and dark need no other theme. */
 const look = EditorView.theme({
   "&": { fontSize: "13px", color: "var(--ink)", backgroundColor: "var(--panel)", minHeight: "150px", maxHeight: "46vh" },
-  "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-1px" },
+  "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.6", overflow: "auto" },
   ".cm-content": { caretColor: "var(--ink)", padding: "8px 0" },
   ".cm-gutters": { backgroundColor: "var(--panel)", color: "var(--ink-3)", border: "0", paddingRight: "4px" },
@@ -40,6 +40,10 @@ const colours = HighlightStyle.define([
   { tag: [tags.typeName, tags.standard(tags.name)], color: "var(--series-3)" },
 ]);
 
+function put(editor: EditorView, text: string, from: number, to: number): void {
+  editor.dispatch({ changes: { from, to: Math.min(to, editor.state.doc.length), insert: text }, selection: { anchor: from + text.length }, userEvent: "input.complete" });
+}
+
 interface EditorProps {
   value: string;
   schema: Schema | undefined;
@@ -60,7 +64,13 @@ export default function Editor({ value, schema, label, onChange, onRun }: Editor
       const known = now.current.schema;
       const found = known ? offers(context.state.doc.toString(), context.pos, known) : null;
       if (!found) return null;
-      return { from: found.from, options: found.options.map(({ label: name, insert, kind, detail }) => ({ label: name, apply: insert ?? name, type: TYPES[kind], detail })), validFor: /^[\w.]*$/ };
+      const options = found.options.map(({ label: name, insert, kind, detail }) => ({
+        label: name,
+        type: TYPES[kind],
+        detail,
+        apply: (editor: EditorView, _: unknown, from: number, to: number) => put(editor, insert ?? name, from, to + found.behind),
+      }));
+      return { from: found.from, options, validFor: /^[\w.]*$/ };
     };
     const editor = new EditorView({
       root,

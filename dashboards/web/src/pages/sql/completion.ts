@@ -13,6 +13,8 @@ export interface Offer {
 export interface Offers {
   /** Where what was typed begins. */
   from: number;
+  /** How much behind the place is replaced too: brackets that closed themselves. */
+  behind: number;
   options: Offer[];
 }
 
@@ -48,16 +50,17 @@ export function offers(statement: string, at: number, schema: Schema): Offers | 
   const bracket = /\b(attributes|resource)\s*\[\s*'?([^'\]\n]*)$/i.exec(before);
   if (bracket?.[1]) {
     const typed = bracket[2] ?? "";
-    const closed = /^[^'\]\n]*'?\]/.test(statement.slice(at));
+    const closers = /^'?\]?/.exec(statement.slice(at))?.[0] ?? "";
     const quote = before.slice(0, at - typed.length).endsWith("'") ? "" : "'";
     const found = keys(schema, bracket[1].toLowerCase(), tables).filter((key) => key.toLowerCase().includes(typed.toLowerCase()));
-    return { from: at - typed.length, options: found.map((label) => ({ label, insert: `${quote}${label.replaceAll("'", "''")}${closed ? "" : "']"}`, kind: "key" })) };
+    const options = found.map((label) => ({ label, insert: `${quote}${label.replaceAll("'", "''")}']`, kind: "key" as const }));
+    return { from: at - typed.length, behind: closers.length, options };
   }
   if (inText(before)) return null;
   const word = /[a-z_][a-z0-9_]*$/i.exec(before)?.[0] ?? "";
   const from = at - word.length;
   if (/\b(?:from|join|describe|table)\s+$/i.test(before.slice(0, from))) {
-    return { from, options: Object.keys(schema.tables).filter((name) => starts(name, word)).map((label) => ({ label, kind: "table" })) };
+    return { from, behind: 0, options: Object.keys(schema.tables).filter((name) => starts(name, word)).map((label) => ({ label, kind: "table" })) };
   }
   if (word === "") return null;
   const columns = (tables.length > 0 ? tables : ["spans"]).flatMap((table) => (schema.tables[table] ?? []).map(({ name, type }) => ({ name, type, table })));
@@ -71,7 +74,7 @@ export function offers(statement: string, at: number, schema: Schema): Offers | 
   options.push(...FUNCTIONS.filter((name) => starts(name, word)).map((label) => ({ label, kind: "function" as const })));
   options.push(...KEYWORDS.filter((name) => starts(name, word)).map((label) => ({ label, kind: "keyword" as const })));
   options.push(...Object.keys(schema.tables).filter((name) => starts(name, word) && !seen.has(name)).map((label) => ({ label, kind: "table" as const })));
-  return options.length > 0 ? { from, options } : null;
+  return options.length > 0 ? { from, behind: 0, options } : null;
 }
 
 /** Whether a place is inside a quoted text or a comment. */
