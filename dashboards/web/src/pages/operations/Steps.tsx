@@ -62,7 +62,7 @@ function Ending({ item }: { item: StoryItem }) {
   );
 }
 
-function StepView({ step: { item, after, waited }, marked }: { step: Step; marked: boolean }) {
+function StepView({ step: { item, after, waited }, marked, repeated }: { step: Step; marked: boolean; repeated: boolean }) {
   const w = useStoryWords();
   const failed = isFailed(item);
   const kind = (item.kind in ICONS ? item.kind : "span") as Kind;
@@ -98,7 +98,7 @@ function StepView({ step: { item, after, waited }, marked }: { step: Step; marke
           </div>
           {text && text !== item.name && <div className={style.text}>{text}</div>}
           {item.business?.entities.map((entity) => <EntityChange key={`${entity.type}${entity.id}${entity.role}`} of={entity} />)}
-          <Why why={item.why} confidence={item.confidence} source={item.source} />
+          <Why why={item.why} confidence={item.confidence} source={item.source} repeated={repeated} />
         </div>
       </li>
     </>
@@ -109,7 +109,7 @@ export function Steps({ of, marked }: { of: Step[]; marked?: StoryItem | null })
   return (
     <ol className={style.list}>
       {of.map((step, place) => (
-        <StepView key={`${step.item.time}${step.item.span_id ?? ""}${place}`} step={step} marked={step.item === marked} />
+        <StepView key={`${step.item.time}${step.item.span_id ?? ""}${place}`} step={step} marked={step.item === marked} repeated={step.item.why === of[place - 1]?.item.why} />
       ))}
     </ol>
   );

@@ -47,19 +47,27 @@ export function inChinese(reason: string): string {
   return PARTS.reduce((text, [pattern, words]) => text.replace(pattern, words), said);
 }
 
-export function Why({ why, confidence, source }: { why: string; confidence: number; source: string }) {
+interface WhyProps {
+  why: string;
+  confidence: number;
+  source: string;
+  /** The step before has the same reasons: they are said once. */
+  repeated: boolean;
+}
+
+export function Why({ why, confidence, source, repeated }: WhyProps) {
   const w = useStoryWords();
   useLanguage();
   const all = reasons(why).map((reason) => (language() === "zh" ? inChinese(reason) : reason));
   return (
     <details className={style.why}>
       <summary>
-        <span className="wrap">{all[0]}</span>
-        {all.length > 1 && <span className="dim"> +{all.length - 1}</span>}
+        <span className="wrap">{repeated ? w("sameWhy") : all[0]}</span>
+        {!repeated && all.length > 1 && <span className="dim"> +{all.length - 1}</span>}
         {confidence < SURE && <span className={style.unsure}> · {w("sure", { share: percent(confidence) })}</span>}
       </summary>
       <ul>
-        {all.slice(1).map((reason) => (
+        {all.slice(repeated ? 0 : 1).map((reason) => (
           <li key={reason} className="wrap">
             {reason}
           </li>

@@ -3,7 +3,6 @@ import { phrases } from "../../base/language";
 
 export const useTraceWords = phrases("trace", {
   noRoot: ["Trace without its root", "缺少根 span 的链路"],
-  started: ["Started", "开始"],
   duration: ["Duration", "耗时"],
   spans: ["Spans", "span 数"],
   errors: ["Errors", "错误"],

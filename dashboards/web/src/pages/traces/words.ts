@@ -20,7 +20,6 @@ export const useTracesWords = phrases("traces", {
   atLeast: ["Longer than, 200ms", "耗时大于，如 200ms"],
   atMost: ["Shorter than, 2s", "耗时小于，如 2s"],
   durationFault: ["Write 250ms, 1.5s or 2m", "请写成 250ms、1.5s 或 2m"],
-  request: ["Request id", "请求 ID"],
   heat: ["Durations over time", "耗时分布"],
   spans: ["{{count}} span", "{{count}} spans", "{{count}} 个 span"],
   spansFailed: ["{{count}} failed", "{{count}} 个失败"],
