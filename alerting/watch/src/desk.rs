@@ -8,6 +8,7 @@ use crate::judge::{Judge, Origin};
 use crate::office::Office;
 use crate::{Settings, docs};
 use api::{Api, Asker, Problem};
+use cause::alerts::Ranker;
 use incident::{Alert, Archived, Book, IncidentId};
 use metastore::{Metastore, MetastoreError};
 use model::{UnixNanos, Workspace};
@@ -48,6 +49,7 @@ pub(crate) struct Desk {
 pub(crate) struct Pace {
     pub(crate) clock: EventClock,
     pub(crate) arrivals: Arrivals,
+    pub(crate) ranker: Ranker,
     /// The estate as it was surveyed last.
     pub(crate) estate: incident::Estate,
     pub(crate) scanned: UnixNanos,
@@ -95,6 +97,7 @@ impl Desk {
         let pace = Pace {
             clock,
             arrivals: Arrivals::default(),
+            ranker: stored.ranker().await?,
             estate: incident::Estate::default(),
             scanned: UnixNanos(0),
             surveyed: UnixNanos(0),
@@ -197,6 +200,19 @@ impl Stored<'_> {
             Some((_, json)) => Policy::read(&json).map_err(unreadable),
             None => Policy::check(Config::default()).map_err(unreadable),
         }
+    }
+
+    async fn ranker(&self) -> Result<Ranker, DeskError> {
+        let mut documents = Vec::new();
+        for kind in docs::OF_RANKER {
+            documents.extend(self.texts(kind).await?.into_iter().map(|(key, json)| (kind, key, json)));
+        }
+        let (ranker, unreadable) =
+            Ranker::restore(documents.iter().map(|(kind, key, json)| (*kind, key.as_str(), json.as_str())));
+        if unreadable > 0 {
+            tracing::error!(unreadable, "documents of what usually fires cannot be read: it is learnt again");
+        }
+        Ok(ranker)
     }
 
     async fn judge(&self, own_rules: &[(Rule, Origin)]) -> Result<Judge, DeskError> {

@@ -19,6 +19,9 @@ pub(crate) const BOOK: [&str; 6] = ["book", "incident", "episode", "together", "
 /// What states of rules are restored from.
 pub(crate) const OF_RULES: [&str; 2] = ["rule_state", "rule_series"];
 
+/// What a ranker is restored from.
+pub(crate) const OF_RANKER: [&str; 3] = ["ranker_sums", "ranker_series", "ranker_kind"];
+
 /// The key of kinds that have one document.
 pub(crate) const ALONE: &str = "all";
 
@@ -44,6 +47,10 @@ pub(crate) fn of_book(doc: incident::Doc) -> Change {
 }
 
 pub(crate) fn of_rule(doc: rules::Doc) -> Change {
+    Change { kind: doc.kind, key: doc.key, json: doc.body }
+}
+
+pub(crate) fn of_ranker(doc: cause::alerts::RankerDoc) -> Change {
     Change { kind: doc.kind, key: doc.key, json: doc.body }
 }
 

@@ -20,6 +20,8 @@ pub(crate) use reference::reference;
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     pub(crate) records: Records,
+    /// Rows that were read, over all tables.
+    pub(crate) rows: usize,
     pub(crate) changes: Vec<Change>,
     pub(crate) heartbeats: Vec<Heartbeat>,
     /// What could not be read, or not wholly.
@@ -32,10 +34,12 @@ pub(crate) async fn gather(ask: &Questioner, window: &Window) -> Result<Gathered
     let mut telemetry = Telemetry::default();
     for range in ranges(window) {
         let share = share(ask, "spans", range, ask.settings().evidence_rows_max / 2, &mut gathered.missing).await?;
-        read(ask, sql::spans(range, share), &mut gathered.missing, |batch| spans(&mut telemetry, batch)).await?;
+        gathered.rows +=
+            read(ask, sql::spans(range, share), &mut gathered.missing, |batch| spans(&mut telemetry, batch)).await?;
         let share = share_of_logs(ask, range, share, &mut gathered.missing).await?;
-        read(ask, sql::logs(range, share), &mut gathered.missing, |batch| logs(&mut telemetry, batch)).await?;
-        read(ask, sql::points(range), &mut gathered.missing, |batch| points(&mut telemetry, batch)).await?;
+        gathered.rows +=
+            read(ask, sql::logs(range, share), &mut gathered.missing, |batch| logs(&mut telemetry, batch)).await?;
+        gathered.rows += read(ask, sql::points(range), &mut gathered.missing, |batch| points(&mut telemetry, batch)).await?;
     }
     gathered.records = telemetry.finish();
     gathered.changes = changes::changes(ask, window.current).await?;
@@ -85,14 +89,15 @@ async fn read(
     sql: String,
     missing: &mut Vec<Bilingual>,
     mut each: impl FnMut(&RecordBatch),
-) -> Result<(), QueryError> {
+) -> Result<usize, QueryError> {
     let rows = ask.rows(sql, ask.settings().evidence_rows_max).await?;
     rows.batches().iter().for_each(&mut each);
+    let count = rows.len();
     if let Some(reason) = rows.incomplete_reason.filter(|_| !rows.complete) {
         missing
             .push(Bilingual::new(format!("not all rows were read: {reason}"), format!("未能读取全部数据：{reason}")));
     }
-    Ok(())
+    Ok(count)
 }
 
 fn spans(telemetry: &mut Telemetry, batch: &RecordBatch) {

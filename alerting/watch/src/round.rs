@@ -7,11 +7,17 @@ use crate::judge::{self, Judged};
 use crate::message::{self, Context};
 use crate::office::Office;
 use crate::verdict;
-use incident::{Alert, Event, IncidentId};
+use cause::{Anomaly, Sensitivity};
+use incident::{Alert, Event, IncidentId, Told};
 use model::{TimeRange, UnixNanos};
 use notify::Occasion;
+use rules::Condition;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// How often a window is searched for what no threshold finds, and how long that is.
+const SCAN_EVERY: Duration = Duration::from_secs(60);
+const SCAN_WINDOW: Duration = Duration::from_secs(180);
 /// How often the estate is read anew.
 const SURVEY_EVERY: Duration = Duration::from_secs(60);
 
@@ -37,10 +43,11 @@ impl Desk {
     async fn instant(&self, pace: &mut Pace, due: Due, now: UnixNanos) {
         self.survey(pace, now).await;
         let judged = self.judge.lock().await.step(&self.ask, now, due.live).await;
+        let anomalies = self.scan(pace, now).await;
         let mut events = {
             let office = &mut *self.office.write().await;
             let wall = self.now();
-            self.take_in(office, judged, now);
+            self.take_in(office, judged, &anomalies, now);
             let events = office.book.step(now);
             self.store_quietly(office, wall).await;
             events
@@ -55,11 +62,13 @@ impl Desk {
     }
 
     /// Alerts of rules, of the scan and of other tools, in the order of their times.
-    fn take_in(&self, office: &mut Office, judged: Judged, now: UnixNanos) {
+    fn take_in(&self, office: &mut Office, judged: Judged, anomalies: &[Anomaly], now: UnixNanos) {
         office.add(judged.changes);
-        let wall = self.now();
         for transition in &judged.transitions {
-            office.book.hear(Alert::read(judge::told(transition), wall.max(now)), now);
+            office.book.hear(Alert::read(judge::told(transition), now), now);
+        }
+        for anomaly in anomalies {
+            office.book.hear(Alert::read(of_anomaly(anomaly, now), now), now);
         }
         for alert in office.take(now) {
             office.book.hear(alert, now);
@@ -83,12 +92,46 @@ impl Desk {
         }
     }
 
+    /// Looks for what no threshold finds, once a minute, where a rule of kind `anomaly` is on.
+    async fn scan(&self, pace: &mut Pace, now: UnixNanos) -> Vec<Anomaly> {
+        let Some(sensitivity) = self.sensitivity().await else { return Vec::new() };
+        let since = now.0.saturating_sub(pace.scanned.0);
+        if pace.scanned.0 != 0 && (0..SCAN_EVERY.as_nanos() as i64).contains(&since) {
+            return Vec::new();
+        }
+        pace.scanned = now;
+        let current = TimeRange { from: now.saturating_sub(SCAN_WINDOW), until: now };
+        let troubled = self.troubled(None, now).await;
+        let found = verdict::scan(&self.ask, current, &troubled, (&pace.estate, sensitivity)).await;
+        found.unwrap_or_else(|error| {
+            tracing::warn!(workspace = %self.workspace().as_str(), %error, "the scan has failed");
+            Vec::new()
+        })
+    }
+
+    /// How strict the scan is: as the rule of kind `anomaly` says, where one is on.
+    async fn sensitivity(&self) -> Option<Sensitivity> {
+        let judge = self.judge.lock().await;
+        let on = judge.rules().filter(|kept| kept.rule.enabled);
+        let asked = on.filter_map(|kept| match &kept.rule.condition {
+            Condition::Anomaly(anomaly) => Some(anomaly.sensitivity),
+            _ => None,
+        });
+        asked.max_by_key(|asked| *asked as u8).map(|asked| Sensitivity {
+            bits_min: match asked {
+                rules::Sensitivity::Low => 4.0,
+                rules::Sensitivity::Medium => Sensitivity::default().bits_min,
+                rules::Sensitivity::High => 1.5,
+            },
+        })
+    }
+
     /// Judges the incidents that ask for it. Nothing is locked while telemetry is read.
     async fn find_causes(&self, pace: &mut Pace, now: UnixNanos) -> Vec<Event> {
         let asked: Vec<IncidentId> = self.office.read().await.book.to_judge(now);
         for id in asked {
-            let Some(question) = verdict::question(&*self.office.read().await, id, now) else { continue };
-            let troubled = self.troubled_by_others(id, now).await;
+            let Some(question) = verdict::question(&*self.office.read().await, &pace.ranker, id, now) else { continue };
+            let troubled = self.troubled(Some(id), now).await;
             let found = verdict::find(&self.ask, question, &troubled, &pace.estate).await;
             let office = &mut *self.office.write().await;
             match found {
@@ -100,12 +143,23 @@ impl Desk {
                 Err(error) => tracing::warn!(incident = %id, %error, "no cause can be looked for"),
             }
         }
+        self.learn(pace, now).await;
         self.office.write().await.book.step(now)
     }
 
-    async fn troubled_by_others(&self, id: IncidentId, now: UnixNanos) -> Vec<TimeRange> {
+    /// Learns what usually fires from incidents that are complete.
+    async fn learn(&self, pace: &mut Pace, now: UnixNanos) {
+        let office = &mut *self.office.write().await;
+        for id in office.book.to_learn(now) {
+            pace.ranker.learn(office.book.terrain(), office.book.members(id));
+        }
+        office.add(pace.ranker.changed().into_iter().map(crate::docs::of_ranker));
+    }
+
+    /// Times of the other incidents: no reference for what is healthy.
+    async fn troubled(&self, besides: Option<IncidentId>, now: UnixNanos) -> Vec<TimeRange> {
         let office = self.office.read().await;
-        let others = office.book.incidents().filter(|incident| incident.id != id);
+        let others = office.book.incidents().filter(|incident| Some(incident.id) != besides);
         others
             .map(|incident| TimeRange { from: incident.first_at, until: incident.resolved_at.unwrap_or(now) })
             .collect()
@@ -142,5 +196,28 @@ impl Desk {
         if let Err(error) = office.commit(&self.metastore, self.workspace(), wall).await {
             tracing::error!(workspace = %self.workspace().as_str(), %error, "alerting cannot be stored; it is tried again");
         }
+    }
+}
+
+/// What the scan found, as an alert. It is told again at every scan for as long as it lasts.
+fn of_anomaly(anomaly: &Anomaly, now: UnixNanos) -> Told {
+    let evidence = &anomaly.evidence;
+    let labels = [
+        ("alertname", format!("anomaly-{}", evidence.kind)),
+        ("entity", anomaly.entity.to_string()),
+        ("severity", "medium".into()),
+    ];
+    let mut annotations = BTreeMap::from([
+        ("summary".to_owned(), evidence.text.en.clone()),
+        ("summary_zh".to_owned(), evidence.text.zh.clone()),
+    ]);
+    annotations.extend(evidence.query.clone().map(|query| ("query".to_owned(), query)));
+    Told {
+        labels: labels.map(|(name, value)| (name.to_owned(), value)).into(),
+        annotations,
+        starts_at: anomaly.since.or(Some(now)),
+        silent_after: Some(SCAN_EVERY * 3),
+        source: "scan".into(),
+        ..Told::default()
     }
 }

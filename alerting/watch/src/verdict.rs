@@ -4,7 +4,8 @@ use crate::ask::Questioner;
 use crate::evidence::{gather, reference};
 use crate::impact::{Impact, impact};
 use crate::office::Office;
-use cause::{Case, Finding, Window};
+use cause::alerts::Ranker;
+use cause::{Anomaly, Case, Finding, Sensitivity, Window};
 use client::QueryError;
 use incident::{Estate, IncidentId, Verdict};
 use model::{Entity, TimeRange, UnixNanos};
@@ -21,7 +22,8 @@ pub(crate) struct CauseQuestion {
     current: TimeRange,
     suffering: Vec<Entity>,
     services: Vec<String>,
-    findings: Vec<Finding>,
+    /// What the alerts alone say.
+    by_alerts: Option<Verdict>,
 }
 
 /// What was found.
@@ -32,14 +34,15 @@ pub(crate) struct Found {
 }
 
 /// The question of an incident, with what its alerts alone say; `None` if it is gone.
-pub(crate) fn question(office: &Office, id: IncidentId, now: UnixNanos) -> Option<CauseQuestion> {
+pub(crate) fn question(office: &Office, ranker: &Ranker, id: IncidentId, now: UnixNanos) -> Option<CauseQuestion> {
     let incident = office.book.incident(id)?;
     let first = incident.first_at.saturating_sub(BEFORE);
     let current = TimeRange { from: first.max(now.saturating_sub(LONGEST)).min(now), until: now };
     let mut suffering: Vec<Entity> = office.book.members(id).filter_map(|episode| episode.entity.clone()).collect();
     suffering.sort();
     suffering.dedup();
-    Some(CauseQuestion { current, suffering, services: incident.services.clone(), findings: Vec::new() })
+    let by_alerts = ranker.rank(office.book.terrain(), incident, office.book.members(id), now);
+    Some(CauseQuestion { current, suffering, services: incident.services.clone(), by_alerts })
 }
 
 /// Reads the telemetry of the window and judges.
@@ -52,6 +55,13 @@ pub(crate) async fn find(
     let window = Window { reference: reference(ask, question.current, troubled).await?, current: question.current };
     let gathered = gather(ask, &window).await?;
     let hurt = impact(ask, question.current, &question.services).await?;
+    if gathered.rows == 0 {
+        // Nothing but alerts: they have the word.
+        let mut verdict = question.by_alerts.unwrap_or_default();
+        verdict.missing.extend(gathered.missing);
+        return Ok(Found { verdict, impact: hurt });
+    }
+    let findings = question.by_alerts.iter().flat_map(findings).collect();
     let case = Case {
         records: gathered.records,
         window,
@@ -59,11 +69,43 @@ pub(crate) async fn find(
         estate: estate.clone(),
         changes: gathered.changes,
         heartbeats: gathered.heartbeats,
-        findings: question.findings,
+        findings,
     };
     let mut verdict = judged(move || cause::judge(&case)).await?;
     verdict.missing.extend(gathered.missing);
     Ok(Found { verdict, impact: hurt })
+}
+
+/// Candidates of the alerts that are laid before the judge of telemetry.
+const FINDINGS: usize = 3;
+
+/// What the alerts say, as evidence beside telemetry.
+fn findings(verdict: &Verdict) -> Vec<Finding> {
+    let named = verdict.causes.iter().filter(|cause| !cause.later).take(FINDINGS);
+    let finding = |cause: &incident::Cause| {
+        let evidence = cause.evidence.first()?.clone();
+        Some(Finding { accused: cause.entity.clone(), cause: None, evidence, since: cause.since, against: false })
+    };
+    named.filter_map(finding).collect()
+}
+
+/// Looks for what is out of the ordinary in a window.
+pub(crate) async fn scan(
+    ask: &Questioner,
+    current: TimeRange,
+    troubled: &[TimeRange],
+    (estate, sensitivity): (&Estate, Sensitivity),
+) -> Result<Vec<Anomaly>, QueryError> {
+    let window = Window { reference: reference(ask, current, troubled).await?, current };
+    let gathered = gather(ask, &window).await?;
+    let case = Case {
+        records: gathered.records,
+        window,
+        estate: estate.clone(),
+        heartbeats: gathered.heartbeats,
+        ..Case::default()
+    };
+    judged(move || cause::scan(&case, sensitivity)).await
 }
 
 /// Long computations leave the threads that answer to those that may be kept busy.
