@@ -4,8 +4,8 @@ import { useRead, useSql } from "../../api/read";
 import { address } from "../../api/client";
 import type { BusinessEvent } from "../../api/stories";
 import { useAddress, useWindow } from "../../base/address";
-import { duration } from "../../base/format";
-import { historyHref, href, storyHref } from "../../base/links";
+import { count, duration } from "../../base/format";
+import { historyHref, href, storyHref, tracesHref } from "../../base/links";
 import { sqlWindow } from "../../base/time";
 import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
@@ -141,11 +141,40 @@ function Recent() {
   );
 }
 
+/** Writes that leave no trace in business words: shown only when there are some. */
+function Uncovered() {
+  const w = useStoryWords();
+  const { window } = useWindow();
+  const query = { ...window, limit: SHOWN };
+  const found = useRead("/api/v1/business-events/uncovered", { query });
+  const items = found.data?.items ?? [];
+  if (items.length === 0) return null;
+  const columns: Column<(typeof items)[number]>[] = [
+    { key: "route", title: w("endpoint"), value: (row) => row.route, cell: (row) => <span className="mono wrap">{`${row.method} ${row.route}`}</span> },
+    { key: "service", title: w("where"), value: (row) => row.service, cell: (row) => <ServiceName name={row.service} /> },
+    { key: "calls", title: w("calls"), value: (row) => row.calls, align: "right", cell: (row) => count(row.calls) },
+  ];
+  return (
+    <Panel title={w("uncovered")} about={w("uncoveredAbout")} actions={<Source url={address("/api/v1/business-events/uncovered", query)} />} flush>
+      <DataTable
+        name="uncovered"
+        label={w("uncovered")}
+        columns={columns}
+        rows={items}
+        rowKey={(row) => `${row.service} ${row.method} ${row.route}`}
+        to={(row) => tracesHref({ service: row.service, kind: "server", "attr.http.route": row.route })}
+        height={300}
+      />
+    </Panel>
+  );
+}
+
 export function Start() {
   return (
     <>
       <Overdue />
       <Recent />
+      <Uncovered />
     </>
   );
 }

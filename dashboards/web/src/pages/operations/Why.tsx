@@ -15,6 +15,7 @@ const FORMS: [RegExp, string][] = [
   [/^bears (\S+) (.+)$/, "带有 $1 $2"],
   [/^in a trace that bears request id (.+)$/, "所在链路带有请求 ID $1"],
   [/^in a trace that bears (\S+) (.+)$/, "所在链路带有 $1 $2"],
+  [/^contains work for it, and for others$/, "包含它及其他对象的处理"],
   [/^in the trace that was asked for$/, "属于所查链路"],
   [/^a span link joins the traces$/, "span 链接关联了链路"],
   [/^trace id (\S+) stands in its attributes or text$/, "其属性或正文中出现链路 ID $1"],
@@ -64,7 +65,7 @@ export function Why({ why, confidence, source, repeated }: WhyProps) {
       <summary>
         <span className="wrap">{repeated ? w("sameWhy") : all[0]}</span>
         {!repeated && all.length > 1 && <span className="dim"> +{all.length - 1}</span>}
-        {confidence < SURE && <span className={style.unsure}> · {w("sure", { share: percent(confidence) })}</span>}
+        {!repeated && confidence < SURE && <span className={style.unsure}> · {w("sure", { share: percent(confidence) })}</span>}
       </summary>
       <ul>
         {all.slice(repeated ? 0 : 1).map((reason) => (
