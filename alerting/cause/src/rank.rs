@@ -31,6 +31,9 @@ pub fn judge(case: &Case) -> Verdict {
     let scene = Scene::new(case);
     let mut signs = signs(&scene);
     signs.extend(case.findings.iter().filter(|finding| !finding.against).map(of_finding));
+    let record = changes::one_record(&scene);
+    signs.extend(record.clone());
+    let record = record.map(|sign| sign.accused);
     let mut candidates = candidates(&scene, signs);
     for finding in case.findings.iter().filter(|finding| finding.against) {
         if let Some(candidate) = candidates.iter_mut().find(|candidate| candidate.entity == finding.accused) {
@@ -38,7 +41,6 @@ pub fn judge(case: &Case) -> Verdict {
         }
     }
     sort(&mut candidates);
-    let record = changes::one_record(&scene);
     let changes = changes::judge(&scene, &candidates, record.as_ref());
     convict(&mut candidates, &changes);
     sort(&mut candidates);

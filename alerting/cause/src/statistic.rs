@@ -127,10 +127,13 @@ impl Usual {
     }
 }
 
-/// A statistic in bits, by the level that healthy data reaches: at the level it is worth one bit.
+/// A statistic in bits, by the level that healthy data reaches: at the level it is worth one bit. From ten
+/// on, more of the same adds next to nothing; it only keeps the order.
 pub(crate) fn bits(statistic: f64, level: f64) -> f64 {
-    const BITS_MAX: f64 = 10.0;
-    (1.0 + (statistic.max(0.0) / level).powi(2)).log2().min(BITS_MAX)
+    const AMPLE: f64 = 10.0;
+    const BEYOND: f64 = 0.05;
+    let bits = (1.0 + (statistic.max(0.0) / level).powi(2)).log2();
+    if bits > AMPLE { AMPLE + BEYOND * (bits - AMPLE) } else { bits }
 }
 
 #[cfg(test)]
@@ -182,6 +185,6 @@ mod tests {
     fn at_the_level_a_statistic_is_worth_one_bit() {
         assert_eq!(bits(5.0, 5.0), 1.0);
         assert_eq!(bits(-5.0, 5.0), 0.0);
-        assert_eq!(bits(1e9, 5.0), 10.0);
+        assert!(bits(1e9, 5.0) > bits(1e6, 5.0) && bits(1e9, 5.0) < 13.0);
     }
 }

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const SAME_FAMILY: f64 = 0.35;
 /// Indicators of a service suffer with everybody; they break ties at most.
 const SYMPTOM_WEIGHT: f64 = 0.1;
-/// What is left of a sign that another candidate explains.
+/// What is left of a sign that another candidate explains, and of load that a surge explains.
 const EXPLAINED: f64 = 0.4;
+const LOADED: f64 = 0.25;
 /// An explanation may be seen this much later than what it explains.
 const SLACK_NS: i64 = 90 * UnixNanos::SECOND;
 /// So strong must a candidate be to explain others.
@@ -202,7 +203,7 @@ fn explained_by_traffic(scene: &Scene<'_>, candidates: &mut [Candidate], busier:
             .iter_mut()
             .filter(|candidate| reached.contains(&candidate.entity) || busier.contains(&candidate.entity))
         {
-            discount(candidate, is_load, since, Sign::new(Aspect::Traffic, traffic.clone(), text.clone()));
+            discount(candidate, is_load, LOADED, since, Sign::new(Aspect::Traffic, traffic.clone(), text.clone()));
         }
     }
 }
@@ -232,17 +233,17 @@ fn explained_by_callees(scene: &Scene<'_>, candidates: &mut [Candidate]) {
             format!("{}, which it depends on, shows faults of its own", callee.name),
             format!("它所依赖的 {} 自身存在异常", callee.name),
         );
-        discount(candidate, is_wake, since, Sign::new(Aspect::Other, callee, text));
+        discount(candidate, is_wake, EXPLAINED, since, Sign::new(Aspect::Other, callee, text));
     }
 }
 
 /// Lowers signs of some aspects that began after their explanation, and writes down why.
-fn discount(candidate: &mut Candidate, of: impl Fn(Aspect) -> bool, since: i64, why: Sign) {
+fn discount(candidate: &mut Candidate, of: impl Fn(Aspect) -> bool, left: f64, since: i64, why: Sign) {
     let before = candidate.score();
     for sign in
         candidate.signs.iter_mut().filter(|sign| of(sign.aspect) && sign.since.saturating_add(SLACK_NS) >= since)
     {
-        sign.bits *= EXPLAINED;
+        sign.bits *= left;
     }
     let lost = before - candidate.score();
     if lost > 0.0 {

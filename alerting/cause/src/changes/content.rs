@@ -89,6 +89,7 @@ impl Content {
                 (_, Some(text)) if !line.starts_with("---") => (&mut removed, text),
                 _ => continue,
             };
+            let text = uncommented(text);
             let reports = is_report(text);
             for (token, count) in tokens::of(text) {
                 if reports {
@@ -120,9 +121,9 @@ impl Content {
     /// How well what was touched fits what was seen, and the words that fit. `rarity` weighs a word by
     /// how few changes use it.
     pub(super) fn fit(&self, seen: &BTreeMap<String, u32>, rarity: impl Fn(&str) -> f64) -> (f64, Vec<String>) {
-        const FIT_MAX: f64 = 4.0;
+        const FIT_MAX: f64 = 5.0;
         const ABOUT_WEIGHT: f64 = 0.3;
-        const MECHANISM_WEIGHT: f64 = 1.0;
+        const MECHANISM_WEIGHT: f64 = 2.0;
         let mut fit = 0.0;
         let mut words = Vec::new();
         for token in seen.keys() {
@@ -153,6 +154,15 @@ impl Content {
     fn changes_figures(&self) -> bool {
         self.touched.keys().any(|token| token.bytes().all(|b| b.is_ascii_digit()))
     }
+}
+
+/// A line of code without its comment.
+fn uncommented(line: &str) -> &str {
+    let start = line.trim_start();
+    if ["//", "# ", "/*", "* "].iter().any(|mark| start.starts_with(mark)) {
+        return "";
+    }
+    line.split_once(" // ").map_or(line, |(code, _)| code)
 }
 
 /// A line that only words an error: evidence echoes it, whoever wrote it last.

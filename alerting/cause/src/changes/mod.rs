@@ -15,12 +15,13 @@ use crate::names::Name;
 use crate::scene::Scene;
 use crate::suspect::Candidate;
 use crate::telemetry::Level;
-use crate::tell::duration;
+use crate::sign::{Aspect, Sign};
+use crate::tell::{duration, like, quoted};
 use crate::window::Side;
 use content::Content;
 use difference::Difference;
 use incident::ChangeVerdict;
-use model::{Bilingual, Entity, EntityKind, UnixNanos};
+use model::{Bilingual, CauseKind, Entity, EntityKind, UnixNanos};
 use std::collections::{BTreeMap, BTreeSet};
 use step::Track;
 
@@ -28,9 +29,11 @@ use step::Track;
 const TOLD_MAX: usize = 50;
 /// From here on a change is held to be the culprit.
 const CONVICTED: f64 = 1.8;
+/// Where two are closer than this, neither is.
+const LEAD_MIN: f64 = 0.2;
 /// Something that begins at once after a change weighs so much; it fades with the time between.
 const PROMPT: f64 = 2.5;
-const PROMPT_NS: f64 = 120e9;
+const PROMPT_NS: f64 = 300e9;
 const FADING_NS: f64 = 900e9;
 const FIT_WEIGHT: f64 = 0.6;
 /// New instances that differ from old ones at the same time, and such that do not.
@@ -69,8 +72,11 @@ struct Bench<'a> {
     on_path: BTreeSet<Entity>,
 }
 
-/// The same record that fails again and again is data's fault: whose consumer it is.
-pub(crate) fn one_record(scene: &Scene<'_>) -> Option<Entity> {
+/// What one record that fails again and again is worth, in bits.
+const RECORD_BITS: f64 = 6.0;
+
+/// The same record that fails again and again is data's fault: a sign against its consumer.
+pub(crate) fn one_record(scene: &Scene<'_>) -> Option<Sign> {
     const LINES_MIN: usize = 5;
     let mut failing: BTreeMap<(Name, Name), Vec<u64>> = BTreeMap::new();
     for log in scene.case.records.logs.iter().filter(|log| log.level == Level::Error && log.record != 0) {
@@ -79,7 +85,14 @@ pub(crate) fn one_record(scene: &Scene<'_>) -> Option<Entity> {
         }
     }
     let same = |records: &Vec<u64>| records.len() >= LINES_MIN && records.iter().all(|record| *record == records[0]);
-    failing.into_iter().find(|(_, records)| same(records)).map(|((service, _), _)| Entity::service(scene.text(service)))
+    let ((service, template), records) = failing.into_iter().find(|(_, records)| same(records))?;
+    let (name, line, count) = (scene.text(service), scene.text(template), records.len());
+    let text = Bilingual::new(
+        format!("{name} fails {count} times on one and the same record: \"{line}\""),
+        format!("{name} 在同一条记录上失败 {count} 次：“{line}”"),
+    );
+    let query = format!("SELECT time, body FROM logs WHERE service = {} AND body LIKE {} ORDER BY time", quoted(name), like(line));
+    Some(Sign { bits: RECORD_BITS, now: Some(count as f64), query: Some(query), cause: Some(CauseKind::BadData), ..Sign::new(Aspect::ErrorLog, Entity::service(name), text) })
 }
 
 /// Judges all changes, the culprit first.
@@ -110,8 +123,9 @@ pub(crate) fn judge(scene: &Scene<'_>, candidates: &[Candidate], record: Option<
             .then_with(|| a.2.change.id.cmp(&b.2.change.id))
     });
     judged.truncate(TOLD_MAX);
+    let leads = judged.first().map_or(0.0, |first| first.0) - judged.get(1).map_or(0.0, |second| second.0) >= LEAD_MIN;
     let tell = |(at, (score, outcome, subject)): (usize, (f64, Outcome, &Subject<'_>))| {
-        let convicted = at == 0 && score >= CONVICTED && matches!(outcome, Outcome::Fits { .. });
+        let convicted = at == 0 && leads && score >= CONVICTED && matches!(outcome, Outcome::Fits { .. });
         Judged { verdict: told(subject, score, &outcome, convicted), target: subject.target.clone() }
     };
     judged.into_iter().enumerate().map(tell).collect()

@@ -164,12 +164,16 @@ struct Weighed {
     change: Change,
     accused: Name,
     score: f64,
+    /// A branch, and callers have changed how they call.
+    asked_otherwise: bool,
 }
 
 /// A rate in between is a branch: which way it goes depends on what is asked for.
 const BRANCH: std::ops::RangeInclusive<f64> = 0.05..=0.95;
-/// What a branch still weighs where callers have changed how they call.
-const BRANCH_WEIGHT: f64 = 0.3;
+/// What is left of a branch's bits where callers have changed how they call.
+const BRANCH_WEIGHT: f64 = 0.4;
+/// Nats from which on callers are held to call otherwise.
+const OTHERWISE: f64 = 3.0;
 /// What an error line weighs for the peer that it names.
 const HEARSAY_WEIGHT: f64 = 0.5;
 /// A call that was nearly always made; when it is missing, the callee is silent.
@@ -177,22 +181,11 @@ const ALWAYS: f64 = 0.9;
 
 /// Weighs changes and names the accused. `peer_named` tells the one other service that a template names.
 fn weigh(changes: Vec<Change>, peer_named: impl Fn(Name, Name) -> Option<Name>) -> Vec<Weighed> {
+    let targets = targets(&changes);
+    let called_otherwise = called_otherwise(&changes, &targets);
     let mut tried: HashMap<Name, f64> = HashMap::new();
-    let mut targets: HashMap<Unit, HashSet<Name>> = HashMap::new();
-    let mut called_otherwise: HashSet<Name> = HashSet::new();
-    for change in &changes {
-        let Event::Called(callee) = change.event else {
-            *tried.entry(change.unit.service).or_default() += 1.0;
-            continue;
-        };
-        if callee.0 == change.unit.service {
-            *tried.entry(change.unit.service).or_default() += 1.0;
-        } else {
-            targets.entry(change.unit).or_default().insert(callee.0);
-            if change.shift.nats > 3.0 {
-                called_otherwise.insert(callee.0);
-            }
-        }
+    for change in changes.iter().filter(|change| !leaves(change)) {
+        *tried.entry(change.unit.service).or_default() += 1.0;
     }
     let weigh = |change: Change| {
         let service = change.unit.service;
@@ -200,6 +193,7 @@ fn weigh(changes: Vec<Change>, peer_named: impl Fn(Name, Name) -> Option<Name>) 
         let base = shift.nats - tried.get(&service).copied().unwrap_or(1.0).ln();
         let weight = shift.difference().abs().sqrt();
         let rises = shift.difference() > 0.0;
+        let mut asked_otherwise = false;
         let (accused, weight) = match change.event {
             Event::Failed(_) if !rises => return None,
             Event::Failed(template) => match peer_named(template, service) {
@@ -210,23 +204,54 @@ fn weigh(changes: Vec<Change>, peer_named: impl Fn(Name, Name) -> Option<Name>) 
             Event::Called(callee) if callee.0 != service => {
                 let silent = !rises
                     && shift.reference.share() >= ALWAYS
-                    && targets.get(&change.unit).is_some_and(|targets| targets.len() == 1);
+                    && targets.get(&(service, change.unit.operation)).is_some_and(|targets| targets.len() == 1);
                 if !silent {
                     return None;
                 }
                 (callee.0, weight)
             }
             Event::Called(_) | Event::Wrote(_) => {
-                let branch = BRANCH.contains(&shift.reference.share()) && called_otherwise.contains(&service);
-                (service, if branch { weight * BRANCH_WEIGHT } else { weight })
+                asked_otherwise = BRANCH.contains(&shift.reference.share()) && called_otherwise.contains(&service);
+                (service, weight)
             }
         };
         let score = base * weight;
-        (score > 0.0).then_some(Weighed { change, accused, score })
+        (score > 0.0).then_some(Weighed { change, accused, score, asked_otherwise })
     };
     let mut weighed: Vec<Weighed> = changes.into_iter().filter_map(weigh).collect();
     weighed.sort_by(|a, b| b.score.total_cmp(&a.score));
     weighed
+}
+
+/// Whether an event is a call of another service.
+fn leaves(change: &Change) -> bool {
+    matches!(change.event, Event::Called(callee) if callee.0 != change.unit.service)
+}
+
+/// The services that each operation reaches directly.
+fn targets(changes: &[Change]) -> HashMap<Operation, HashSet<Name>> {
+    let mut targets: HashMap<Operation, HashSet<Name>> = HashMap::new();
+    for change in changes.iter().filter(|change| leaves(change)) {
+        if let Event::Called(callee) = change.event {
+            targets.entry((change.unit.service, change.unit.operation)).or_default().insert(callee.0);
+        }
+    }
+    targets
+}
+
+/// Services whose callers call them more or less often each time they run, themselves or by an operation of theirs
+/// that stands for the call.
+fn called_otherwise(changes: &[Change], targets: &HashMap<Operation, HashSet<Name>>) -> HashSet<Name> {
+    let mut otherwise = HashSet::new();
+    for change in changes.iter().filter(|change| change.shift.nats > OTHERWISE) {
+        if let Event::Called(callee) = change.event {
+            if leaves(change) {
+                otherwise.insert(callee.0);
+            }
+            otherwise.extend(targets.get(&callee).into_iter().flatten().copied().filter(|target| *target != change.unit.service));
+        }
+    }
+    otherwise
 }
 
 /// What healthy data reaches.
@@ -263,7 +288,7 @@ fn sign(scene: &Scene<'_>, teller: &Teller<'_>, weighed: &Weighed) -> Sign {
         _ => Aspect::Behaviour,
     };
     Sign {
-        bits: bits(weighed.score, LEVEL),
+        bits: bits(weighed.score, LEVEL) * if weighed.asked_otherwise { BRANCH_WEIGHT } else { 1.0 },
         since: scene.slots.start(change.shift.split),
         now: Some(change.shift.current.share()),
         reference: Some(change.shift.reference.share()),

@@ -74,7 +74,8 @@ fn in_traces(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
     let trees = &scene.trees;
     let mut all: Counts = [0; SLOTS_MAX + 1];
     let mut hits: BTreeMap<Name, Counts> = BTreeMap::new();
-    let (replaced, callers) = (replaced(scene), callers(scene));
+    let replaced = replaced(scene, trees.spans.iter().map(|span| (span.instance, span.start)));
+    let callers = callers(scene);
     for trace in &trees.traces {
         let Some(slot) = scene.slots.of(trees.start(trace)) else { continue };
         all[slot] += 1;
@@ -114,22 +115,14 @@ fn in_traces(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
 
 /// Services with instances that the reference has not seen: they have been rolled, moved or scaled, so that an
 /// instance that is gone is no loss.
-fn replaced<'a>(scene: &Scene<'a>) -> BTreeSet<&'a str> {
-    let mut old: BTreeSet<Name> = BTreeSet::new();
-    let mut new: BTreeSet<Name> = BTreeSet::new();
-    let mut note = |instance: Name, time: i64| match scene.side(time) {
-        Some(Side::Reference) => drop(old.insert(instance)),
-        Some(Side::Current) => drop(new.insert(instance)),
-        None => {}
-    };
-    scene.trees.spans.iter().for_each(|span| note(span.instance, span.start));
-    for series in &scene.case.records.series {
-        series
-            .points
-            .first()
-            .into_iter()
-            .chain(series.points.last())
-            .for_each(|point| note(series.key.instance, point.0));
+fn replaced<'a>(scene: &Scene<'a>, seen: impl Iterator<Item = (Name, i64)>) -> BTreeSet<&'a str> {
+    let (mut old, mut new): (BTreeSet<Name>, BTreeSet<Name>) = Default::default();
+    for (instance, time) in seen {
+        match scene.side(time) {
+            Some(Side::Reference) => old.insert(instance),
+            Some(Side::Current) => new.insert(instance),
+            None => false,
+        };
     }
     new.difference(&old).map(|instance| scene.service(*instance)).collect()
 }
@@ -178,6 +171,6 @@ fn in_metrics(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
             }
         })
     };
-    let replaced = replaced(scene);
+    let replaced = replaced(scene, times.iter().flat_map(|(instance, times)| times.first().into_iter().chain(times.last()).map(|time| (*instance, *time))));
     times.iter().filter(|(instance, _)| !replaced.contains(scene.service(**instance))).filter_map(silent).collect()
 }
