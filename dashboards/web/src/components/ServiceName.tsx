@@ -18,9 +18,9 @@ export function tintOf(service: string): string {
 
 export function ServiceName({ name, tint, clip = false }: { name: string; tint?: string; clip?: boolean }) {
   return (
-    <span className={`${style.service} ${tint ?? tintOf(name)}`} title={name}>
+    <span className={`${style.service} ${clip ? style.clipped : ""} ${tint ?? tintOf(name)}`} title={name}>
       <span className={style.mark} aria-hidden="true" />
-      <span className={clip ? "clip" : "wrap"}>{name}</span>
+      <span className={clip ? "clip" : "lines-2"}>{name}</span>
     </span>
   );
 }

@@ -75,9 +75,9 @@ export default function History() {
   const items = useMemo(() => answer.data?.pages.flatMap((page) => page.items) ?? [], [answer.data]);
   const columns: Column<HistoryItem>[] = [
     { key: "time", title: w("when"), value: (row) => row.time, cell: (row) => <When time={row.time} as="both" />, width: "190px" },
-    { key: "operation", title: w("what"), value: (row) => row.operation, cell: (row) => <strong className="wrap">{row.operation}</strong> },
+    { key: "operation", title: w("what"), value: (row) => row.operation, cell: (row) => <strong className="lines-2">{row.operation}</strong> },
     ...(isActor
-      ? [{ key: "entity", title: w("entity"), value: (row: HistoryItem) => row.entity_id, cell: (row: HistoryItem) => <Go to={historyHref(row.entity_type, row.entity_id)}>{`${row.entity_type} ${row.entity_id}`}</Go> }]
+      ? [{ key: "entity", title: w("entity"), value: (row: HistoryItem) => row.entity_id, cell: (row: HistoryItem) => <Go to={historyHref(row.entity_type, row.entity_id)} className="lines-2">{`${row.entity_type} ${row.entity_id}`}</Go> }]
       : []),
     { key: "values", title: w("values"), value: (row) => row.after, cell: (row) => (row.before == null && row.after == null ? "–" : <Values before={row.before} after={row.after} />) },
     {
@@ -108,7 +108,7 @@ export default function History() {
   ];
   return (
     <>
-      <PageHead title={isActor ? w("actor", { id }) : w("title", { type, id })} about={w("about")} actions={<Source url={url()} />} />
+      <PageHead title={<span className="lines-2">{isActor ? w("actor", { id }) : w("title", { type, id })}</span>} about={w("about")} actions={<Source url={url()} />} />
       <Panel flush>
         <Answered of={firstPage(answer)} isEmpty={() => items.length === 0} missing={{ title: w("none"), about: w("noneAbout") }} lines={8}>
           {() => (

@@ -4,7 +4,15 @@ import { Tag, type Tone } from "../../components/Tag";
 
 const TONES: Record<string, Tone> = { fatal: "bad", error: "bad", warn: "warn", info: "plain", debug: "plain", trace: "plain" };
 
+/** Words of gravity are short; a sender may write anything. */
+const SHOWN_CHARS_MAX = 12;
+
 export function Level({ of }: { of: LogRecord }) {
   const name = severityName(of.severity);
-  return <Tag tone={TONES[name ?? ""] ?? "plain"}>{of.severity_text || name?.toUpperCase() || "–"}</Tag>;
+  const text = of.severity_text || name?.toUpperCase() || "–";
+  return (
+    <Tag tone={TONES[name ?? ""] ?? "plain"} title={text}>
+      {text.slice(0, SHOWN_CHARS_MAX)}
+    </Tag>
+  );
 }

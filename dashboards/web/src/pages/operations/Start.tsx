@@ -33,7 +33,7 @@ export function storyOf(event: BusinessEvent): string {
 function useColumns(): Record<"operation" | "entities" | "outcome" | "actor" | "time" | "over" | "service", Column<BusinessEvent>> {
   const w = useStoryWords();
   return {
-    operation: { key: "operation", title: w("operation"), value: (row) => row.operation, cell: (row) => <Go to={storyOf(row)}>{row.operation}</Go> },
+    operation: { key: "operation", title: w("operation"), value: (row) => row.operation, cell: (row) => <Go to={storyOf(row)} className="lines-2">{row.operation}</Go> },
     entities: {
       key: "entities",
       title: w("what"),

@@ -27,7 +27,7 @@ const ICONS: Record<Kind, IconName> = {
 export function EntityChange({ of }: { of: StoryEntity }) {
   return (
     <span className={style.entity}>
-      <Go to={historyHref(of.type, of.id)} className="wrap">
+      <Go to={historyHref(of.type, of.id)} className="lines-2">
         {of.type} {of.id}
       </Go>
       {of.role && of.role !== "subject" && <span className="dim small">{of.role}</span>}
@@ -47,15 +47,15 @@ function Name({ item }: { item: StoryItem }) {
       </span>
     );
   }
-  if (item.kind === "log" && !item.name) return <span className={style.name}>{item.text}</span>;
-  return <span className={style.name}>{item.name}</span>;
+  if (item.kind === "log" && !item.name) return <span className={`${style.name} lines-4`}>{item.text}</span>;
+  return <span className={`${style.name} lines-2`}>{item.name}</span>;
 }
 
 function Ending({ item }: { item: StoryItem }) {
   const w = useStoryWords();
   return (
     <span className={style.end}>
-      {item.service && <Go to={serviceHref(item.service)}>{item.service}</Go>}
+      {item.service && <Go to={serviceHref(item.service)} className={`${style.service} clip`} title={item.service}>{item.service}</Go>}
       {item.duration_ns != null && item.duration_ns > 0 && <span className="num nowrap">{duration(item.duration_ns)}</span>}
       {item.trace_id && <Go to={traceHref(item.trace_id, { span: item.span_id ?? undefined })}>{w("trace")}</Go>}
     </span>

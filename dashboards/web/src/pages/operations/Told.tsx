@@ -40,8 +40,8 @@ function Answer({ story }: { story: Story }) {
         {said.kind === "open" && <div>{w("openAbout")}</div>}
         {fault && (
           <div>
-            {w("firstFault", { service: fault.service, name: fault.name || (fault.text ?? "") })}
-            {fault.text && fault.name && <div className={style.fault}>{fault.text}</div>}
+            <div className="lines-2">{w("firstFault", { service: fault.service, name: fault.name || (fault.text ?? "") })}</div>
+            {fault.text && fault.name && <div className={`${style.fault} lines-4`}>{fault.text}</div>}
           </div>
         )}
         <div className="row dim small" style={{ gap: "2px 14px" }}>
@@ -82,7 +82,7 @@ function Outcome({ of }: { of: StoryOperation }) {
 function Operations({ of }: { of: StoryOperation[] }) {
   const w = useStoryWords();
   const columns: Column<StoryOperation>[] = [
-    { key: "operation", title: w("operation"), value: (row) => row.operation, cell: (row) => <strong className="wrap">{row.operation}</strong> },
+    { key: "operation", title: w("operation"), value: (row) => row.operation, cell: (row) => <strong className="lines-2">{row.operation}</strong> },
     { key: "outcome", title: w("outcome"), value: (row) => row.outcome, cell: (row) => <Outcome of={row} /> },
     {
       key: "changed",

@@ -31,7 +31,8 @@ export interface Scene {
 function within(zoom: Zoom, offset: number, length: number): { left: number; width: number } | null {
   const whole = zoom.to - zoom.from || 1;
   const left = Math.max(0, (offset - zoom.from) / whole);
-  const right = Math.min(1, (offset + length - zoom.from) / whole);
+  // A clock that was set back ends spans before they start: they are drawn as a point.
+  const right = Math.min(1, (offset + Math.max(0, length) - zoom.from) / whole);
   return right < 0 || left > 1 ? null : { left: left * 100, width: Math.max(0, right - left) * 100 };
 }
 

@@ -26,12 +26,12 @@ function EventView({ of }: { of: Event }) {
   return (
     <div className={style.event} data-grave={exception}>
       <div className="row between">
-        <strong className="wrap">{exception ? (type ?? w("exception")) : of.name}</strong>
+        <strong className="lines-2">{exception ? (type ?? w("exception")) : of.name}</strong>
         <span className="dim small">
           <When time={of.time} as="clock" />
         </span>
       </div>
-      {message && <div className="wrap">{message}</div>}
+      {message && <div className={`${style.message} wrap`}>{message}</div>}
       {Object.keys(rest).length > 0 && <Attributes of={rest} />}
       {stack && (
         <details>
@@ -110,7 +110,7 @@ export function SpanDetail({ one, trace, resource, logs, tint, onClose }: SpanDe
     <aside className={style.detail} aria-label={span.operation}>
       <div className="row between" style={{ flexWrap: "nowrap", alignItems: "flex-start" }}>
         <div className="grow">
-          <h2 className="wrap">{span.operation}</h2>
+          <h2 className="lines-4" title={span.operation}>{span.operation}</h2>
           <div className="row">
             <ServiceName name={span.service} tint={tint} />
             {span.status === "error" && <Tag tone="bad">{w("legendError")}</Tag>}
@@ -139,8 +139,8 @@ export function SpanDetail({ one, trace, resource, logs, tint, onClose }: SpanDe
           <h3>{w("spanLogs")}</h3>
           {own.map((log, number) => (
             <Go key={number} to={href("/logs", { ...during(windowOf(span.time, span.duration_ns)), trace_id: trace.trace_id })} className={style.log}>
-              <Tag tone={(log.severity ?? 0) >= 17 ? "bad" : (log.severity ?? 0) >= 13 ? "warn" : "plain"}>{log.severity_text ?? "–"}</Tag>
-              <span className="wrap">{log.body}</span>
+              <Tag tone={(log.severity ?? 0) >= 17 ? "bad" : (log.severity ?? 0) >= 13 ? "warn" : "plain"}>{log.severity_text?.slice(0, 12) ?? "–"}</Tag>
+              <span className="lines-4">{log.body}</span>
             </Go>
           ))}
         </section>

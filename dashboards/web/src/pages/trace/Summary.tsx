@@ -87,7 +87,7 @@ export function Summary({ trace, analysis, tints }: { trace: Trace; analysis: An
     { key: "errors", title: w("errors"), value: (row) => row.errors, align: "right", cell: (row) => <Errors of={row.errors} /> },
   ];
   const operationColumns: Column<Share>[] = [
-    { key: "operation", title: w("operation"), value: (row) => row.operation, cell: (row) => <span className="wrap">{row.operation}</span> },
+    { key: "operation", title: w("operation"), value: (row) => row.operation, cell: (row) => <span className="lines-2" title={row.operation}>{row.operation}</span> },
     { key: "service", title: w("service"), value: (row) => row.service, cell: (row) => <ServiceName name={row.service} tint={tints.get(row.service)} />, wide: true },
     { key: "self", title: w("selfShare"), value: (row) => row.self_ns, cell: (row) => <Bar part={row.self_ns} of={total} tint={tints.get(row.service)} /> },
     { key: "calls", title: w("calls"), value: (row) => row.calls, align: "right", cell: (row) => count(row.calls) },

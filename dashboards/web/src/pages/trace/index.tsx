@@ -64,7 +64,7 @@ function Logs({ trace, logs, tints }: { trace: Trace; logs: TraceLog[]; tints: M
             <button type="button" className="num nowrap" style={{ all: "unset", cursor: "pointer", color: "var(--accent)" }} onClick={() => log.span_id && change({ span: log.span_id, view: null }, "push")}>
               +{duration(between(start, exact(log.time)))}
             </button>
-            <Tag tone={(log.severity ?? 0) >= 17 ? "bad" : (log.severity ?? 0) >= 13 ? "warn" : "plain"}>{log.severity_text ?? "–"}</Tag>
+            <Tag tone={(log.severity ?? 0) >= 17 ? "bad" : (log.severity ?? 0) >= 13 ? "warn" : "plain"}>{log.severity_text?.slice(0, 12) ?? "–"}</Tag>
             <ServiceName name={log.service} tint={tints.get(log.service)} clip />
             <code>
               {log.body}
@@ -92,7 +92,7 @@ function Opened({ pages, id, again }: { pages: Trace[]; id: string; again: () =>
   return (
     <>
       <PageHead
-        title={trace.root?.operation ?? w("noRoot")}
+        title={<span className="lines-2">{trace.root?.operation ?? w("noRoot")}</span>}
         about={
           <span className="row">
             {trace.root && <ServiceName name={trace.root.service} tint={tints.get(trace.root.service)} />}
