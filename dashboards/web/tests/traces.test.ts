@@ -185,9 +185,10 @@ describe("the waterfall", () => {
     const many = Array.from({ length: 100_000 }, (_, at) => span(`s${at}`, at, at));
     const deep = placed(many, START);
     expect(deep[0]?.below).toBe(99_999);
-    expect(lines(deep, none, null, exact(START))).toHaveLength(100_000);
-    expect(lines(deep, new Set(["s9"]), null, exact(START))).toHaveLength(10);
-  });
+    expect(lines(deep, none, null, exact(START)).length).toBe(100_000);
+    expect(lines(deep, new Set(["s9"]), null, exact(START)).length).toBe(10);
+    // Nothing is said about how long it takes; a machine with much else to do may take its time.
+  }, 60_000);
 
   test("ticks are round and few; a zoom of the address stays within the trace", () => {
     expect(ticks(0, 100)).toEqual([0, 20, 40, 60, 80, 100]);
