@@ -60,8 +60,8 @@ describe("the answer in a breath", () => {
     [[], true, ["unknown"], "open"],
     [failing, false, ["failure"], "failed"],
     [failing, false, [], "failed"],
-    [failing, true, ["unknown"], "open"],
-  ] as const)("is one of four: case %#", (items, open, outcomes, kind) => expect(verdict([...items], open, [...outcomes]).kind).toBe(kind));
+    [failing, true, ["unknown"], "stuck"],
+  ] as const)("is one of five: case %#", (items, open, outcomes, kind) => expect(verdict([...items], open, [...outcomes]).kind).toBe(kind));
 });
 
 describe("reasons", () => {

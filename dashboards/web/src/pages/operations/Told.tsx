@@ -37,7 +37,7 @@ function Answer({ story }: { story: Story }) {
         <div className={style.said}>{w(said.kind)}</div>
         {said.kind === "well" && <div>{w("wellAbout")}</div>}
         {said.kind === "troubled" && <div>{w("troubledAbout", { count: said.failures })}</div>}
-        {said.kind === "open" && <div>{w("openAbout")}</div>}
+        {(said.kind === "open" || said.kind === "stuck") && <div>{w("openAbout")}</div>}
         {fault && (
           <div>
             <div className="lines-2">{w("firstFault", { service: fault.service, name: fault.name || (fault.text ?? "") })}</div>

@@ -54,8 +54,9 @@ export function steps(items: StoryItem[], all: boolean): Step[] {
 }
 
 export interface Verdict {
-  /** failed: it went wrong; open: not completed; troubled: completed, but steps failed; well: nothing is against it. */
-  kind: "failed" | "open" | "troubled" | "well";
+  /** failed: it went wrong; stuck: steps failed and it is not completed; open: not completed yet; troubled: completed,
+   * but steps failed; well: nothing is against it. */
+  kind: "failed" | "stuck" | "open" | "troubled" | "well";
   /** The first step that failed, and the deepest of those at that time. */
   first: StoryItem | null;
   failures: number;
@@ -70,7 +71,8 @@ export function verdict(items: StoryItem[], open: boolean, outcomes: string[]): 
   const parents = new Set(sameTrace.map((item) => item.parent_span_id));
   const innermost = sameTrace.find((item) => item.span_id && !parents.has(item.span_id) && item.kind !== "log") ?? earliest;
   const bad = outcomes.includes("failure");
-  const kind = bad || (failed.length > 0 && outcomes.length === 0) ? "failed" : open ? "open" : failed.length > 0 ? "troubled" : "well";
+  const some = failed.length > 0;
+  const kind = bad || (some && outcomes.length === 0) ? "failed" : open ? (some ? "stuck" : "open") : some ? "troubled" : "well";
   return { kind, first: failed.length > 0 ? (innermost ?? null) : null, failures: failed.length };
 }
 
