@@ -4,6 +4,166 @@
  */
 
 export interface paths {
+    "/alertmanager/api/v2/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts that fire. */
+        get: operations["alertmanager_alerts"];
+        put?: never;
+        /** Takes alerts as Prometheus sends them. */
+        post: operations["alertmanager_post_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/alerts/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts that fire by incident: what belongs together is told together. */
+        get: operations["alertmanager_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager's receivers: here incidents take every alert. */
+        get: operations["alertmanager_receivers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/silence/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One silence in its form. */
+        get: operations["alertmanager_silence"];
+        put?: never;
+        post?: never;
+        /** Ends a silence. */
+        delete: operations["alertmanager_delete_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Silences in its form. */
+        get: operations["alertmanager_silences"];
+        put?: never;
+        /** Makes or changes a silence. */
+        post: operations["alertmanager_post_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How it does, in its form. */
+        get: operations["alertmanager_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts in memory: those that fire, and those whose incident is not long over; newest first. */
+        get: operations["alerts"];
+        put?: never;
+        /**
+         * Takes alerts: a body of Grafana or Alertmanager, a list of `{labels, annotations, startsAt, endsAt}`, or
+         *     any JSON with a mapping in the query (`map.name=rule.title&map.service=host.app&list=events`).
+         */
+        post: operations["post_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was changed, newest first: of one's workspace, and by who administers the node of all. */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follows the whole chain of the log and says whether every row is as it was written. */
+        get: operations["verify_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/business-events": {
         parameters: {
             query?: never;
@@ -155,6 +315,54 @@ export interface paths {
         put?: never;
         /** Merges Parquet files now, however small, and says how much that was. */
         post: operations["compact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/demo/faults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["demo_faults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/demo/faults/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["start_demo_fault"];
+        delete: operations["stop_demo_fault"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/demo/scorecard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["demo_scorecard"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -339,6 +547,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Incidents, newest first. */
+        get: operations["incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One incident: cause, evidence, alerts with reasons, impact, changes, advice, timeline, clocks. */
+        get: operations["incident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The business operations that an incident hurt: those that failed in its time, newest last. */
+        get: operations["incident_impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/{act}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Acknowledge, resolve, assign, comment, split, merge, or say whether the cause is right. */
+        post: operations["incident_act"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ledger": {
         parameters: {
             query?: never;
@@ -367,6 +643,40 @@ export interface paths {
         get: operations["logs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The delivery ledger, newest first. */
+        get: operations["notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a message again that nobody could be told. */
+        post: operations["retry_notification"];
         delete?: never;
         options?: never;
         head?: never;
@@ -429,6 +739,164 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Receivers, secrets masked. */
+        get: operations["receivers"];
+        put?: never;
+        /** Adds a receiver, or replaces the one with its name. The first one is also told what fits no route. */
+        post: operations["put_receiver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receivers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a receiver away. Routes must not lead to it any more. */
+        delete: operations["delete_receiver"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receivers/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message that says it is a test, past routes and limits. */
+        post: operations["test_receiver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The whole configuration: receivers, the tree of routes, intervals, inhibitions, budgets. Secrets are masked. */
+        get: operations["notification_config"];
+        put?: never;
+        /** Replaces the configuration, in JSON or YAML. A secret that is shown as *** keeps its value. */
+        post: operations["put_notification_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whom an incident like this would be told, and why. */
+        post: operations["test_route"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every rule, by name. */
+        get: operations["rules"];
+        put?: never;
+        /** Makes rules, in YAML or JSON: one, a list, or a map with `rules`. All or none are taken. */
+        post: operations["create_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which alerts these rules would have told over the past, and when. */
+        post: operations["backtest_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Checks rules and keeps none of them: problems with line and column. */
+        post: operations["check_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rule. */
+        get: operations["rule"];
+        /** Replaces a rule. One of the default pack is overlaid until it is deleted. */
+        put: operations["replace_rule"];
+        post?: never;
+        /** Deletes a rule of the API. What it has firing is resolved; a rule of the default pack comes back. */
+        delete: operations["delete_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services": {
         parameters: {
             query?: never;
@@ -446,6 +914,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who one is, by cookie, by token, or because nothing is closed. */
+        get: operations["session"];
+        put?: never;
+        /** Begins a session. One answer for a name that nobody has and for a wrong password. */
+        post: operations["sign_in"];
+        /** Ends the session of the cookie. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the first user is still to be made. */
+        get: operations["setup"];
+        put?: never;
+        /** Makes the first administrator with the secret that the server printed at its first start, once, and signs in. */
+        post: operations["set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Silences and maintenance windows, the newest first; those that ended stay visible for five days. */
+        get: operations["silences"];
+        put?: never;
+        /** Silences what fits the matchers for some time. */
+        post: operations["create_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a silence would hold back now. */
+        get: operations["preview_silence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a silence now. It stays visible for five days. */
+        delete: operations["expire_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sql": {
         parameters: {
             query?: never;
@@ -458,6 +1015,41 @@ export interface paths {
         /** Runs one SQL query (SELECT, SHOW, DESCRIBE, EXPLAIN). */
         post: operations["sql"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tokens that one administers, newest first. */
+        get: operations["tokens"];
+        put?: never;
+        /** Makes a token and shows its secret, this once. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token, from the next request on. */
+        delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -523,6 +1115,76 @@ export interface paths {
         };
         /** One trace: spans in pages, critical path, gaps, missing parents, related traces, logs. */
         get: operations["trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All users that one administers, by name. */
+        get: operations["users"];
+        put?: never;
+        /** Adds a user. The first of all must be an administrator of workspace default, and closes an open loopback. */
+        post: operations["add_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives a user another role, from the next request on. */
+        put: operations["change_user"];
+        post?: never;
+        /** Removes a user and ends all of the user's sessions. */
+        delete: operations["remove_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{name}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a new password and ends all sessions of the user; who changes their own gets a new one. */
+        post: operations["set_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The workspaces to which users or tokens belong, by name: one's own, and for who administers the node all. */
+        get: operations["workspaces"];
         put?: never;
         post?: never;
         delete?: never;
@@ -861,6 +1523,20 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A token, without its secret. */
+        AccessToken: {
+            /** @description RFC 3339, like the other times. */
+            created: string;
+            expires?: string | null;
+            /** @description The 8 characters after `sg_`. */
+            id: string;
+            last_used?: string | null;
+            name: string;
+            revoked?: string | null;
+            scopes: string[];
+            state: components["schemas"]["TokenState"];
+            workspace: string;
+        };
         /** @description One sender's items of one signal, since the ledger's retention. */
         Account: {
             /**
@@ -889,6 +1565,73 @@ export interface components {
             stored: number;
             /** @description Name of the ingest token; null on an open loopback. */
             token?: string | null;
+        };
+        /** @description What the acts need; each its own part. */
+        ActBody: {
+            /**
+             * @description assign: who; null takes it from whoever has it.
+             * @default null
+             */
+            assignee: string | null;
+            /**
+             * @description feedback: the right cause, `kind:name`, where it is known.
+             * @default null
+             */
+            entity: string | null;
+            /**
+             * @description split: the alerts that become an incident of their own.
+             * @default []
+             */
+            fingerprints: string[];
+            /**
+             * @description merge: the incident that this one becomes part of.
+             * @default null
+             */
+            into: string | null;
+            /**
+             * @description comment: what is said. resolve: what helped. feedback: why.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * @description feedback: right or wrong.
+             * @default null
+             */
+            verdict: string | null;
+        };
+        AdviceShown: {
+            /** @description rollback or runbook. */
+            kind: string;
+            text: components["schemas"]["Said"];
+            url?: string | null;
+        };
+        /** @description One alert of an incident, and why it is there. */
+        AlertShown: {
+            annotations: {
+                [key: string]: string;
+            };
+            /** Format: int64 */
+            count: number;
+            ends_at?: string | null;
+            entity?: string | null;
+            /** @description The entity that explains it. */
+            explained_by?: string | null;
+            fingerprint: string;
+            generator_url?: string | null;
+            incident: string;
+            joined_at: string;
+            labels: {
+                [key: string]: string;
+            };
+            name: string;
+            reason: components["schemas"]["ReasonShown"];
+            /** @description cause or symptom. */
+            role: string;
+            severity: string;
+            source: string;
+            starts_at: string;
+            /** @description pending, firing, flapping, resolved. */
+            state: string;
         };
         Alive: {
             /** @description What an acknowledgement means here: `fsync`, or the unsafe `os`. */
@@ -934,6 +1677,54 @@ export interface components {
             b?: string | null;
             /** @description `resource.KEY` for those of the resource. */
             key: string;
+        };
+        /** @description What following the whole chain of the log found. */
+        AuditCheck: {
+            /**
+             * Format: int64
+             * @description The first row that is not as it was written; null when all are.
+             */
+            broken_seq?: number | null;
+            /**
+             * Format: int64
+             * @description Rows before this one left because of their age or number.
+             */
+            first_seq: number;
+            /** @description Keep it elsewhere: whoever can write the file could make the whole chain anew. */
+            head_hash: string;
+            /** Format: int64 */
+            head_seq: number;
+            /** @description Whether every row is as it was written, and none is missing. */
+            intact: boolean;
+            reason?: string | null;
+            /** Format: int64 */
+            rows: number;
+        };
+        /** @description Something that was changed, or that somebody known was refused to change. */
+        AuditLine: {
+            /** @description Name of the user or token; null where nobody had to say. */
+            actor?: string | null;
+            /** @description user, token, open (nothing was closed), command_line, nobody (signing in). */
+            actor_kind: string;
+            detail?: string | null;
+            /** @description SHA-256 over this row and the hash before it, in hex. */
+            hash: string;
+            ip?: string | null;
+            method: string;
+            path: string;
+            role?: string | null;
+            /** @description The call, with names in place of values. */
+            route: string;
+            /** Format: int64 */
+            seq: number;
+            /**
+             * Format: int32
+             * @description HTTP status of the answer.
+             */
+            status: number;
+            /** @description RFC 3339. */
+            time: string;
+            workspace: string;
         };
         BTreeMap: {
             [key: string]: string;
@@ -995,6 +1786,37 @@ export interface components {
             /** @description When it was told by the API, RFC 3339; null for the file's. */
             updated?: string | null;
         };
+        /** @description A candidate with its evidence. */
+        CauseShown: {
+            against: components["schemas"]["EvidenceShown"][];
+            /** @description The change that did it. */
+            change?: string | null;
+            confidence: string;
+            entity: string;
+            evidence: components["schemas"]["EvidenceShown"][];
+            kind: string;
+            /** @description It began later than the incident: a second fault, if it is one at all. */
+            later: boolean;
+            /** @description From 1. */
+            rank: number;
+            /** Format: double */
+            score: number;
+            since?: string | null;
+        };
+        /** @description The cause at the top. */
+        CauseSummary: {
+            /** @description low, medium, high. */
+            confidence: string;
+            /** @description `kind:name`. */
+            entity: string;
+            /** @description The kind of cause. */
+            kind: string;
+            /**
+             * Format: double
+             * @description Bits of evidence.
+             */
+            score: number;
+        };
         /** @description One change. */
         ChangeItem: {
             attributes: {
@@ -1021,6 +1843,22 @@ export interface components {
             url?: string | null;
             version?: string | null;
         };
+        /** @description A change that was looked at. */
+        ChangeShown: {
+            author?: string | null;
+            id: string;
+            kind: string;
+            previous_version?: string | null;
+            reason: components["schemas"]["Said"];
+            /** Format: double */
+            score: number;
+            /** @description Held to be the culprit; otherwise it is cleared. */
+            suspect: boolean;
+            target: string;
+            time: string;
+            title?: string | null;
+            version?: string | null;
+        };
         /** @description What became of the body. */
         ChangeTold: {
             /** @description Why nothing was stored, where the event tells of no change. */
@@ -1029,6 +1867,12 @@ export interface components {
             shape: string;
             /** @description Changes stored: they are on the disk. */
             stored: number;
+        };
+        /** @description What is wrong with the text of rules. */
+        Checked: {
+            /** @description Names of the rules that are good. */
+            good: string[];
+            problems: Record<string, never>[];
         };
         ClockSkew: {
             child_service: string;
@@ -1044,6 +1888,46 @@ export interface components {
              * @description Most that a child begins before its parent.
              */
             starts_before_ns: number;
+        };
+        /** @description Durations in nanoseconds, counted from the fault's start or end. */
+        Clocks: {
+            /**
+             * Format: int64
+             * @description From the start until the incident was there.
+             */
+            detect_ns?: number | null;
+            /**
+             * Format: int64
+             * @description From the start until the right cause was first shown.
+             */
+            locate_ns?: number | null;
+            /**
+             * Format: int64
+             * @description From the fault's end until the incident saw its impact back in its band, or was resolved.
+             */
+            recover_ns?: number | null;
+        };
+        /** @description The clocks against 2-5-10; each is null until it has happened. */
+        ClocksShown: {
+            acknowledged_at?: string | null;
+            /**
+             * Format: int64
+             * @description From the fault on.
+             */
+            detect_ns?: number | null;
+            detected_at?: string | null;
+            fault_at?: string | null;
+            /** Format: int64 */
+            locate_ns?: number | null;
+            /** @description When the cause that stands was first shown. */
+            located_at?: string | null;
+            /** Format: int64 */
+            mitigate_ns?: number | null;
+            mitigated_at?: string | null;
+            notified_at?: string | null;
+            /** Format: int64 */
+            notify_ns?: number | null;
+            resolved_at?: string | null;
         };
         Column: {
             name: string;
@@ -1110,6 +1994,12 @@ export interface components {
              * @description Calls per second of the window.
              */
             rate: number;
+        };
+        /** @description A token that was just made. */
+        CreatedToken: {
+            /** @description The whole token, shown this once. */
+            secret: string;
+            token: components["schemas"]["AccessToken"];
         };
         /** @description Which span the end of the root was waiting for, at each instant. */
         CriticalPath: {
@@ -1210,7 +2100,7 @@ export interface components {
             gone_since?: string | null;
             /** @description unknown (no calls), healthy, degraded or failing. */
             health: string;
-            /** @description call, message, database, cache, queue, third_party, runs_on, depends_on, at. */
+            /** @description call, message, database, cache, queue, third_party, runs_on, depends_on, at, calls, instance_of. */
             kind: string;
             last_seen?: string | null;
         };
@@ -1245,6 +2135,13 @@ export interface components {
             role?: string | null;
             type: string;
         };
+        /** @description One line of the story. */
+        EntryShown: {
+            actor?: string | null;
+            kind: string;
+            text: components["schemas"]["Said"];
+            time: string;
+        };
         /**
          * @description Who said so.
          * @enum {string}
@@ -1254,6 +2151,27 @@ export interface components {
         EventTold: {
             /** @description Events stored: they are on the disk. */
             stored: number;
+        };
+        /** @description An observation that speaks for or against a cause. */
+        EvidenceShown: {
+            /** Format: double */
+            bits: number;
+            entity: string;
+            kind: string;
+            /** Format: double */
+            now?: number | null;
+            /** @description Time (RFC 3339) and value. */
+            points: [
+                string,
+                number
+            ][];
+            /** @description SQL that shows it again. */
+            query?: string | null;
+            /** Format: double */
+            reference?: number | null;
+            text: components["schemas"]["Said"];
+            traces: string[];
+            unit: string;
         };
         /** @description Scores, the worst first. */
         ExperienceAnswer: {
@@ -1278,6 +2196,35 @@ export interface components {
              * @description Calls that do not say the attribute: they are in no group and not in the total.
              */
             unattributed: number;
+        };
+        Explained: {
+            explanation: Record<string, never>;
+            /** @description The way through the tree, for people. */
+            text: string;
+        };
+        /** @description One fault and how it stands: an item of `GET /api/v1/demo/faults`. */
+        FaultState: {
+            /** @description The truth, one for each independent fault in it. */
+            answers: components["schemas"]["Answer"][];
+            description: components["schemas"]["Said"];
+            /** @description RFC 3339, while it acts and if it ends by itself. */
+            ends_at?: string | null;
+            /** @description What it is started by. */
+            name: string;
+            /** @description Faults that it starts together, where it is several at once; else empty. */
+            parts: string[];
+            /** @description RFC 3339, while it acts. */
+            started_at?: string | null;
+            state: components["schemas"]["Switch"];
+            title: components["schemas"]["Said"];
+        };
+        /** @description What people said of the verdict. */
+        FeedbackShown: {
+            actor: string;
+            entity?: string | null;
+            text?: string | null;
+            time: string;
+            verdict: string;
         };
         Flushed: {
             /** @description Files written. */
@@ -1414,6 +2361,72 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        /** @description Business operations that failed in the incident's time, for export: who was hurt, with tenant and user. */
+        HurtItem: {
+            actor?: string | null;
+            operation: string;
+            operation_id?: string | null;
+            outcome: string;
+            request_id?: string | null;
+            service: string;
+            store?: string | null;
+            tenant?: string | null;
+            time: string;
+            trace_id?: string | null;
+        };
+        /** @description One operation that failed in the incident's time. */
+        HurtOperation: {
+            /** Format: int64 */
+            calls: number;
+            /** @description `operation:SERVICE/NAME`. */
+            entity: string;
+            /** Format: int64 */
+            failed: number;
+            /**
+             * Format: double
+             * @description failed / calls.
+             */
+            share: number;
+        };
+        /** @description A tenant, store or channel whose requests failed. */
+        HurtTenant: {
+            /** Format: int64 */
+            failed: number;
+            key: string;
+            value: string;
+        };
+        /** @description A message as routes see it. */
+        Imagined: {
+            labels?: Record<string, never>;
+            /** @default null */
+            owner: string | null;
+            /** @default [] */
+            services: string[];
+            /** @default null */
+            severity: string | null;
+            /** @default null */
+            team: string | null;
+        };
+        /** @description Who was hurt. */
+        Impact: {
+            /**
+             * Format: int64
+             * @description Business operations that failed.
+             */
+            business_operations: number;
+            complete: boolean;
+            incomplete_reason?: string | null;
+            /** @description Worst first, at most 20. */
+            operations: components["schemas"]["HurtOperation"][];
+            tenants: components["schemas"]["HurtTenant"][];
+            /** Format: int64 */
+            tenants_total: number;
+            /**
+             * Format: int64
+             * @description Different users whose requests failed; null where spans name none.
+             */
+            users?: number | null;
+        };
         /** @description The impact of a node. */
         ImpactAnswer: {
             /**
@@ -1444,6 +2457,63 @@ export interface components {
              */
             traces: number;
             users: components["schemas"]["Hits_Hit"];
+        };
+        /** @description Everything of one incident. */
+        IncidentDetail: components["schemas"]["IncidentSummary"] & {
+            advice: components["schemas"]["AdviceShown"][];
+            /** @description Alerts in the order they joined, each with its reason. */
+            alerts: components["schemas"]["AlertShown"][];
+            /** @description False where alerts are more than are shown. */
+            alerts_complete: boolean;
+            /** @description Best first. */
+            causes: components["schemas"]["CauseShown"][];
+            /** @description Suspects first. */
+            changes: components["schemas"]["ChangeShown"][];
+            feedback: components["schemas"]["FeedbackShown"][];
+            impact?: components["schemas"]["Impact"] | null;
+            /** @description Telemetry that would have helped. */
+            missing: components["schemas"]["Said"][];
+            notifications: components["schemas"]["MessageShown"][];
+            /** @description Past incidents like this one. */
+            similar: components["schemas"]["SimilarShown"][];
+            timeline: components["schemas"]["EntryShown"][];
+            undetermined_reason?: components["schemas"]["Said"] | null;
+        };
+        /** @description One incident of a list. */
+        IncidentSummary: {
+            /**
+             * Format: int64
+             * @description Different alerts in it.
+             */
+            alert_count: number;
+            assignee?: string | null;
+            cause?: components["schemas"]["CauseSummary"] | null;
+            clocks: components["schemas"]["ClocksShown"];
+            /** Format: int64 */
+            firing: number;
+            id: string;
+            /** @description The incident that this one became part of. */
+            merged_into?: string | null;
+            opened_at: string;
+            owner?: string | null;
+            /** Format: int32 */
+            reopened: number;
+            resolved_at?: string | null;
+            services: string[];
+            /** @description critical, high, medium, low. */
+            severity: string;
+            /** @description open, acknowledged, mitigated, resolved. */
+            state: string;
+            team?: string | null;
+            title: components["schemas"]["Said"];
+            /**
+             * Format: int64
+             * @description Times any of them was told.
+             */
+            told: number;
+            /** @description No cause is named: what stands first is a mere candidate. */
+            undetermined: boolean;
+            updated_at: string;
         };
         /** @description An instance that runs a released version, and since when. */
         Instance: {
@@ -1501,6 +2571,11 @@ export interface components {
             finding: string;
             lane: string;
         };
+        /**
+         * @description By what one is let in.
+         * @enum {string}
+         */
+        LetInBy: "session" | "token" | "open";
         /** @enum {string} */
         Level: "service" | "operation" | "infrastructure";
         LinkItem: {
@@ -1552,6 +2627,35 @@ export interface components {
             key: string;
             value: string;
         };
+        /** @description One matcher, as Alertmanager writes it. */
+        MatcherShown: {
+            isEqual?: boolean;
+            isRegex?: boolean;
+            name: string;
+            value: string;
+        };
+        /** @description One message to one receiver, as it stands. */
+        MessageShown: {
+            /** Format: int32 */
+            attempts: number;
+            channel: string;
+            /** @description The message that told it together with others. */
+            digest?: string | null;
+            error?: string | null;
+            id: string;
+            incident_id?: string | null;
+            /** @description opened, cause_changed, severity_raised, scope_doubled, resolved, reopened, repeat, escalated, digest. */
+            occasion: string;
+            planned_at: string;
+            receiver: string;
+            sent_at?: string | null;
+            /** @description The receiver in whose place this one was told. */
+            stands_for?: string | null;
+            /** @description waiting, held, retrying, delivered, in_digest, merged, dropped, in_doubt, dead, refused, nobody. */
+            state: string;
+            /** @description When it came to stand so. */
+            time: string;
+        };
         /** @description A span that others name as their parent, and that is not there. */
         MissingParent: {
             child_count: number;
@@ -1600,6 +2704,65 @@ export interface components {
             time?: string | null;
             /** @description 32 hexadecimal digits. */
             trace_id?: string | null;
+        };
+        /** @description A new password. */
+        NewPassword: {
+            current?: components["schemas"]["Password"] | null;
+            /** @description At least 10 characters. */
+            password: components["schemas"]["Password"];
+        };
+        /** @description What makes a silence. */
+        NewSilence: {
+            /** @default  */
+            comment: string;
+            /** @default null */
+            created_by: string | null;
+            /**
+             * @description 2h, 30m.
+             * @default null
+             */
+            duration: string | null;
+            /** @default [] */
+            during: string[];
+            /**
+             * @description RFC 3339; or say `duration`.
+             * @default null
+             */
+            ends_at: string | null;
+            /**
+             * @description silence (default) or maintenance.
+             * @default null
+             */
+            kind: string | null;
+            /** @description Matchers as a list, or as one text: {service="order"}. */
+            matchers?: Record<string, never>;
+            /**
+             * @description RFC 3339, or now.
+             * @default null
+             */
+            starts_at: string | null;
+        };
+        /** @description A token to be made. */
+        NewToken: {
+            /** @description When it ends: 90d, 12h, or RFC 3339; never without it. */
+            expires?: string | null;
+            /** @description What people call it; unique among the tokens of its workspace that are not revoked. */
+            name: string;
+            /** @description ingest, ingest:traces, ingest:metrics, ingest:logs, viewer, support, operator, admin. */
+            scopes: string[];
+            /** @description One's own without it. */
+            workspace?: string | null;
+        };
+        /** @description A user to be added. */
+        NewUser: {
+            /** @description 1 to 64 of a-z, 0-9, '.', '_', '-', '@' and '+'. */
+            name: string;
+            /** @description At least 10 characters. */
+            password: components["schemas"]["Password"];
+            /** @description viewer, support, operator or admin. */
+            role: string;
+            /** @description One's own without it. */
+            workspace?: string | null;
         };
         /** @description A node, with its place on the canvas. */
         NodeAnswer: components["schemas"]["Counts"] & {
@@ -1683,6 +2846,28 @@ export interface components {
             marks: components["schemas"]["Mark"][];
             to: string;
         };
+        /** @description A list as every list of the API is given. */
+        Page_AccessToken: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                /** @description RFC 3339, like the other times. */
+                created: string;
+                expires?: string | null;
+                /** @description The 8 characters after `sg_`. */
+                id: string;
+                last_used?: string | null;
+                name: string;
+                revoked?: string | null;
+                scopes: string[];
+                state: components["schemas"]["TokenState"];
+                workspace: string;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
         /** @description A list as every list of this API is given. */
         Page_Account: {
             /** @description Whether the answer is all there is. */
@@ -1716,6 +2901,76 @@ export interface components {
                 stored: number;
                 /** @description Name of the ingest token; null on an open loopback. */
                 token?: string | null;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
+        Page_AlertShown: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                annotations: {
+                    [key: string]: string;
+                };
+                /** Format: int64 */
+                count: number;
+                ends_at?: string | null;
+                entity?: string | null;
+                /** @description The entity that explains it. */
+                explained_by?: string | null;
+                fingerprint: string;
+                generator_url?: string | null;
+                incident: string;
+                joined_at: string;
+                labels: {
+                    [key: string]: string;
+                };
+                name: string;
+                reason: components["schemas"]["ReasonShown"];
+                /** @description cause or symptom. */
+                role: string;
+                severity: string;
+                source: string;
+                starts_at: string;
+                /** @description pending, firing, flapping, resolved. */
+                state: string;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of the API is given. */
+        Page_AuditLine: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                /** @description Name of the user or token; null where nobody had to say. */
+                actor?: string | null;
+                /** @description user, token, open (nothing was closed), command_line, nobody (signing in). */
+                actor_kind: string;
+                detail?: string | null;
+                /** @description SHA-256 over this row and the hash before it, in hex. */
+                hash: string;
+                ip?: string | null;
+                method: string;
+                path: string;
+                role?: string | null;
+                /** @description The call, with names in place of values. */
+                route: string;
+                /** Format: int64 */
+                seq: number;
+                /**
+                 * Format: int32
+                 * @description HTTP status of the answer.
+                 */
+                status: number;
+                /** @description RFC 3339. */
+                time: string;
+                workspace: string;
             }[];
             /** @description Give it back as `cursor` for what follows; null at the end. */
             next_cursor?: string | null;
@@ -1849,6 +3104,30 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A list as every list of this API is given. */
+        Page_FaultState: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                /** @description The truth, one for each independent fault in it. */
+                answers: components["schemas"]["Answer"][];
+                description: components["schemas"]["Said"];
+                /** @description RFC 3339, while it acts and if it ends by itself. */
+                ends_at?: string | null;
+                /** @description What it is started by. */
+                name: string;
+                /** @description Faults that it starts together, where it is several at once; else empty. */
+                parts: string[];
+                /** @description RFC 3339, while it acts. */
+                started_at?: string | null;
+                state: components["schemas"]["Switch"];
+                title: components["schemas"]["Said"];
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
         Page_HistoryItem: {
             /** @description Whether the answer is all there is. */
             complete: boolean;
@@ -1877,6 +3156,71 @@ export interface components {
                 /** @description RFC 3339. */
                 time: string;
                 trace_id?: string | null;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
+        Page_HurtItem: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                actor?: string | null;
+                operation: string;
+                operation_id?: string | null;
+                outcome: string;
+                request_id?: string | null;
+                service: string;
+                store?: string | null;
+                tenant?: string | null;
+                time: string;
+                trace_id?: string | null;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
+        Page_IncidentSummary: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                /**
+                 * Format: int64
+                 * @description Different alerts in it.
+                 */
+                alert_count: number;
+                assignee?: string | null;
+                cause?: components["schemas"]["CauseSummary"] | null;
+                clocks: components["schemas"]["ClocksShown"];
+                /** Format: int64 */
+                firing: number;
+                id: string;
+                /** @description The incident that this one became part of. */
+                merged_into?: string | null;
+                opened_at: string;
+                owner?: string | null;
+                /** Format: int32 */
+                reopened: number;
+                resolved_at?: string | null;
+                services: string[];
+                /** @description critical, high, medium, low. */
+                severity: string;
+                /** @description open, acknowledged, mitigated, resolved. */
+                state: string;
+                team?: string | null;
+                title: components["schemas"]["Said"];
+                /**
+                 * Format: int64
+                 * @description Times any of them was told.
+                 */
+                told: number;
+                /** @description No cause is named: what stands first is a mere candidate. */
+                undetermined: boolean;
+                updated_at: string;
             }[];
             /** @description Give it back as `cursor` for what follows; null at the end. */
             next_cursor?: string | null;
@@ -1911,6 +3255,36 @@ export interface components {
                 /** @description RFC 3339. */
                 time: string;
                 trace_id?: string | null;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
+        Page_MessageShown: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                /** Format: int32 */
+                attempts: number;
+                channel: string;
+                /** @description The message that told it together with others. */
+                digest?: string | null;
+                error?: string | null;
+                id: string;
+                incident_id?: string | null;
+                /** @description opened, cause_changed, severity_raised, scope_doubled, resolved, reopened, repeat, escalated, digest. */
+                occasion: string;
+                planned_at: string;
+                receiver: string;
+                sent_at?: string | null;
+                /** @description The receiver in whose place this one was told. */
+                stands_for?: string | null;
+                /** @description waiting, held, retrying, delivered, in_digest, merged, dropped, in_doubt, dead, refused, nobody. */
+                state: string;
+                /** @description When it came to stand so. */
+                time: string;
             }[];
             /** @description Give it back as `cursor` for what follows; null at the end. */
             next_cursor?: string | null;
@@ -1953,10 +3327,65 @@ export interface components {
             incomplete_reason?: string | null;
             items: {
                 from: string;
-                /** @description runs_on, depends_on or at. */
+                /** @description runs_on, depends_on, at, calls or instance_of. */
                 relation: string;
                 source: components["schemas"]["EntrySource"];
                 to: string;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
+        Page_RuleShown: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                enabled: boolean;
+                evaluated_at?: string | null;
+                firing: number;
+                kind: string;
+                name: string;
+                /** @description default (on after install), file, or api. */
+                origin: string;
+                pending: number;
+                /** @description Why the last evaluation failed or was not complete. */
+                problem?: string | null;
+                /** @description Series beyond the bound, not judged. */
+                refused: number;
+                /** @description As it is written. */
+                rule: Record<string, never>;
+                series: number;
+                /** @description low, medium, high, critical. */
+                severity: string;
+                /** @description Series that still learn what is usual. */
+                warming_up: number;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
+        Page_SilenceShown: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                /** @description Alerts that fire now and that it holds back. */
+                alerts: number;
+                comment: string;
+                created_by: string;
+                /** @description Names of intervals outside of which it does not hold. */
+                during: string[];
+                ends_at: string;
+                id: string;
+                /** @description silence: says nothing. maintenance: what ends is still told. */
+                kind: string;
+                matchers: components["schemas"]["MatcherShown"][];
+                starts_at: string;
+                /** @description pending, active or expired. */
+                state: string;
             }[];
             /** @description Give it back as `cursor` for what follows; null at the end. */
             next_cursor?: string | null;
@@ -2022,6 +3451,44 @@ export interface components {
             /** @description Give it back as `cursor` for what follows; null at the end. */
             next_cursor?: string | null;
         };
+        /** @description A list as every list of the API is given. */
+        Page_User: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                /** @description RFC 3339, like the other times. */
+                created: string;
+                last_login?: string | null;
+                name: string;
+                password_changed: string;
+                /** @description viewer, support, operator or admin. */
+                role: string;
+                workspace: string;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of the API is given. */
+        Page_WorkspaceMembers: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                name: string;
+                /**
+                 * Format: int64
+                 * @description Tokens that are not revoked.
+                 */
+                tokens: number;
+                /** Format: int64 */
+                users: number;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
         /** @description One Parquet file. */
         Part: {
             /** Format: int64 */
@@ -2043,6 +3510,17 @@ export interface components {
             time_max: string;
             /** @description Event times, RFC 3339. */
             time_min: string;
+        };
+        /**
+         * Format: password
+         * @description A password as somebody typed it. Shows nothing of itself.
+         */
+        Password: string;
+        Previewed: {
+            /** @description Alerts that fire now and would be held back. */
+            alerts: number;
+            /** @description Incidents that have such an alert. */
+            incidents: string[];
         };
         Question: {
             format?: components["schemas"]["Format"];
@@ -2069,6 +3547,18 @@ export interface components {
             /** @description What an operator should know all the same. */
             warnings: string[];
         };
+        /** @description Why an alert belongs to its incident. */
+        ReasonShown: {
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            affinity: number;
+            rule: string;
+            text: components["schemas"]["Said"];
+            /** @description From the alert's entity to the one it joined by. */
+            via: string[];
+        };
         /** @description A span of another trace that belongs to the same story. */
         Related: {
             operation?: string | null;
@@ -2091,7 +3581,7 @@ export interface components {
         };
         RelationAnswer: {
             from: string;
-            /** @description runs_on, depends_on or at. */
+            /** @description runs_on, depends_on, at, calls or instance_of. */
             relation: string;
             source: components["schemas"]["EntrySource"];
             to: string;
@@ -2100,10 +3590,40 @@ export interface components {
         RelationText: {
             /** @description `kind:name`, such as `device:printer-7`. */
             from: string;
-            /** @description runs_on, depends_on or at. */
+            /** @description runs_on, depends_on, at, calls or instance_of. */
             relation: string;
             /** @description `kind:name`, such as `site:store-1`. */
             to: string;
+        };
+        Retried: {
+            id: string;
+        };
+        /** @description A rule and how it stands. */
+        RuleShown: {
+            enabled: boolean;
+            evaluated_at?: string | null;
+            firing: number;
+            kind: string;
+            name: string;
+            /** @description default (on after install), file, or api. */
+            origin: string;
+            pending: number;
+            /** @description Why the last evaluation failed or was not complete. */
+            problem?: string | null;
+            /** @description Series beyond the bound, not judged. */
+            refused: number;
+            /** @description As it is written. */
+            rule: Record<string, never>;
+            series: number;
+            /** @description low, medium, high, critical. */
+            severity: string;
+            /** @description Series that still learn what is usual. */
+            warming_up: number;
+        };
+        /** @description One sentence in both languages. */
+        Said: {
+            en: string;
+            zh: string;
         };
         /** @description Calls of one window and their score. */
         Score: {
@@ -2137,6 +3657,31 @@ export interface components {
              * @description Score against the equal window before; null where one of the two has no calls.
              */
             trend?: number | null;
+        };
+        /** @description Answer of `GET /api/v1/demo/scorecard`. */
+        Scorecard: {
+            /** @description Newest first. */
+            items: components["schemas"]["Scored"][];
+            /** @description Faults that acted long enough to be judged, or were judged already. */
+            judged: number;
+            /** @description Of these, with entity and kind as the answer key has them. */
+            right: number;
+            /** @description Incidents that began while faults acted and belong to none of them. */
+            unexplained: number;
+        };
+        /** @description One fault that acted. */
+        Scored: {
+            acts: boolean;
+            clocks: components["schemas"]["Clocks"];
+            /** @description RFC 3339; absent while it acts without an end. */
+            ended_at?: string | null;
+            fault: string;
+            shown?: components["schemas"]["Shown"] | null;
+            /** @description RFC 3339. */
+            started_at: string;
+            title: components["schemas"]["Said"];
+            truth: components["schemas"]["Answer"];
+            verdict: components["schemas"]["Verdict"];
         };
         SegmentItem: {
             /** Format: int64 */
@@ -2217,6 +3762,76 @@ export interface components {
             quantile_method: string;
             to: string;
         };
+        /** @description The secret of the first start, and who shall administer. */
+        SetUp: {
+            password: components["schemas"]["Password"];
+            /** @description As the server printed it. */
+            token: string;
+            user: string;
+        };
+        /** @description Whether the first user is still to be made. */
+        SetUpState: {
+            needed: boolean;
+        };
+        /** @description The incident that was held against the truth. */
+        Shown: {
+            /** Format: int64 */
+            alerts: number;
+            confidence?: string | null;
+            /** @description `kind:name`. */
+            entity?: string | null;
+            incident: string;
+            kind?: string | null;
+            state: string;
+        };
+        /** @description A name and its password. */
+        SignIn: {
+            password: components["schemas"]["Password"];
+            user: string;
+        };
+        /** @description Who one is here. */
+        SignedIn: {
+            by: components["schemas"]["LetInBy"];
+            /** @description What every change by cookie must carry in the header X-CSRF-Token; null without a session. */
+            csrf?: string | null;
+            /** @description RFC 3339: when the session ends if it is not used; null without one. */
+            expires_at?: string | null;
+            /** @description Whether anybody who reaches this address may do everything, because no user and no token was ever made. */
+            open: boolean;
+            /** @description viewer, support, operator or admin. */
+            role: string;
+            /** @description Name of the user; null for a token, and where nobody had to sign in. */
+            user?: string | null;
+            workspace: string;
+        };
+        /** @description A silence or a maintenance window. */
+        SilenceShown: {
+            /** @description Alerts that fire now and that it holds back. */
+            alerts: number;
+            comment: string;
+            created_by: string;
+            /** @description Names of intervals outside of which it does not hold. */
+            during: string[];
+            ends_at: string;
+            id: string;
+            /** @description silence: says nothing. maintenance: what ends is still told. */
+            kind: string;
+            matchers: components["schemas"]["MatcherShown"][];
+            starts_at: string;
+            /** @description pending, active or expired. */
+            state: string;
+        };
+        SimilarShown: {
+            /** @description What people said helped. */
+            helped?: string | null;
+            id: string;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            score: number;
+            title: components["schemas"]["Said"];
+        };
         SkippedAttribute: {
             key: string;
             why: string;
@@ -2253,6 +3868,12 @@ export interface components {
                 [key: string]: string;
             };
             /**
+             * Format: int64
+             * @description Start of the span, Unix nanoseconds: at or after.
+             * @default null
+             */
+            from_ns: number | null;
+            /**
              * @description server, client, producer, consumer, internal
              * @default null
              */
@@ -2288,6 +3909,12 @@ export interface components {
              * @default null
              */
             status: string | null;
+            /**
+             * Format: int64
+             * @description Likewise: before.
+             * @default null
+             */
+            to_ns: number | null;
             /**
              * @description Of these traces only.
              * @default []
@@ -2374,6 +4001,11 @@ export interface components {
             /** @description RFC 3339: when it last said how it stands. */
             time: string;
         };
+        /** @description Body of `POST /api/v1/demo/faults/{name}`; may be absent. */
+        Start: {
+            /** @description How long it acts, such as `90s` or `5m`; until it is stopped without it. */
+            duration?: string | null;
+        };
         /** @description The story, page by page in order of time. */
         Story: {
             complete: boolean;
@@ -2404,6 +4036,26 @@ export interface components {
             /** @description Whether there is one root and every named parent; null for a trace too large to be put together here. */
             whole?: boolean | null;
         };
+        /**
+         * @description Whether a fault acts.
+         * @enum {string}
+         */
+        Switch: "on" | "off";
+        Taken: {
+            /** @description Alerts taken; they are stored. */
+            alerts: number;
+        };
+        /** @description What a receiver answered. */
+        Tested: {
+            delivered: boolean;
+            /** @description What went wrong, in its own words. */
+            error?: string | null;
+        };
+        /**
+         * @description How a token stands.
+         * @enum {string}
+         */
+        TokenState: "valid" | "expired" | "revoked";
         TopologyText: {
             relations: components["schemas"]["RelationText"][];
         };
@@ -2445,6 +4097,22 @@ export interface components {
             incomplete_reason?: string | null;
             items: components["schemas"]["TraceLog"][];
         };
+        /** @description A user. */
+        User: {
+            /** @description RFC 3339, like the other times. */
+            created: string;
+            last_login?: string | null;
+            name: string;
+            password_changed: string;
+            /** @description viewer, support, operator or admin. */
+            role: string;
+            workspace: string;
+        };
+        /** @description What of a user is to be changed. */
+        UserChange: {
+            /** @description viewer, support, operator or admin. */
+            role: string;
+        };
         ValueChangeItem: {
             /** @description release, deployment, config, feature_flag, migration and others. */
             kind: string;
@@ -2482,6 +4150,11 @@ export interface components {
              */
             z: number;
         };
+        /**
+         * @description How the first cause of the incident compares with the truth.
+         * @enum {string}
+         */
+        Verdict: "waiting" | "missed" | "undetermined" | "wrong" | "kind_only" | "entity_only" | "right";
         /** @description A version of a service. */
         Version: {
             /**
@@ -2491,6 +4164,17 @@ export interface components {
             instances: number;
             /** @description `service.version`; null where instances do not say. */
             version?: string | null;
+        };
+        /** @description A workspace, by who belongs to it. */
+        WorkspaceMembers: {
+            name: string;
+            /**
+             * Format: int64
+             * @description Tokens that are not revoked.
+             */
+            tokens: number;
+            /** Format: int64 */
+            users: number;
         };
     };
     responses: {
@@ -2518,6 +4202,339 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    alertmanager_alerts: {
+        parameters: {
+            query?: {
+                /** @description A matcher; may come several times. */
+                filter?: string;
+                /** @description With those that nothing holds back. */
+                active?: boolean;
+                /** @description With those that are silenced. */
+                silenced?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alerts in its form. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    alertmanager_post_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Taken: on the disk. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    alertmanager_groups: {
+        parameters: {
+            query?: {
+                /** @description A matcher; may come several times. */
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Groups in its form. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    alertmanager_receivers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Receivers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    alertmanager_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the silence. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The silence. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    alertmanager_delete_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the silence. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It holds no more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    alertmanager_silences: {
+        parameters: {
+            query?: {
+                /** @description A matcher that must be among those of the silence. */
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Silences. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    alertmanager_post_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Its id: {"silenceID": ..}. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    alertmanager_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    alerts: {
+        parameters: {
+            query?: {
+                /** @description firing, flapping, pending or resolved. */
+                state?: string;
+                /** @description Matchers: {service="order",env=~"prod|pre"}. */
+                filter?: string;
+                /** @description Of this incident only. */
+                incident?: string;
+                /** @description 1 to 10000; 500 without it. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alerts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AlertShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    post_alerts: {
+        parameters: {
+            query?: {
+                /** @description Which tool speaks; webhook without it. */
+                source?: string;
+                /** @description Where the list of alerts stands in the body: a path with dots. */
+                list?: string;
+                /** @description map.LABEL=path: where a label stands in an alert; map.starts_at, map.ends_at and map.summary are what they say. */
+                map?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Taken: on the disk. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Taken"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    audit: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339, Unix nanoseconds or now-15m; the beginning without it. */
+                from?: string;
+                /** @description Likewise, exclusive; the end without it. */
+                to?: string;
+                /** @description Name of a user or token. */
+                actor?: string;
+                /** @description A call as in the answers: /api/v1/users/{name}. */
+                route?: string;
+                /** @description Of this one only. */
+                workspace?: string;
+                /** @description 1 to 1000; 100 without it. */
+                limit?: number;
+                /** @description What an earlier answer gave as next_cursor. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Changes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditLine"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    verify_audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheck"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
     business_events: {
         parameters: {
             query?: {
@@ -2880,6 +4897,100 @@ export interface operations {
             default: components["responses"]["AnyProblem"];
         };
     };
+    demo_faults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every fault the company can have, and whether it acts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FaultState"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    start_demo_fault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A name of the list. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Start"] | null;
+            };
+        };
+        responses: {
+            /** @description It acts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaultState"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    stop_demo_fault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A name of the list. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It acts no longer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaultState"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    demo_scorecard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the incidents compare with the answer key. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scorecard"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
     entity_history: {
         parameters: {
             query?: {
@@ -3204,6 +5315,123 @@ export interface operations {
             default: components["responses"]["AnyProblem"];
         };
     };
+    incidents: {
+        parameters: {
+            query?: {
+                /** @description open, acknowledged, mitigated, resolved, or live for all but the last. */
+                state?: string;
+                /** @description At least this: low, medium, high, critical. */
+                severity?: string;
+                /** @description That have this service in them, or as their cause. */
+                service?: string;
+                /** @description Opened at or after: RFC 3339, Unix nanoseconds or now-15m. */
+                from?: string;
+                /** @description Opened before. */
+                to?: string;
+                /** @description 1 to 1000; 100 without it. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Incidents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_IncidentSummary"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description I-YYYYMMDD-NNNN */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The incident. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentDetail"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    incident_impact: {
+        parameters: {
+            query?: {
+                /** @description 1 to 100000; 1000 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description I-YYYYMMDD-NNNN */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Business operations. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HurtItem"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    incident_act: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description I-YYYYMMDD-NNNN */
+                id: string;
+                /** @description ack, resolve, assign, comment, split, merge or feedback. */
+                act: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActBody"];
+            };
+        };
+        responses: {
+            /** @description The incident that results: the new one of a split, the one that stays of a merge. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentSummary"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
     ledger: {
         parameters: {
             query?: never;
@@ -3266,6 +5494,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_LogItem"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    notifications: {
+        parameters: {
+            query?: {
+                /** @description Of this incident. */
+                incident?: string;
+                /** @description To this receiver. */
+                receiver?: string;
+                /** @description delivered, dead ... */
+                state?: string;
+                /** @description 1 to 1000; 100 without it. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Messages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MessageShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    retry_notification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the list. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is tried again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retried"];
                 };
             };
             default: components["responses"]["AnyProblem"];
@@ -3358,6 +5642,348 @@ export interface operations {
             default: components["responses"]["AnyProblem"];
         };
     };
+    receivers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Receivers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    put_receiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A name and one channel: {"name": "ops", "dingtalk": {"url": ..., "secret": ...}} */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is told from now on where routes lead to it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    delete_receiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the receiver. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is told nothing more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    test_receiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the receiver. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What became of it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tested"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    notification_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it was told, secrets masked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    put_notification_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description As GET shows it; YAML is read as well. */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It holds from now on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    test_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Imagined"];
+            };
+        };
+        responses: {
+            /** @description The way. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explained"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RuleShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    create_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description YAML is read as well. */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description They are judged from now on. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RuleShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    backtest_rules: {
+        parameters: {
+            query?: {
+                /** @description 14 days before `to` without it. */
+                from?: string;
+                /** @description Now without it. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Rules in YAML or JSON. */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Firings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tested"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    check_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description What is good and what is wrong. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the rule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    replace_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the rule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is judged so from now on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    delete_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the rule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is judged no more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
     services: {
         parameters: {
             query?: {
@@ -3394,6 +6020,211 @@ export interface operations {
             default: components["responses"]["AnyProblem"];
         };
     };
+    session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who one is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Signed in; the session is in a cookie. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    setup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetUpState"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUp"];
+            };
+        };
+        responses: {
+            /** @description Signed in; the session is in a cookie. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    silences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Silences. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SilenceShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    create_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSilence"];
+            };
+        };
+        responses: {
+            /** @description It holds from its start on. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    preview_silence: {
+        parameters: {
+            query: {
+                /** @description {service="order"} */
+                matchers: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What fits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Previewed"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    expire_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the list. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It holds no more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
     sql: {
         parameters: {
             query?: never;
@@ -3418,6 +6249,79 @@ export interface operations {
                     "application/vnd.apache.arrow.stream": string;
                     "application/vnd.apache.parquet": string;
                 };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    tokens: {
+        parameters: {
+            query?: {
+                /** @description 1 to 10000; 1000 without it. */
+                limit?: number;
+                /** @description What an earlier answer gave as next_cursor. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Tokens. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AccessToken"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description The token, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The 8 characters after sg_. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["AnyProblem"];
         };
@@ -3549,6 +6453,149 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trace"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Users. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_User"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    add_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description The user. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the user. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    remove_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the user. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    set_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the user. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Changed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    workspaces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Workspaces. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WorkspaceMembers"];
                 };
             };
             default: components["responses"]["AnyProblem"];

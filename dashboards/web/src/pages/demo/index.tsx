@@ -116,6 +116,7 @@ function Faults({ faults }: { faults: Fault[] }) {
                 <strong className="wrap">{say(fault.title)}</strong>
                 <Button
                   size="compact-sm"
+                  style={{ flex: "none" }}
                   variant={on ? "default" : "light"}
                   color={on ? undefined : "red"}
                   leftSection={<Icon name={on ? "check" : "bolt"} size={13} />}

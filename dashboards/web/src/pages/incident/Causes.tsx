@@ -20,10 +20,14 @@ import style from "./Causes.module.css";
 import { useIncidentWords } from "./words";
 
 const TRACES_SHOWN = 3;
+/** The strongest observations; the rest is there when asked for. */
+const PROOFS_SHOWN = 5;
 const UNITS: Record<string, [Unit, number]> = { ns: ["duration", 1], s: ["duration", 1e9], ms: ["duration", 1e6], By: ["bytes", 1], "%": ["share", 0.01], "1/s": ["rate", 1] };
 const TONES: Record<string, Tone> = { high: "good", medium: "warn", low: "plain" };
 
+/** Numbers without a unit are shares where they can be. */
 function reading(value: number, unit: string | null): string {
+  if ((unit === "1" || !unit) && value >= 0 && value <= 1) return measure(value, "share");
   const known = UNITS[unit ?? ""];
   if (known) return measure(value * known[1], known[0]);
   return `${measure(value, "number")}${unit && unit !== "1" ? ` ${unit}` : ""}`;
@@ -57,6 +61,26 @@ function Proof({ of, since }: { of: Evidence; since: number | null }) {
       </div>
       {points.length > 1 && <Sparkline points={points} reference={of.reference} mark={since} label={say(of.text)} width={150} height={40} />}
     </li>
+  );
+}
+
+function Proofs({ of, since }: { of: Evidence[]; since: number | null }) {
+  const w = useIncidentWords();
+  const [all, setAll] = useState(false);
+  const shown = all ? of : of.slice(0, PROOFS_SHOWN);
+  return (
+    <>
+      <ul className={style.proofs}>
+        {shown.map((evidence, at) => (
+          <Proof key={`${evidence.kind}${evidence.entity}${at}`} of={evidence} since={since} />
+        ))}
+      </ul>
+      {shown.length < of.length && (
+        <Button size="compact-xs" variant="subtle" onClick={() => setAll(true)}>
+          {w("showProofs", { count: of.length - shown.length })}
+        </Button>
+      )}
+    </>
   );
 }
 
@@ -94,19 +118,11 @@ function Candidate({ of, open, onOpen, sure }: { of: Cause; open: boolean; onOpe
               {of.later && ` · ${w("later")}`}
             </p>
           )}
-          <ul className={style.proofs}>
-            {of.evidence.map((evidence, at) => (
-              <Proof key={`${evidence.kind}${at}`} of={evidence} since={since} />
-            ))}
-          </ul>
+          <Proofs of={of.evidence} since={since} />
           {of.against.length > 0 && (
             <>
               <h3 className={style.against}>{w("against")}</h3>
-              <ul className={style.proofs}>
-                {of.against.map((evidence, at) => (
-                  <Proof key={`${evidence.kind}${at}`} of={evidence} since={since} />
-                ))}
-              </ul>
+              <Proofs of={of.against} since={since} />
             </>
           )}
         </>

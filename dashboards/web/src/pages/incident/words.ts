@@ -27,6 +27,7 @@ export const useIncidentWords = phrases("incident", {
   now: ["now", "当前"],
   reference: ["usual", "正常"],
   showQuery: ["SQL", "SQL"],
+  showProofs: ["{{count}} more observation", "{{count}} more observations", "还有 {{count}} 条证据"],
   trace: ["trace", "链路"],
   others: ["Other candidates", "其他候选"],
   noCause: ["No cause is named", "尚未判定根因"],
