@@ -58,8 +58,8 @@ impl EventClock {
         self.seen = Some(new.until);
     }
 
-    /// What is to be judged now.
-    pub(crate) fn due(&self, wall: UnixNanos, settings: &Settings) -> Option<Due> {
+    /// What is to be judged now; up to the newest alert that waits, which is in already.
+    pub(crate) fn due(&self, alerts: Option<UnixNanos>, wall: UnixNanos, settings: &Settings) -> Option<Due> {
         let (judged, seen) = (self.judged?, self.seen?);
         let idle = wall.saturating_sub(settings.idle) >= self.heard;
         let live = wall.saturating_sub(GAP) <= seen;
@@ -69,6 +69,7 @@ impl EventClock {
             (true, true) => wall.saturating_sub(settings.lateness),
             (true, false) => seen.saturating_add(settings.step),
         };
+        let until = alerts.map_or(until, |at| until.max(at.saturating_add(settings.step)));
         let step = coarse(judged, until, settings.step);
         let until = UnixNanos(until.0 - until.0.rem_euclid(nanos(step)));
         (until > judged).then_some(Due { from: judged, until, step, live })
@@ -127,33 +128,43 @@ mod tests {
 
     #[test]
     fn nothing_is_due_before_something_came() {
-        assert_eq!(EventClock::default().due(UnixNanos(NOW), &settings()), None);
+        assert_eq!(EventClock::default().due(None, UnixNanos(NOW), &settings()), None);
     }
 
     #[test]
     fn live_data_is_judged_up_to_its_lateness_and_no_instant_twice() {
         let wall = NOW / S;
         let mut clock = heard(&[(wall - 20, wall)], wall);
-        let due = clock.due(UnixNanos(NOW), &settings()).unwrap();
+        let due = clock.due(None, UnixNanos(NOW), &settings()).unwrap();
         let instants: Vec<i64> = due.instants().map(|at| at.0 / S - wall).collect();
         assert_eq!((instants, due.live), (vec![-15, -10, -5], true));
         clock.judged_until(due.until);
-        assert_eq!(clock.due(UnixNanos(NOW), &settings()), None);
+        assert_eq!(clock.due(None, UnixNanos(NOW), &settings()), None);
     }
 
     #[test]
     fn who_falls_silent_holds_nothing_up() {
         let wall = NOW / S;
         let clock = heard(&[(wall - 20, wall)], wall);
-        let due = clock.due(UnixNanos((wall + 60) * S), &settings()).unwrap();
+        let due = clock.due(None, UnixNanos((wall + 60) * S), &settings()).unwrap();
         assert_eq!(due.until.0 / S, wall + 55);
+    }
+
+    #[test]
+    fn an_alert_that_waits_is_not_kept_waiting_for_telemetry() {
+        let wall = NOW / S;
+        let mut clock = heard(&[(wall, wall + 1)], wall);
+        let due = clock.due(Some(UnixNanos(NOW)), UnixNanos(NOW), &settings()).unwrap();
+        assert!(due.until >= UnixNanos(NOW), "{due:?}");
+        clock.judged_until(due.until);
+        assert_eq!(clock.due(None, UnixNanos(NOW), &settings()), None);
     }
 
     #[test]
     fn an_old_incident_plays_on_its_own_times_and_ends_with_its_data() {
         let wall = NOW / S;
         let clock = heard(&[(1_000_000, 1_000_300)], wall);
-        let due = clock.due(UnixNanos((wall + 60) * S), &settings()).unwrap();
+        let due = clock.due(None, UnixNanos((wall + 60) * S), &settings()).unwrap();
         assert_eq!((due.from.0 / S, due.until.0 / S, due.live), (1_000_000, 1_000_305, false));
     }
 
@@ -174,7 +185,7 @@ mod tests {
 
     #[test]
     fn two_hours_at_once_are_judged_in_larger_steps() {
-        let due = heard(&[(1_000_000, 1_007_200)], NOW / S).due(UnixNanos((NOW / S + 60) * S), &settings()).unwrap();
+        let due = heard(&[(1_000_000, 1_007_200)], NOW / S).due(None, UnixNanos((NOW / S + 60) * S), &settings()).unwrap();
         assert!(due.instants().count() <= 121, "{:?}", due.step);
     }
 }

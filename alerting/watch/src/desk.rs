@@ -52,6 +52,8 @@ pub(crate) struct Pace {
     pub(crate) ranker: Ranker,
     /// The estate as it was surveyed last.
     pub(crate) estate: incident::Estate,
+    /// Numbers of arrival of alerts below this have been looked at.
+    pub(crate) heard: u64,
     pub(crate) scanned: UnixNanos,
     pub(crate) surveyed: UnixNanos,
 }
@@ -99,6 +101,7 @@ impl Desk {
             arrivals: Arrivals::default(),
             ranker: stored.ranker().await?,
             estate: incident::Estate::default(),
+            heard: 0,
             scanned: UnixNanos(0),
             surveyed: UnixNanos(0),
         };

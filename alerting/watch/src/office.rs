@@ -67,11 +67,13 @@ impl Office {
         self.inbox.len()
     }
 
-    /// Event times of the alerts that wait.
-    pub(crate) fn waiting_range(&self) -> Option<TimeRange> {
-        let from = self.inbox.values().map(happened).min()?;
-        let until = self.inbox.values().map(happened).max()?;
-        Some(TimeRange { from, until: UnixNanos(until.0.saturating_add(1)) })
+    /// Event times of the alerts that came since number `heard`, with the number after the last; and the
+    /// newest of all that wait.
+    pub(crate) fn waiting(&self, heard: u64) -> (Option<(TimeRange, u64)>, Option<UnixNanos>) {
+        let times = || self.inbox.range(heard..).map(|(_, alert)| happened(alert));
+        let range = times().min().zip(times().max());
+        let new = range.map(|(from, until)| (TimeRange { from, until: UnixNanos(until.0.saturating_add(1)) }, self.next));
+        (new, self.inbox.values().map(happened).max())
     }
 
     /// Incidents in memory and those that have left it, newest first.

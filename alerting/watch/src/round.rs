@@ -29,10 +29,12 @@ impl Desk {
         if let Some(range) = pace.arrivals.look(&self.api.engine, self.workspace()) {
             pace.clock.hear(range, wall, self.ask.settings());
         }
-        if let Some(range) = self.office.read().await.waiting_range() {
+        let (new, newest) = self.office.read().await.waiting(pace.heard);
+        if let Some((range, number)) = new {
+            pace.heard = number;
             pace.clock.hear(range, wall, self.ask.settings());
         }
-        let Some(due) = pace.clock.due(wall, self.ask.settings()) else { return false };
+        let Some(due) = pace.clock.due(newest, wall, self.ask.settings()) else { return false };
         for instant in due.instants() {
             self.instant(pace, due, instant).await;
         }

@@ -13,7 +13,10 @@ use tables::TableId;
 pub(crate) fn rows(office: &Office, table: TableId) -> Rows {
     match table {
         TableId::Alerts => office.book.episodes().map(alert).collect(),
-        TableId::Incidents => office.incidents().into_iter().map(incident).collect(),
+        // What became part of another incident is told by that one.
+        TableId::Incidents => {
+            office.incidents().into_iter().filter(|found| found.merged_into.is_none()).map(incident).collect()
+        }
         TableId::Notifications => office.ledger().map(message).collect(),
         _ => Vec::new(),
     }
