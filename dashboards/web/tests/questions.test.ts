@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { recordQuery, recordSql, severityName } from "../src/api/records";
 import type { SqlAnswer } from "../src/api/read";
 import type { Schema } from "../src/api/tables";
+import { parameter } from "../src/components/FilterBar";
 import { bins } from "../src/pages/logs/bins";
 import { type Metric, labelSql, linesOf, lookSql, measureOf, quantile, viewsOf } from "../src/pages/metrics/question";
 import { offers, short, tablesOf } from "../src/pages/sql/completion";
@@ -28,6 +29,14 @@ describe("logs", () => {
     expect(found[1]?.counts).toEqual({ info: 7, other: 1 });
   });
 });
+
+test.each([
+  ["order.id", "spans", "attr.order.id"],
+  ["request.id", "spans", "request_id"],
+  ["trace_id", "logs", "trace_id"],
+  ["trace_id", "spans", "attr.trace_id"],
+  ["resource.host.name", "logs", "resource.host.name"],
+] as const)("the key %s typed for %s is %s of the address", (key, table, name) => expect(parameter(key, table)).toBe(name));
 
 describe("metrics", () => {
   const counter: Metric = { name: "it's", type: "sum", unit: "1", monotonic: true, services: 1, description: "" };
@@ -63,9 +72,16 @@ describe("metrics", () => {
 
   test("rows of buckets become one line per label in the unit of the chart", () => {
     const rows = [["2026-11-20T09:00:00Z", "a", 1, 0.1, 10], ["2026-11-20T09:00:00Z", "a", 2, 0.2, 10], ["2026-11-20T09:01:00Z", "a", 2, 0.2, 0], ["2026-11-20T09:00:00Z", "", 1, 0.1, 1]];
-    const lines = linesOf(answer([], rows), "p50", 1e9, "all");
+    const lines = linesOf(answer([], rows), { view: "p50", width: 60 }, { from: FROM, to: FROM + 90e3 }, 1e9, "all");
     expect(lines.times).toEqual([FROM, FROM + 60e3]);
     expect(lines.series.map(({ name, values }) => [name, values])).toEqual([["a", [1e8, null]], ["all", [0.5e8, null]]]);
+  });
+
+  test("a counter's bin that is only in part within the window is not drawn", () => {
+    const rows = [-60e3, 0, 60e3].map((after) => [new Date(FROM + after).toISOString(), "a", 5]);
+    const span = { from: FROM - 30e3, to: FROM + 100e3 };
+    expect(linesOf(answer([], rows), { view: "rate", width: 60 }, span, 1, "").times).toEqual([FROM]);
+    expect(linesOf(answer([], rows), { view: "avg", width: 60 }, span, 1, "").times).toHaveLength(3);
   });
 
   test("units of the metric become those of charts", () => {

@@ -97,6 +97,13 @@ export function FilterChips({ names = [] }: { names?: string[] }) {
   ));
 }
 
+/** What is no attribute but a column of its own. */
+const COLUMNS = { spans: ["service", "operation", "request_id"], logs: ["service", "request_id", "trace_id", "span_id"] };
+
+/** The key of the address for a key that was typed. */
+export const parameter = (key: string, table: "spans" | "logs"): string =>
+  key.startsWith("resource.") || key.startsWith("attr.") || COLUMNS[table].includes(key) ? key : key === "request.id" ? "request_id" : `attr.${key}`;
+
 /** Adds an attribute to the filter. */
 export function AttributeField({ table }: { table: "spans" | "logs" }) {
   const w = useWords();
@@ -109,7 +116,7 @@ export function AttributeField({ table }: { table: "spans" | "logs" }) {
     const pair = /^\s*([^=\s]+)\s*=\s*(.+?)\s*$/.exec(typed);
     setWrong(!pair && typed.trim() !== "");
     if (!pair?.[1] || !pair[2]) return;
-    change({ [pair[1].startsWith("resource.") ? pair[1] : `attr.${pair[1]}`]: pair[2] }, "push");
+    change({ [parameter(pair[1], table)]: pair[2] }, "push");
     setTyped("");
   };
   return (

@@ -106,7 +106,10 @@ function Picture({ metric }: { metric: Metric }) {
   const sql = lookSql(look, window);
   const answer = useSql(sql, { every: "live", limit: 100_000 });
   const { unit, scale } = measureOf(metric, view);
-  const lines = useMemo(() => (answer.data ? linesOf(answer.data, view, scale, metric.name) : null), [answer.data, view, scale, metric.name]);
+  const lines = useMemo(
+    () => (answer.data ? linesOf(answer.data, { view, width }, resolve(window, answer.dataUpdatedAt || Date.now()), scale, metric.name) : null),
+    [answer.data, window, view, width, scale, metric.name],
+  );
   const known = [...new Set([...(labels.data?.rows ?? []).map(([label]) => String(label)), ...(by && by !== "service" ? [by] : [])])].sort();
   return (
     <div className="stack">

@@ -1,7 +1,7 @@
 // From a metric and how it is looked at to SQL, and from its rows to lines. Counters are differences of neighbours
 // of one series, so that restarts do not show as falls; quantiles of histograms are interpolated in their bucket.
 import { literal, type SqlAnswer } from "../../api/read";
-import { type Window, instant, sqlWindow } from "../../base/time";
+import { type Span, type Window, instant, sqlWindow } from "../../base/time";
 
 export interface Metric {
   name: string;
@@ -154,11 +154,16 @@ function values(answer: SqlAnswer, view: View): [time: number, label: string, va
   return [...groups.values()].map(({ time, label, counts, bounds }) => [time, label, quantile(Array.from(counts, (count) => count ?? 0), bounds, share)]);
 }
 
+/** What a counter grew by in a bin that is only in part within the window would look like a fall. */
+const isPartial = (view: View, time: number, width: number, span: Span): boolean =>
+  (view === "rate" || view === "increase") && (time < span.from || time + width * 1e3 > span.to);
+
 /** Lines by label, the largest first; `scale` turns the metric's unit into that of the chart. */
-export function linesOf(answer: SqlAnswer, view: View, scale: number, nameless: string): Lines {
+export function linesOf(answer: SqlAnswer, { view, width }: Pick<Look, "view" | "width">, span: Span, scale: number, nameless: string): Lines {
   const lines = new Map<string, Map<number, number | null>>();
   const times = new Set<number>();
   for (const [time, label, value] of values(answer, view)) {
+    if (isPartial(view, time, width, span)) continue;
     times.add(time);
     const line = lines.get(label) ?? new Map<number, number | null>();
     lines.set(label, line.set(time, value === null ? null : value * scale));
