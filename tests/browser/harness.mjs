@@ -131,7 +131,7 @@ export async function openPage(browser, base, { language = "en", dark = false, p
     },
     /** Until nothing is asked of the server for half a second, or for as long as live pages allow. */
     async settled() {
-      await page.waitForSelector("h1", { timeout: 15_000 });
+      await page.waitForSelector("h1", { timeout: 45_000 });
       await page.waitForFunction(() => !document.querySelector("[aria-busy=true]"), null, { timeout: 30_000 }).catch(() => undefined);
       await page.waitForTimeout(250);
     },

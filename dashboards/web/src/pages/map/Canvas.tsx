@@ -102,6 +102,8 @@ const NODE_TYPES = { thing: Thing };
 const EDGE_TYPES = { call: Call };
 const ZOOM = { minZoom: 0.05, maxZoom: 2 };
 const NODE_WIDTH = 168;
+/** Known beforehand, so that nothing is measured before it is drawn. */
+const NODE_HEIGHT = 84;
 /** Below this the names could not be read: they are left out, and discs are drawn larger. */
 const FAR_ZOOM = 0.42;
 /** How much larger discs are drawn at a zoom, in halves; 0 where names can be read. */
@@ -145,6 +147,7 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
         },
         selected: node.id === selected,
         width: NODE_WIDTH,
+        height: NODE_HEIGHT,
         ariaLabel: `${node.kind} ${node.name}`,
       })),
     [graph, placed, busiest, selected, wanted, differences],
