@@ -53,19 +53,28 @@ impl Deliverer {
     /// Begins to send. To be called when the outbox's documents are stored, and not before.
     ///
     /// # Errors
-    /// [`Error::Client`]: nothing can be sent from this machine at all; the dispatches stay in doubt.
+    /// [`Error::Client`]: nothing can be sent from this machine at all; the dispatches come back to be tried
+    /// again.
     pub fn start(&mut self, policy: &Arc<Policy>, dispatches: Vec<Dispatch>) -> Result<(), Error> {
         if dispatches.is_empty() {
             return Ok(());
         }
-        let wire = self.wire(policy.guard())?;
+        let wire = self.wire(policy.guard());
         for dispatch in dispatches {
-            let (policy, clock, wire) = (Arc::clone(policy), Arc::clone(&self.clock), wire.clone());
             let names = (dispatch.entry.clone(), dispatch.receiver.clone());
-            let task = self.tasks.spawn(async move { deliver(&policy, &*clock, &wire, &dispatch).await });
+            let task = match &wire {
+                Ok(wire) => {
+                    let (policy, clock, wire) = (Arc::clone(policy), Arc::clone(&self.clock), wire.clone());
+                    self.tasks.spawn(async move { deliver(&policy, &*clock, &wire, &dispatch).await })
+                }
+                Err(error) => {
+                    let reason = error.to_string();
+                    self.tasks.spawn(async move { Outcome::Retry { after: None, reason } })
+                }
+            };
             self.under_way.insert(task.id(), names);
         }
-        Ok(())
+        wire.map(|_| ())
     }
 
     /// The next answer; `None` while nothing is under way. Safe to drop and call again.

@@ -311,3 +311,55 @@ fn outside(config: &Config, guard: &Guard, faults: &mut Faults) {
         faults.add("external_url", "write https://stormglass.example.com");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+
+    #[test]
+    fn the_example_is_valid_and_is_stored_and_shown_as_it_was_written() {
+        let policy = Policy::read(include_str!("../example.yaml")).unwrap();
+        assert_eq!(policy.receivers().count(), 7);
+        let stored: Config = serde_json::from_value(policy.config().stored()).unwrap();
+        assert_eq!(&stored, policy.config());
+        let shown = serde_json::to_string(policy.config()).unwrap();
+        for secret in
+            ["access_token", "SECxxx", "SIGNING_SECRET", "KEY", "xoxb", "sig=", "SHARED", "PASSWORD", "/ping/ID"]
+        {
+            assert!(!shown.contains(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn an_empty_configuration_is_one_that_tells_nobody() {
+        assert_eq!(Policy::read("").unwrap().receivers().count(), 0);
+        assert_eq!(Policy::read("{}").unwrap().receivers().count(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_with_its_place_and_without_secrets() {
+        let text = "receivers:\n  - name: a\n    dingtalk: {url: token-canary, sekret: x}\n";
+        let error = Policy::read(text).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("sekret") && !error.contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn people_are_called_by_name_or_by_team_and_never_all() {
+        let policy = Policy::read(
+            "people: [{name: zhang, teams: [trade], wecom: zhang}, {name: li, teams: [trade], wecom: li}]",
+        )
+        .unwrap();
+        let called = |owner, team| -> Vec<&str> {
+            policy.called(owner, team, &[]).iter().map(|person| person.name.as_str()).collect()
+        };
+        assert_eq!(called(Some("zhang"), Some("trade")), ["zhang"]);
+        assert_eq!(called(Some("nobody"), Some("trade")), ["zhang", "li"]);
+        assert_eq!(called(None, None), [""; 0]);
+        for id in ["all", "ALL", "a b", "x></at><at id=all", ""] {
+            let text = format!("people: [{{name: z, wecom: {id:?}}}]");
+            assert!(Policy::read(&text).is_err(), "{id}");
+        }
+    }
+}

@@ -350,7 +350,18 @@ route:
 
     #[test]
     fn what_fits_nothing_goes_to_the_default() {
-        check(&message(|_| {}), 12, expect![[""]]);
+        check(
+            &message(|_| {}),
+            12,
+            expect![[r#"
+            + default
+            - default / everything: env=~"prod|staging" does not hold: it is not set
+            - default / payments: team is not set
+            - default / important: importance normal is below high
+            - default / shop: owner is not set
+            => ops (waits 5s, updates every 5m, repeats every 4h)
+        "#]],
+        );
     }
 
     #[test]
@@ -359,13 +370,46 @@ route:
             message.team = Some("payments".to_owned());
             message.labels.insert("env".to_owned(), "prod".to_owned());
         });
-        check(&payments, 12, expect![[""]]);
-        check(&payments, 23, expect![[""]]);
+        check(
+            &payments,
+            12,
+            expect![[r#"
+            + default
+            + default / everything
+            + default / payments
+            - default / payments / by night: it is not nights now
+            => audit (waits 5s, updates every 5m, repeats every 4h)
+            => pay (waits 0s, updates every 5m, repeats every 4h)
+        "#]],
+        );
+        check(
+            &payments,
+            23,
+            expect![[r#"
+            + default
+            + default / everything
+            + default / payments
+            + default / payments / by night
+            => audit (waits 5s, updates every 5m, repeats every 4h)
+            => night (waits 0s, updates every 5m, repeats every 4h)
+               unacknowledged for 15m: ops
+        "#]],
+        );
     }
 
     #[test]
     fn importance_severity_service_and_owner_lead_the_way() {
-        check(&message(|message| message.importance = Importance::Critical), 12, expect![[""]]);
+        check(
+            &message(|message| message.importance = Importance::Critical),
+            12,
+            expect![[r#"
+            + default
+            - default / everything: env=~"prod|staging" does not hold: it is not set
+            - default / payments: team is not set
+            + default / important
+            => vip (waits 5s, updates every 5m, repeats every 4h)
+        "#]],
+        );
         let by_cause = message(|message| {
             message.owner = Some("zhang".to_owned());
             message.cause = Some(CauseLine {
@@ -376,7 +420,18 @@ route:
                 evidence: Vec::new(),
             });
         });
-        check(&by_cause, 12, expect![[""]]);
+        check(
+            &by_cause,
+            12,
+            expect![[r#"
+            + default
+            - default / everything: env=~"prod|staging" does not hold: it is not set
+            - default / payments: team is not set
+            - default / important: importance normal is below high
+            + default / shop
+            => ops (waits 5s, updates every 5m, repeats every 4h)
+        "#]],
+        );
     }
 
     #[test]

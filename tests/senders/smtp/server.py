@@ -45,7 +45,9 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         content = envelope.content.decode("utf-8", "replace")
-        say({"to": envelope.rcpt_tos, "from": envelope.mail_from, "tls": session.ssl is not None, "content": content})
+        # The session knows of STARTTLS only; a server that begins with TLS hears nothing else.
+        encrypted = mode == "tls" or session.ssl is not None
+        say({"to": envelope.rcpt_tos, "from": envelope.mail_from, "tls": encrypted, "content": content})
         return "250 OK"
 
 

@@ -92,7 +92,8 @@ impl Mailer {
             .from(self.from.clone())
             .subject(subject.clone())
             .date(now)
-            .message_id(Some(format!("<{}.{}@{}>", parcel.dispatch.entry, parcel.dispatch.attempt, self.host())));
+            // The same for every attempt: a mail system that has it already may drop the repetition.
+            .message_id(Some(format!("<{}@{}>", parcel.dispatch.entry, self.host())));
         for to in &self.to {
             builder = builder.to(to.clone());
         }

@@ -397,7 +397,7 @@ fn a_webhook_is_sent_what_alertmanager_sends_and_the_incident() {
                 }
               ],
               "kind": "slow_sql",
-              "since": 1795154580000000000
+              "since": "2026-11-20T06:03:00.000000000Z"
             },
             "change": {
               "author": "li",
@@ -409,16 +409,16 @@ fn a_webhook_is_sent_what_alertmanager_sends_and_the_incident() {
                 "zh": "新实例变慢，旧实例正常"
               },
               "target": "order",
-              "time": 1795154515000000000,
+              "time": "2026-11-20T06:01:55.000000000Z",
               "title": null,
               "version": "1.4.3"
             },
             "changes_cleared": 3,
             "clocks": {
               "acknowledged_at": null,
-              "detected_at": 1795154584000000000,
-              "fault_at": 1795154575000000000,
-              "located_at": 1795154590000000000,
+              "detected_at": "2026-11-20T06:03:04.000000000Z",
+              "fault_at": "2026-11-20T06:02:55.000000000Z",
+              "located_at": "2026-11-20T06:03:10.000000000Z",
               "mitigated_at": null,
               "notified_at": null,
               "resolved_at": null
@@ -467,7 +467,7 @@ fn a_webhook_is_sent_what_alertmanager_sends_and_the_incident() {
             "missing": [],
             "news": null,
             "occasion": "opened",
-            "opened_at": 1795154575000000000,
+            "opened_at": "2026-11-20T06:02:55.000000000Z",
             "owner": "zhang",
             "resolved_at": null,
             "revision": 1,
@@ -517,7 +517,7 @@ fn mail_is_text_and_html_in_the_thread_of_its_incident() {
         From: Stormglass <storm@example.com>
         Subject: [I-20261120-0001] Orders fail: slow SQL in orders-db
         Date: Fri, 20 Nov 2026 06:03:15 +0000
-        Message-ID: <N-1.1@example.com>
+        Message-ID: <N-1@example.com>
         To: ops@example.com
         In-Reply-To: <incident-I-20261120-0001@example.com>
         References: <incident-I-20261120-0001@example.com>

@@ -92,6 +92,21 @@ fn stand_in(message: &Message, summary: &str) -> Value {
     })
 }
 
+/// The times of an incident in JSON, written as the API writes them instead of as numbers.
+fn date(about: &mut Value) {
+    let candidates = about.get("candidates").and_then(Value::as_array).map_or(0, Vec::len);
+    let clocks = ["fault", "detected", "notified", "acknowledged", "located", "mitigated", "resolved"];
+    let places = ["/opened_at", "/resolved_at", "/cause/since", "/change/time"].map(str::to_owned).into_iter();
+    let places = places.chain(clocks.map(|clock| format!("/clocks/{clock}_at")));
+    for place in places.chain((0..candidates).map(|n| format!("/candidates/{n}/since"))) {
+        if let Some(value) = about.pointer_mut(&place)
+            && let Some(nanos) = value.as_i64()
+        {
+            *value = time(Some(UnixNanos(nanos))).into();
+        }
+    }
+}
+
 /// Labels that all alerts share.
 fn common<'a>(mut maps: impl Iterator<Item = &'a std::collections::BTreeMap<String, String>>) -> Map<String, Value> {
     let Some(first) = maps.next() else { return Map::new() };
@@ -122,6 +137,7 @@ fn incident(settings: &Webhook, parcel: &Parcel<'_>, message: &Message) -> Value
         let mut common_labels = common(lines.iter().map(|line| &line.labels));
         common_labels.insert("severity".to_owned(), message.severity.as_str().into());
         let mut about = serde_json::to_value(message).unwrap_or_default();
+        date(&mut about);
         if let Value::Object(about) = &mut about {
             // They stand above, in the form that readers know.
             about.remove("alerts");

@@ -145,6 +145,13 @@ impl Outbox {
         self.entries.get(id)
     }
 
+    /// The incidents that an entry tells of: one, or a digest's.
+    pub fn incidents(&self, id: &EntryId) -> Vec<String> {
+        let Some(entry) = self.entries.get(id) else { return Vec::new() };
+        let items = entry.items().iter().map(|item| item.incident.clone());
+        entry.incident.iter().cloned().chain(items).collect()
+    }
+
     /// All that is on its way, held, or dead.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()

@@ -47,7 +47,6 @@ fn full_of(text: &str) -> Message {
     message.owner = Some(text.to_owned());
     message.team = Some(text.to_owned());
     message.links = vec![Link { text: both, url: text.to_owned() }];
-    message.url = Some(format!("https://stormglass.example.com/incidents/{text}"));
     message.alerts = vec![AlertLine {
         fingerprint: text.to_owned(),
         firing: true,
