@@ -73,7 +73,13 @@ impl Finding {
         let finding = |cause: &incident::Cause| {
             let evidence = cause.evidence.first()?.clone();
             let bits = BITS_MAX * (cause.score / best).clamp(0.0, 1.0);
-            Some(Finding { accused: cause.entity.clone(), cause: None, evidence: Evidence { bits, ..evidence }, since: cause.since, against: false })
+            Some(Finding {
+                accused: cause.entity.clone(),
+                cause: None,
+                evidence: Evidence { bits, ..evidence },
+                since: cause.since,
+                against: false,
+            })
         };
         verdict.causes.iter().filter_map(finding).collect()
     }

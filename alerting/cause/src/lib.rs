@@ -40,12 +40,39 @@
 //! | [`Case::heartbeats`] | heartbeats | those that are late or have failed |
 //! | [`Case::findings`] | alerts, findings | what others have found: a ranking of alerts, a diagnosis |
 //!
+//! # How a verdict comes about
+//!
+//! Rates, durations and counts of the current range are compared with the reference, and with the minutes of
+//! the current range before each possible onset; the best onset is kept, less the price of having tried all.
+//! Each detector turns what is beyond its false-alarm level into a sign, worth `log2(1 + (statistic /
+//! level)^2)` bits against the accused; its `evidence.kind` is one of
+//!
+//! | kind | what is compared | level |
+//! |---|---|---|
+//! | `behaviour`, `error_log` | log templates and calls per own invocation of an operation | 4 nats |
+//! | `error_origin`, `degraded` | the deepest failed (limited, mocked ...) span of a trace | 4 nats |
+//! | `gap` | client minus server duration of an edge, blamed on the fewest places | 5 nats |
+//! | `edge` | the same from the metrics of a mesh; edges that fall silent | z of 5 |
+//! | `self_time`, `peer_latency` | time spent in an operation itself; in a peer without telemetry | 8, 5 nats |
+//! | `call_count`, `retry` | calls of one kind under one span | 6 nats |
+//! | `silence` | senders that stop while others go on; late heartbeats | 8 nats |
+//! | `traffic` | requests that come in from outside | z of 6 |
+//! | `cpu`, `memory`, `disk`, `io`, `threads`, `pool`, `lock`, `lag`, `cache`, `dns`, `restart`, `symptom` | metrics by family | z of 6 |
+//! | `change` | a change that is held to be the culprit | |
+//! | `residual` | (against) what a deeper candidate or a surge explains | |
+//! | `finding`, or its own kind | what others have found | |
+//!
+//! Signs of one family count once and a third, families add up. Instances stand for their service, three
+//! quarters of a node's instances for the node; what a deeper candidate, a node or a surge explains counts less.
+//! Candidates closer than half a bit are undetermined.
+//!
 //! [`Telemetry`] accepts any number of rows and keeps at most [`Bounds`]: of too many spans it keeps whole
 //! traces by a hash of the trace id, with their logs, and the verdict says so.
 
 pub mod alerts;
 mod case;
 mod changes;
+mod choice;
 mod cover;
 mod detect;
 mod growth;
@@ -56,6 +83,8 @@ mod node;
 mod path;
 mod peer;
 mod rank;
+mod records;
+mod rows;
 mod scan;
 mod scene;
 mod sign;
@@ -69,6 +98,8 @@ mod window;
 
 pub use case::{Case, Change, Finding, Heartbeat};
 pub use rank::judge;
+pub use records::{LeftOut, Records};
+pub use rows::{LogRow, PointRow, SpanRow};
 pub use scan::{ANOMALIES_MAX, Anomaly, Sensitivity, scan};
-pub use telemetry::{Bounds, LeftOut, LogRow, PointRow, Records, SpanRow, Telemetry};
+pub use telemetry::{Bounds, Telemetry};
 pub use window::Window;

@@ -158,7 +158,7 @@ fn cause(
         score: candidate.score(),
         confidence: Confidence::Low,
         since: since.map(UnixNanos),
-        later: matches!((since, onset), (Some(since), Some(onset)) if since - onset >= LATER_NS),
+        later: matches!((since, onset), (Some(since), Some(onset)) if since.saturating_sub(onset) >= LATER_NS),
         evidence: candidate.signs.into_iter().take(EVIDENCE_MAX).map(evidence).collect(),
         against: candidate.against.into_iter().take(EVIDENCE_MAX).map(evidence).collect(),
         change: change.map(|change| change.id.clone()),
@@ -184,9 +184,15 @@ fn narrowed(scene: &Scene<'_>, candidate: &Candidate) -> Entity {
     }
 }
 
+/// What others have found keeps the name they gave it.
+fn kind_of(sign: &Sign) -> String {
+    let own = sign.words.first().filter(|word| sign.aspect == Aspect::Other && !word.is_empty());
+    own.cloned().unwrap_or_else(|| sign.aspect.as_str().to_owned())
+}
+
 pub(crate) fn evidence(sign: Sign) -> Evidence {
     Evidence {
-        kind: sign.aspect.as_str().to_owned(),
+        kind: kind_of(&sign),
         entity: sign.accused,
         text: sign.text,
         bits: sign.bits,

@@ -26,9 +26,11 @@ pub(crate) enum Aspect {
     Lag,
     Lock,
     Cache,
+    Dns,
     Restart,
     Symptom,
     Change,
+    Residual,
     Other,
 }
 
@@ -56,9 +58,11 @@ impl Aspect {
             Self::Lag => "lag",
             Self::Lock => "lock",
             Self::Cache => "cache",
+            Self::Dns => "dns",
             Self::Restart => "restart",
             Self::Symptom => "symptom",
             Self::Change => "change",
+            Self::Residual => "residual",
             Self::Other => "finding",
         }
     }

@@ -131,8 +131,11 @@ impl Usual {
 /// on, more of the same adds next to nothing; it only keeps the order.
 pub(crate) fn bits(statistic: f64, level: f64) -> f64 {
     const AMPLE: f64 = 10.0;
+    const STATISTIC_MAX: f64 = 1e12;
     const BEYOND: f64 = 0.05;
-    let bits = (1.0 + (statistic.max(0.0) / level).powi(2)).log2();
+    // What is no number surprises nobody.
+    let statistic = if statistic.is_nan() { 0.0 } else { statistic.clamp(0.0, STATISTIC_MAX) };
+    let bits = (1.0 + (statistic / level).powi(2)).log2();
     if bits > AMPLE { AMPLE + BEYOND * (bits - AMPLE) } else { bits }
 }
 

@@ -82,7 +82,8 @@ fn family(aspect: Aspect) -> u8 {
         Aspect::Traffic => 11,
         Aspect::Symptom => 12,
         Aspect::Change => 13,
-        Aspect::Other => 14,
+        Aspect::Residual | Aspect::Other => 14,
+        Aspect::Dns => 15,
     }
 }
 
@@ -233,7 +234,7 @@ fn explained_by_callees(scene: &Scene<'_>, candidates: &mut [Candidate]) {
             format!("{}, which it depends on, shows faults of its own", callee.name),
             format!("它所依赖的 {} 自身存在异常", callee.name),
         );
-        discount(candidate, is_wake, EXPLAINED, since, Sign::new(Aspect::Other, callee, text));
+        discount(candidate, is_wake, EXPLAINED, since, Sign::new(Aspect::Residual, callee, text));
     }
 }
 

@@ -1,82 +1,16 @@
-//! Rows of telemetry as they are handed over, and the records that are kept of them.
+//! Telemetry on its way in: rows become records.
 //!
 //! Any number of rows may come; the bounds hold at every moment. What is kept does not depend on the
 //! order of rows: traces are chosen by a hash of their id, series by a hash of what names them.
 
+use crate::choice::{HALVINGS_MAX, kept, key_hash, log_choice, mixed, series_hash};
 use crate::names::{Name, Names};
+use crate::records::{
+    LeftOut, Level, Log, Records, Series, SeriesKey, Span, SpanKind, key_names, log_names, settled, span_names,
+};
+use crate::rows::{LogRow, PointRow, SpanRow};
 use crate::template;
 use hashbrown::HashMap;
-use model::UnixNanos;
-use std::hash::{Hash, Hasher};
-
-/// A span, with the columns of table `spans`; a value that is not there is an empty text.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SpanRow<'a> {
-    /// Lower-case hex; a row whose trace or span id is not hex is counted as unreadable.
-    pub trace_id: &'a str,
-    pub span_id: &'a str,
-    pub parent_span_id: &'a str,
-    pub service: &'a str,
-    pub operation: &'a str,
-    /// server, client, producer, consumer or internal.
-    pub kind: &'a str,
-    /// unset, ok or error.
-    pub status: &'a str,
-    pub start: UnixNanos,
-    pub duration_ns: i64,
-    /// `service.instance.id`, else `k8s.pod.name`.
-    pub instance: &'a str,
-    /// `k8s.node.name`, else `host.name`.
-    pub node: &'a str,
-    /// `service.version`.
-    pub version: &'a str,
-    /// `db.system.name` (or `db.system`) and `db.namespace` (or `db.name`).
-    pub db_system: &'a str,
-    pub db_namespace: &'a str,
-    /// `db.query.text` (or `db.statement`, `db.query.summary`).
-    pub statement: &'a str,
-    /// `server.address` (or `net.peer.name`, `peer.service`).
-    pub server_address: &'a str,
-    pub messaging_system: &'a str,
-    pub destination: &'a str,
-    /// `resilience.outcome`.
-    pub outcome: &'a str,
-    /// `error.type`, or `exception.type` of its exception event.
-    pub exception: &'a str,
-    pub status_message: &'a str,
-    /// It repeats an attempt that has failed (`http.request.resend_count` above 0).
-    pub resent: bool,
-}
-
-/// A log record, with the columns of table `logs`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LogRow<'a> {
-    pub time: UnixNanos,
-    pub trace_id: &'a str,
-    pub span_id: &'a str,
-    pub service: &'a str,
-    pub instance: &'a str,
-    pub node: &'a str,
-    /// OpenTelemetry's severity number.
-    pub severity: i32,
-    pub body: &'a str,
-}
-
-/// A point of a metric, with the columns of table `metrics`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PointRow<'a> {
-    pub time: UnixNanos,
-    pub name: &'a str,
-    /// UCUM, as the sender writes it.
-    pub unit: &'a str,
-    pub service: &'a str,
-    pub instance: &'a str,
-    pub node: &'a str,
-    pub value: f64,
-    /// A cumulative monotonic sum: its increase per second is looked at.
-    pub cumulative: bool,
-    pub attributes: &'a [(&'a str, &'a str)],
-}
 
 /// How many rows are kept. Beyond, whole traces (with their logs) and whole series are left out by hash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,103 +28,8 @@ impl Default for Bounds {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum SpanKind {
-    Internal,
-    Server,
-    Client,
-    Producer,
-    Consumer,
-}
-
-impl SpanKind {
-    fn read(text: &str) -> Self {
-        match text {
-            "server" => Self::Server,
-            "client" => Self::Client,
-            "producer" => Self::Producer,
-            "consumer" => Self::Consumer,
-            _ => Self::Internal,
-        }
-    }
-
-    /// It stands for a call that leaves the service.
-    pub(crate) fn leaves(self) -> bool {
-        matches!(self, Self::Client | Self::Producer)
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Span {
-    pub(crate) trace: u128,
-    pub(crate) start: i64,
-    pub(crate) id: u64,
-    pub(crate) parent: u64,
-    pub(crate) duration: i64,
-    pub(crate) kind: SpanKind,
-    pub(crate) failed: bool,
-    pub(crate) resent: bool,
-    pub(crate) service: Name,
-    pub(crate) operation: Name,
-    pub(crate) instance: Name,
-    pub(crate) node: Name,
-    pub(crate) version: Name,
-    /// Database, queue or address, as `kind:name`; see [`crate::peer`].
-    pub(crate) peer: Name,
-    pub(crate) statement: Name,
-    pub(crate) outcome: Name,
-    pub(crate) exception: Name,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Log {
-    pub(crate) trace: u128,
-    pub(crate) span: u64,
-    pub(crate) time: i64,
-    pub(crate) service: Name,
-    pub(crate) instance: Name,
-    pub(crate) node: Name,
-    pub(crate) template: Name,
-    pub(crate) level: Level,
-    /// The record that it speaks of (an offset, a message or record id); 0 where it names none.
-    pub(crate) record: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) enum Level {
-    Usual,
-    Warning,
-    Error,
-}
-
-/// What names a series.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub(crate) struct SeriesKey {
-    pub(crate) metric: Name,
-    pub(crate) service: Name,
-    pub(crate) instance: Name,
-    pub(crate) node: Name,
-    pub(crate) unit: Name,
-    pub(crate) attributes: Vec<(Name, Name)>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Series {
-    pub(crate) key: SeriesKey,
-    pub(crate) cumulative: bool,
-    /// Time and value, by time.
-    pub(crate) points: Vec<(i64, f64)>,
-}
-
-/// What was left out, for the verdict to say.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LeftOut {
-    /// One trace of `2^halvings` was kept.
-    pub trace_halvings: u32,
-    pub series_halvings: u32,
-    /// Rows whose ids are not hex, or whose value is not a number.
-    pub unreadable: u64,
-}
+/// A larger value is no measurement, and its square would be no number.
+const VALUE_MAX: f64 = 1e100;
 
 /// Rows on their way in.
 #[derive(Clone, Debug, Default)]
@@ -202,22 +41,6 @@ pub struct Telemetry {
     series: HashMap<SeriesKey, (bool, Vec<(i64, f64)>)>,
     points: usize,
     left_out: LeftOut,
-}
-
-/// Rows in an order that does not tell in which order they came.
-#[derive(Clone, Debug, Default)]
-pub struct Records {
-    pub(crate) names: Names,
-    pub(crate) spans: Vec<Span>,
-    pub(crate) logs: Vec<Log>,
-    pub(crate) series: Vec<Series>,
-    pub(crate) left_out: LeftOut,
-}
-
-impl Records {
-    pub fn left_out(&self) -> LeftOut {
-        self.left_out
-    }
 }
 
 impl Telemetry {
@@ -286,7 +109,7 @@ impl Telemetry {
     }
 
     pub fn point(&mut self, row: &PointRow<'_>) {
-        if !row.value.is_finite() {
+        if !row.value.is_finite() || row.value.abs() > VALUE_MAX {
             self.left_out.unreadable += 1;
             return;
         }
@@ -383,90 +206,10 @@ impl Telemetry {
     }
 }
 
-/// Beyond this nothing is left to halve.
-const HALVINGS_MAX: u32 = 64;
-
-fn span_names(span: &mut Span) -> [&mut Name; 9] {
-    let Span { service, operation, instance, node, version, peer, statement, outcome, exception, .. } = span;
-    [service, operation, instance, node, version, peer, statement, outcome, exception]
-}
-
-fn log_names(log: &mut Log) -> [&mut Name; 4] {
-    [&mut log.service, &mut log.instance, &mut log.node, &mut log.template]
-}
-
-fn key_names(key: &mut SeriesKey) -> impl Iterator<Item = &mut Name> {
-    let SeriesKey { metric, service, instance, node, unit, attributes } = key;
-    [metric, service, instance, node, unit]
-        .into_iter()
-        .chain(attributes.iter_mut().flat_map(|(key, value)| [key, value]))
-}
-
-fn settled(mut key: SeriesKey, cumulative: bool, mut points: Vec<(i64, f64)>, new: &dyn Fn(Name) -> Name) -> Series {
-    key_names(&mut key).for_each(|name| *name = new(*name));
-    key.attributes.sort_unstable();
-    points.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    points.dedup_by_key(|(time, _)| *time);
-    Series { key, cumulative, points }
-}
-
 fn trace_id(hex: &str) -> Option<u128> {
     u128::from_str_radix(hex, 16).ok().filter(|id| *id != 0)
 }
 
 fn span_id(hex: &str) -> Option<u64> {
     u64::from_str_radix(hex, 16).ok().filter(|id| *id != 0)
-}
-
-/// Whether a hash is among those that are left after so many halvings.
-fn kept(hash: u64, halvings: u32) -> bool {
-    halvings == 0 || (halvings < HALVINGS_MAX && hash.leading_zeros() >= halvings)
-}
-
-/// A log goes with its trace.
-fn log_choice(trace: u128, time: i64) -> u64 {
-    mixed(if trace == 0 { time as u128 } else { trace })
-}
-
-/// Spreads the bits of an id; ids of tests and of some senders count up.
-fn mixed(id: u128) -> u64 {
-    let mut hash = (id as u64) ^ ((id >> 64) as u64).rotate_left(32);
-    for factor in [0xff51_afd7_ed55_8ccd_u64, 0xc4ce_b9fe_1a85_ec53] {
-        hash = (hash ^ (hash >> 33)).wrapping_mul(factor);
-    }
-    hash ^ (hash >> 33)
-}
-
-/// FNV-1a: the same on every machine and in every run.
-#[derive(Default)]
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        mixed(u128::from(self.0))
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-}
-
-fn series_hash(row: &PointRow<'_>) -> u64 {
-    let mut hasher = Fnv::default();
-    let mut attributes = row.attributes.to_vec();
-    attributes.sort_unstable();
-    (row.name, row.service, row.instance, row.node, row.unit, attributes).hash(&mut hasher);
-    hasher.finish()
-}
-
-fn key_hash(key: &SeriesKey, names: &Names) -> u64 {
-    let text = |name: Name| names.text(name);
-    let mut attributes: Vec<_> = key.attributes.iter().map(|(k, v)| (text(*k), text(*v))).collect();
-    attributes.sort_unstable();
-    let mut hasher = Fnv::default();
-    (text(key.metric), text(key.service), text(key.instance), text(key.node), text(key.unit), attributes)
-        .hash(&mut hasher);
-    hasher.finish()
 }

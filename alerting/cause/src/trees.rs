@@ -2,7 +2,7 @@
 //! hostile depth and cycles cost nothing.
 
 use crate::names::Name;
-use crate::telemetry::Span;
+use crate::records::Span;
 use hashbrown::{HashMap, HashSet};
 use std::ops::Range;
 

@@ -84,7 +84,9 @@ impl Slots {
     pub(crate) fn of(&self, time: i64) -> Option<usize> {
         match self.window.side(time)? {
             Side::Reference => Some(0),
-            Side::Current => Some(1 + ((time - self.from).max(0) / self.slot_ns).min(self.count as i64 - 1) as usize),
+            Side::Current => {
+                Some(1 + (time.saturating_sub(self.from).max(0) / self.slot_ns).min(self.count as i64 - 1) as usize)
+            }
         }
     }
 
@@ -95,7 +97,7 @@ impl Slots {
 
     /// When a slot begins.
     pub(crate) fn start(&self, slot: usize) -> i64 {
-        self.from + (slot.max(1) as i64 - 1) * self.slot_ns
+        self.from.saturating_add((slot.max(1) as i64 - 1).saturating_mul(self.slot_ns))
     }
 }
 

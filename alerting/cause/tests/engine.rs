@@ -4,6 +4,7 @@
 
 use cause::{Bounds, Case, Change, Heartbeat, LogRow, PointRow, Sensitivity, SpanRow, Telemetry, Window, judge, scan};
 use model::{CauseKind, Entity, EntityKind, TimeRange, UnixNanos};
+use proptest::prelude::*;
 
 const SECOND: i64 = UnixNanos::SECOND;
 const MINUTE: i64 = 60 * SECOND;
@@ -33,9 +34,37 @@ enum Fault {
 /// A row, owned, so that rows can be handed over in any order.
 #[derive(Clone)]
 enum Row {
-    Span { trace: u64, id: u64, parent: u64, service: &'static str, operation: &'static str, kind: &'static str, start: i64, duration: i64, error: bool, db: bool, third: bool, version: &'static str, instance: String },
-    Log { trace: u64, span: u64, service: &'static str, time: i64, severity: i32, body: String },
-    Point { name: &'static str, service: &'static str, instance: String, node: String, time: i64, value: f64 },
+    Span {
+        trace: u64,
+        id: u64,
+        parent: u64,
+        service: &'static str,
+        operation: &'static str,
+        kind: &'static str,
+        start: i64,
+        duration: i64,
+        error: bool,
+        db: bool,
+        third: bool,
+        version: &'static str,
+        instance: String,
+    },
+    Log {
+        trace: u64,
+        span: u64,
+        service: &'static str,
+        time: i64,
+        severity: i32,
+        body: String,
+    },
+    Point {
+        name: &'static str,
+        service: &'static str,
+        instance: String,
+        node: String,
+        time: i64,
+        value: f64,
+    },
 }
 
 /// Every second one order: gateway -> order -> database and payment -> a bank.
@@ -61,12 +90,32 @@ fn one_order(rows: &mut Vec<Row>, second: u64, order: u64, fault: Fault) {
     let unrest = (trace * 7919 % 13) as i64 * MS / 10;
     let version = if turn % 2 == 0 { "2" } else { "1" };
     let fails = fault == Fault::NewVersionFails && version == "2" && turn % 4 == 0;
-    let mut span = |id: u64, parent: u64, service: &'static str, operation: &'static str, kind: &'static str, duration: i64, error: bool| {
+    let mut span = |id: u64,
+                    parent: u64,
+                    service: &'static str,
+                    operation: &'static str,
+                    kind: &'static str,
+                    duration: i64,
+                    error: bool| {
         let instance = format!("{service}-{}", if service == "order" { turn % 2 } else { 0 });
         if fault == Fault::PodStops && service == "payment" {
             return;
         }
-        rows.push(Row::Span { trace, id, parent, service, operation, kind, start: start + id as i64 * MS / 10, duration, error, db: kind == "client" && operation == "SELECT", third: operation == "POST bank", version, instance });
+        rows.push(Row::Span {
+            trace,
+            id,
+            parent,
+            service,
+            operation,
+            kind,
+            start: start + id as i64 * MS / 10,
+            duration,
+            error,
+            db: kind == "client" && operation == "SELECT",
+            third: operation == "POST bank",
+            version,
+            instance,
+        });
     };
     let query = if fault == Fault::SlowQuery { 90 * MS } else { 3 * MS } + unrest;
     let lost = if fault == Fault::Network { 60 * MS } else { MS } + unrest;
@@ -84,20 +133,42 @@ fn one_order(rows: &mut Vec<Row>, second: u64, order: u64, fault: Fault) {
         span(5, 4, "payment", "charge", "server", 12 * MS, bank_fails);
         span(6, 5, "payment", "POST bank", "client", 8 * MS + unrest, bank_fails);
     }
-    rows.push(Row::Log { trace, span: 3, service: "order", time: start, severity: 9, body: format!("order {trace} taken") });
+    rows.push(Row::Log {
+        trace,
+        span: 3,
+        service: "order",
+        time: start,
+        severity: 9,
+        body: format!("order {trace} taken"),
+    });
     if fault == Fault::Throws {
-        rows.push(Row::Log { trace, span: 3, service: "order", time: start, severity: 17, body: format!("order {trace} has no lines") });
+        rows.push(Row::Log {
+            trace,
+            span: 3,
+            service: "order",
+            time: start,
+            severity: 17,
+            body: format!("order {trace} has no lines"),
+        });
     }
 }
 
 fn metrics(rows: &mut Vec<Row>, second: u64, fault: Fault) {
     for (service, count) in [("gateway", 1), ("order", 2), ("payment", 1)] {
         for number in 0..count {
-            let (instance, node) = (format!("{service}-{number}"), if service == "gateway" { "node-b" } else { "node-a" }.to_owned());
+            let (instance, node) =
+                (format!("{service}-{number}"), if service == "gateway" { "node-b" } else { "node-a" }.to_owned());
             let busy = fault == Fault::NodeBusy && node == "node-a";
             let value = if busy { 0.95 } else { 0.2 } + (second % 4) as f64 / 500.0;
             if !(fault == Fault::PodStops && service == "payment") {
-                rows.push(Row::Point { name: "process.cpu.utilization", service, instance, node, time: second as i64 * SECOND, value });
+                rows.push(Row::Point {
+                    name: "process.cpu.utilization",
+                    service,
+                    instance,
+                    node,
+                    time: second as i64 * SECOND,
+                    value,
+                });
             }
         }
     }
@@ -105,7 +176,21 @@ fn metrics(rows: &mut Vec<Row>, second: u64, fault: Fault) {
 
 fn add(telemetry: &mut Telemetry, row: &Row) {
     match row {
-        Row::Span { trace, id, parent, service, operation, kind, start, duration, error, db, third, version, instance } => telemetry.span(&SpanRow {
+        Row::Span {
+            trace,
+            id,
+            parent,
+            service,
+            operation,
+            kind,
+            start,
+            duration,
+            error,
+            db,
+            third,
+            version,
+            instance,
+        } => telemetry.span(&SpanRow {
             trace_id: &format!("{trace:032x}"),
             span_id: &format!("{:016x}", trace * 1000 + id),
             parent_span_id: &if *parent == 0 { String::new() } else { format!("{:016x}", trace * 1000 + parent) },
@@ -133,7 +218,16 @@ fn add(telemetry: &mut Telemetry, row: &Row) {
             ..LogRow::default()
         }),
         Row::Point { name, service, instance, node, time, value } => {
-            telemetry.point(&PointRow { time: UnixNanos(*time), name, unit: "1", service, instance, node, value: *value, ..PointRow::default() });
+            telemetry.point(&PointRow {
+                time: UnixNanos(*time),
+                name,
+                unit: "1",
+                service,
+                instance,
+                node,
+                value: *value,
+                ..PointRow::default()
+            });
         }
     }
 }
@@ -141,7 +235,12 @@ fn add(telemetry: &mut Telemetry, row: &Row) {
 fn case(rows: &[Row]) -> Case {
     let mut telemetry = Telemetry::default();
     rows.iter().for_each(|row| add(&mut telemetry, row));
-    Case { records: telemetry.finish(), window: window(), suffering: vec![Entity::service("gateway")], ..Case::default() }
+    Case {
+        records: telemetry.finish(),
+        window: window(),
+        suffering: vec![Entity::service("gateway")],
+        ..Case::default()
+    }
 }
 
 #[test]
@@ -218,7 +317,9 @@ fn beyond_the_bounds_whole_traces_are_left_out_whatever_the_order_and_it_is_said
 fn evidence_can_be_shown_again_and_suffering_is_led_back_to_the_cause() {
     let verdict = judge(&case(&shop(Fault::Throws)));
     let first = verdict.causes.first().unwrap();
-    assert!(first.evidence.iter().all(|evidence| evidence.query.as_ref().is_some_and(|query| query.starts_with("SELECT "))));
+    assert!(
+        first.evidence.iter().all(|evidence| evidence.query.as_ref().is_some_and(|query| query.starts_with("SELECT ")))
+    );
     assert!(first.evidence.iter().all(|evidence| !evidence.text.en.is_empty() && !evidence.text.zh.is_empty()));
     let explained = verdict.explained.first().unwrap();
     assert_eq!(explained.path, [Entity::service("order"), Entity::service("gateway")]);
@@ -235,10 +336,23 @@ fn missing_signals_are_said() {
 #[test]
 fn a_release_is_convicted_by_the_difference_between_new_and_old_instances() {
     let mut case = case(&shop(Fault::NewVersionFails));
-    let change = |id: &str, minute: i64, target: &str, version: &str| Change { id: id.into(), time: UnixNanos(minute * MINUTE), kind: "deploy".into(), target: target.into(), version: version.into(), ..Change::default() };
-    case.changes = vec![change("guilty", 11, "order", "2"), change("older", 2, "order", "1"), change("elsewhere", 11, "unrelated", "7"), change("late", 12, "order", "3")];
+    let change = |id: &str, minute: i64, target: &str, version: &str| Change {
+        id: id.into(),
+        time: UnixNanos(minute * MINUTE),
+        kind: "deploy".into(),
+        target: target.into(),
+        version: version.into(),
+        ..Change::default()
+    };
+    case.changes = vec![
+        change("guilty", 11, "order", "2"),
+        change("older", 2, "order", "1"),
+        change("elsewhere", 11, "unrelated", "7"),
+        change("late", 12, "order", "3"),
+    ];
     let verdict = judge(&case);
-    let suspects: Vec<&str> = verdict.changes.iter().filter(|change| change.suspect).map(|change| change.id.as_str()).collect();
+    let suspects: Vec<&str> =
+        verdict.changes.iter().filter(|change| change.suspect).map(|change| change.id.as_str()).collect();
     assert_eq!(suspects, ["guilty"], "{:#?}", verdict.changes);
     let first = verdict.causes.first().unwrap();
     assert_eq!((first.change.as_deref(), first.kind), (Some("guilty"), CauseKind::Release), "{first:#?}");
@@ -248,7 +362,60 @@ fn a_release_is_convicted_by_the_difference_between_new_and_old_instances() {
 fn a_late_heartbeat_is_evidence() {
     let mut case = case(&shop(Fault::None));
     let entity = Entity::new(EntityKind::Device, "printer-7");
-    case.heartbeats = vec![Heartbeat { name: "printer-7".into(), entity: entity.clone(), since: UnixNanos(11 * MINUTE), status: "out of paper".into() }];
+    case.heartbeats = vec![Heartbeat {
+        name: "printer-7".into(),
+        entity: entity.clone(),
+        since: UnixNanos(11 * MINUTE),
+        status: "out of paper".into(),
+    }];
     let verdict = judge(&case);
     assert_eq!((&verdict.causes[0].entity, verdict.causes[0].kind), (&entity, CauseKind::Device));
+}
+
+/// Times at the edges of what can be written, and ordinary ones.
+fn any_time() -> impl Strategy<Value = i64> {
+    prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(0), -MINUTE..20 * MINUTE]
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        "[a-c]",
+        "[a-c]:[0-9]{1,3}",
+        "\\PC{0,20}",
+        Just("cpu.utilization".to_owned()),
+        Just("error".to_owned())
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn hostile_rows_break_nothing(
+        spans in prop::collection::vec((0..6_u64, 0..9_u64, 0..9_u64, any_text(), any_text(), any_time(), any_time(), any::<bool>()), 0..60),
+        logs in prop::collection::vec((any_time(), 0..6_u64, 0..9_u64, any_text(), any_text()), 0..20),
+        points in prop::collection::vec((any_time(), any_text(), any_text(), any::<f64>(), any::<bool>()), 0..60),
+    ) {
+        let mut telemetry = Telemetry::default();
+        for (trace, id, parent, service, operation, start, duration, error) in &spans {
+            // Parents may be missing, be the span itself, or go round in a circle.
+            telemetry.span(&SpanRow {
+                trace_id: &format!("{trace:x}"), span_id: &format!("{id:x}"), parent_span_id: &format!("{parent:x}"),
+                service, operation, kind: operation, status: if *error { "error" } else { "unset" }, start: UnixNanos(*start), duration_ns: *duration,
+                server_address: service, statement: operation, exception: operation, ..SpanRow::default()
+            });
+        }
+        for (time, trace, span, service, body) in &logs {
+            telemetry.log(&LogRow { time: UnixNanos(*time), trace_id: &format!("{trace:x}"), span_id: &format!("{span:x}"), service, body, severity: 17, ..LogRow::default() });
+        }
+        for (time, name, service, value, cumulative) in &points {
+            telemetry.point(&PointRow { time: UnixNanos(*time), name, service, instance: service, value: *value, cumulative: *cumulative, attributes: &[("source", service), ("destination", name)], ..PointRow::default() });
+        }
+        let changes = vec![Change { id: "1".into(), kind: "deploy".into(), target: "a".into(), version: "b".into(), diff: "+a\n-b".into(), ..Change::default() }];
+        let case = Case { records: telemetry.finish(), window: window(), changes, suffering: vec![Entity::service("a")], ..Case::default() };
+        let verdict = judge(&case);
+        prop_assert!(verdict.causes.iter().all(|cause| cause.score.is_finite()));
+        scan(&case, Sensitivity { bits_min: 0.0 });
+    }
 }

@@ -14,7 +14,7 @@ mod otlp;
 
 use cause::{Case, Sensitivity, Window, judge, scan};
 use incident::Verdict;
-use model::{EntityKind, TimeRange, UnixNanos};
+use model::{CauseKind, EntityKind, TimeRange, UnixNanos};
 use otlp::{Reader, shared};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -113,15 +113,27 @@ fn rank(verdict: &Verdict, root: &str) -> usize {
     verdict.causes.iter().position(matches).map_or(0, |at| at + 1)
 }
 
+fn kind_of(fault: &str) -> Option<CauseKind> {
+    match fault {
+        "cpu_contention" | "cpu_consumed" => Some(CauseKind::Cpu),
+        "network_delay" => Some(CauseKind::Network),
+        "return" | "exception" => Some(CauseKind::Exception),
+        _ => None,
+    }
+}
+
 #[derive(Default)]
 struct Score {
     cases: usize,
     at: [usize; 3],
+    /// The first cause is right and its kind too.
+    kind: usize,
 }
 
 impl Score {
-    fn add(&mut self, rank: usize) {
+    fn add(&mut self, rank: usize, kind: bool) {
         self.cases += 1;
+        self.kind += usize::from(rank == 1 && kind);
         for (at, k) in self.at.iter_mut().zip([1, 3, 5]) {
             *at += usize::from(rank > 0 && rank <= k);
         }
@@ -141,9 +153,11 @@ fn the_faulty_service_is_named_first() {
         let verdict = judge(&read_case(&folder, labelled));
         let rank = rank(&verdict, &labelled.root);
         for group in ["all", labelled.fault.as_str()] {
-            scores.entry((labelled.system.clone(), group.to_owned())).or_default().add(rank);
+            let kind = verdict.causes.first().is_some_and(|cause| Some(cause.kind) == kind_of(&labelled.fault));
+            scores.entry((labelled.system.clone(), group.to_owned())).or_default().add(rank, kind);
         }
-        if rank != 1 || !only.is_empty() {
+        let unkind = verdict.causes.first().is_none_or(|cause| Some(cause.kind) != kind_of(&labelled.fault));
+        if rank != 1 || unkind || !only.is_empty() {
             println!("{} {} of {}: rank {rank}", labelled.name, labelled.fault, labelled.root);
             for cause in verdict.causes.iter().take(4) {
                 println!("    {:6.2} {} {}", cause.score, cause.entity, cause.kind);
@@ -156,10 +170,11 @@ fn the_faulty_service_is_named_first() {
             }
         }
     }
-    println!("{:18} {:16} {:>5} {:>6} {:>6} {:>6}", "system", "fault", "cases", "AS@1", "AS@3", "AS@5");
+    println!("{:18} {:16} {:>5} {:>6} {:>6} {:>6} {:>6}", "system", "fault", "cases", "AS@1", "AS@3", "AS@5", "kind");
     for ((system, fault), score) in &scores {
         let [one, three, five] = score.shares().map(|share| 100.0 * share);
-        println!("{system:18} {fault:16} {:>5} {one:>6.1} {three:>6.1} {five:>6.1}", score.cases);
+        let kind = 100.0 * score.kind as f64 / score.cases as f64;
+        println!("{system:18} {fault:16} {:>5} {one:>6.1} {three:>6.1} {five:>6.1} {kind:>6.1}", score.cases);
     }
     if only.is_empty() {
         for (system, floors) in FLOORS {
@@ -189,7 +204,11 @@ fn minutes_without_a_fault_are_quiet() {
         let start = from + hour + minute * MINUTE;
         let range = |from: i64, until: i64| TimeRange { from: UnixNanos(from), until: UnixNanos(until) };
         case.window = Window { reference: vec![range(from, from + hour)], current: range(start, start + 3 * MINUTE) };
-        loud.extend(scan(&case, Sensitivity::default()).into_iter().map(|anomaly| format!("minute {minute}: {:.1} bits {}", anomaly.evidence.bits, anomaly.evidence.text.en)));
+        loud.extend(
+            scan(&case, Sensitivity::default()).into_iter().map(|anomaly| {
+                format!("minute {minute}: {:.1} bits {}", anomaly.evidence.bits, anomaly.evidence.text.en)
+            }),
+        );
     }
     assert!(loud.is_empty(), "{loud:#?}");
 }

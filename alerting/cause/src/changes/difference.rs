@@ -26,23 +26,23 @@ pub(super) struct Difference {
 pub(super) fn of(scene: &Scene<'_>, target: &Entity, version: &str) -> Option<Difference> {
     let version = scene.names.find(version).filter(|version| !version.is_none())?;
     let service = scene.names.find(&target.name)?;
-    let of_service = |span: &&crate::telemetry::Span| {
+    let of_service = |span: &&crate::records::Span| {
         span.service == service
             && !span.version.is_none()
             && !span.kind.leaves()
             && scene.side(span.start) == Some(Side::Current)
     };
-    let spans: Vec<&crate::telemetry::Span> = scene.trees.spans.iter().filter(of_service).collect();
+    let spans: Vec<&crate::records::Span> = scene.trees.spans.iter().filter(of_service).collect();
     let old = sorted(spans.iter().filter(|span| span.version != version).map(|span| span.duration as f64).collect());
     let slow = 1.5 * quantile(&old, 0.95);
-    let rate = |new: bool, hit: &dyn Fn(&crate::telemetry::Span) -> bool| {
+    let rate = |new: bool, hit: &dyn Fn(&crate::records::Span) -> bool| {
         let of = spans.iter().filter(|span| (span.version == version) == new);
         let (hits, all) = of.fold((0, 0), |(hits, all), span| (hits + u32::from(hit(span)), all + 1));
         Rate::new(hits, all)
     };
-    let tests: [(bool, &dyn Fn(&crate::telemetry::Span) -> bool); 2] =
+    let tests: [(bool, &dyn Fn(&crate::records::Span) -> bool); 2] =
         [(true, &|span| span.failed), (false, &|span| span.duration as f64 > slow)];
-    let compare = |(failing, hit): (bool, &dyn Fn(&crate::telemetry::Span) -> bool)| {
+    let compare = |(failing, hit): (bool, &dyn Fn(&crate::records::Span) -> bool)| {
         let (new, old) = (rate(true, hit), rate(false, hit));
         let nats = if new.share() > old.share() { likelihood_ratio(old, new) } else { 0.0 };
         (new.of >= SPANS_MIN && old.of >= SPANS_MIN)

@@ -7,23 +7,25 @@
 
 mod content;
 mod difference;
+mod record;
 mod step;
+mod subject;
 mod tokens;
+mod told;
 
-use crate::Change;
+pub(crate) use record::one_record;
+
 use crate::names::Name;
+use crate::records::Level;
 use crate::scene::Scene;
 use crate::suspect::Candidate;
-use crate::telemetry::Level;
-use crate::sign::{Aspect, Sign};
-use crate::tell::{duration, like, quoted};
 use crate::window::Side;
-use content::Content;
-use difference::Difference;
 use incident::ChangeVerdict;
-use model::{Bilingual, CauseKind, Entity, EntityKind, UnixNanos};
+use model::{Entity, EntityKind, UnixNanos};
 use std::collections::{BTreeMap, BTreeSet};
 use step::Track;
+use subject::{Subject, subjects};
+use told::{Outcome, told};
 
 /// Changes looked at and told; the best.
 const TOLD_MAX: usize = 50;
@@ -36,26 +38,14 @@ const PROMPT: f64 = 2.5;
 const PROMPT_NS: f64 = 300e9;
 const FADING_NS: f64 = 900e9;
 const FIT_WEIGHT: f64 = 0.6;
-/// New instances that differ from old ones at the same time, and such that do not.
+/// New instances that differ from old ones at the same time.
 const DIFFERS: f64 = 3.0;
-const ALIKE: f64 = -4.0;
 
 /// A verdict on a change, and whom it was made to.
 #[derive(Debug)]
 pub(crate) struct Judged {
     pub(crate) verdict: ChangeVerdict,
     pub(crate) target: Option<Entity>,
-}
-
-/// A change as it took effect: a release with the commit it brought out, a flag, a lone commit.
-#[derive(Debug)]
-struct Subject<'a> {
-    change: &'a Change,
-    commit: Option<&'a Change>,
-    target: Option<Entity>,
-    content: Content,
-    /// A commit that no release has brought out, where releases tell what they bring.
-    unreleased: bool,
 }
 
 /// What all changes are held against.
@@ -70,29 +60,6 @@ struct Bench<'a> {
     seen: BTreeMap<Entity, BTreeMap<String, u32>>,
     /// Services on the way from what suffers to whatever it calls.
     on_path: BTreeSet<Entity>,
-}
-
-/// What one record that fails again and again is worth, in bits.
-const RECORD_BITS: f64 = 6.0;
-
-/// The same record that fails again and again is data's fault: a sign against its consumer.
-pub(crate) fn one_record(scene: &Scene<'_>) -> Option<Sign> {
-    const LINES_MIN: usize = 5;
-    let mut failing: BTreeMap<(Name, Name), Vec<u64>> = BTreeMap::new();
-    for log in scene.case.records.logs.iter().filter(|log| log.level == Level::Error && log.record != 0) {
-        if scene.side(log.time) == Some(Side::Current) {
-            failing.entry((log.service, log.template)).or_default().push(log.record);
-        }
-    }
-    let same = |records: &Vec<u64>| records.len() >= LINES_MIN && records.iter().all(|record| *record == records[0]);
-    let ((service, template), records) = failing.into_iter().find(|(_, records)| same(records))?;
-    let (name, line, count) = (scene.text(service), scene.text(template), records.len());
-    let text = Bilingual::new(
-        format!("{name} fails {count} times on one and the same record: \"{line}\""),
-        format!("{name} 在同一条记录上失败 {count} 次：“{line}”"),
-    );
-    let query = format!("SELECT time, body FROM logs WHERE service = {} AND body LIKE {} ORDER BY time", quoted(name), like(line));
-    Some(Sign { bits: RECORD_BITS, now: Some(count as f64), query: Some(query), cause: Some(CauseKind::BadData), ..Sign::new(Aspect::ErrorLog, Entity::service(name), text) })
 }
 
 /// Judges all changes, the culprit first.
@@ -129,59 +96,6 @@ pub(crate) fn judge(scene: &Scene<'_>, candidates: &[Candidate], record: Option<
         Judged { verdict: told(subject, score, &outcome, convicted), target: subject.target.clone() }
     };
     judged.into_iter().enumerate().map(tell).collect()
-}
-
-/// Releases joined with the commits they brought out; later repetitions of the same are the same.
-fn subjects(changes: &[Change]) -> Vec<Subject<'_>> {
-    let is_commit = |change: &&Change| change.kind == "commit";
-    let commits: BTreeMap<&str, &Change> = changes
-        .iter()
-        .filter(is_commit)
-        .filter(|change| !change.revision.is_empty())
-        .map(|change| (change.revision.as_str(), change))
-        .collect();
-    let released: BTreeSet<&str> = changes
-        .iter()
-        .filter(|change| !is_commit(change) && !change.revision.is_empty())
-        .map(|change| change.revision.as_str())
-        .collect();
-    let mut subjects: Vec<Subject<'_>> = Vec::new();
-    for change in changes {
-        let commit = commits.get(change.revision.as_str()).copied().filter(|_| change.kind != "commit");
-        if change.kind == "commit" && released.contains(change.revision.as_str()) {
-            continue;
-        }
-        let target = (!change.target.is_empty()).then(|| Entity::read(&change.target));
-        let unreleased = change.kind == "commit" && !released.is_empty();
-        subjects.push(Subject { change, commit, target, content: Content::of(commit.unwrap_or(change)), unreleased });
-    }
-    subjects.sort_by(|a, b| {
-        (a.change.time, &a.change.id, &a.change.kind).cmp(&(b.change.time, &b.change.id, &b.change.kind))
-    });
-    subjects
-}
-
-/// Why a change is what it is.
-#[derive(Clone, PartialEq, Debug)]
-enum Outcome {
-    Unreleased,
-    Inert,
-    /// It came after it had begun.
-    After,
-    /// Neither the cause nor anything that what suffers depends on.
-    Elsewhere,
-    /// The cause needs no change.
-    NoChangeNeeded(Entity),
-    /// Nothing of its target began to differ after it.
-    NothingBegan,
-    /// New and old instances are alike.
-    Alike(Difference),
-    /// It may have done it.
-    Fits {
-        after_ns: i64,
-        words: Vec<String>,
-        difference: Option<Difference>,
-    },
 }
 
 impl<'a> Bench<'a> {
@@ -309,90 +223,12 @@ impl<'a> Bench<'a> {
             .filter(|candidate| candidate.entity == *target)
             .flat_map(|candidate| &candidate.signs)
             .map(|sign| sign.since)
-            .filter(|since| *since > 0 && *since + SLOT_NS >= change);
+            .filter(|since| *since > 0 && since.saturating_add(SLOT_NS) >= change);
         let first = steps.chain(lines).chain(signs).min()?;
-        let after = (first - change).max(0);
+        let after = first.saturating_sub(change).max(0);
         (after <= HORIZON_NS).then_some(after)
     }
 }
 
 /// Onsets are known to within a slot.
 const SLOT_NS: i64 = 15 * UnixNanos::SECOND;
-
-fn told(subject: &Subject<'_>, score: f64, outcome: &Outcome, convicted: bool) -> ChangeVerdict {
-    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let change = subject.change;
-    let commit = subject.commit.unwrap_or(change);
-    let title = if commit.title.is_empty() { &change.title } else { &commit.title };
-    let author = if commit.author.is_empty() { &change.author } else { &commit.author };
-    ChangeVerdict {
-        id: change.id.clone(),
-        time: change.time,
-        kind: change.kind.clone(),
-        target: change.target.clone(),
-        version: text(&change.version),
-        previous_version: text(&change.previous_version),
-        author: text(author),
-        title: text(title),
-        suspect: convicted,
-        score,
-        reason: reason(&change.target, outcome, convicted),
-    }
-}
-
-fn reason(target: &str, outcome: &Outcome, convicted: bool) -> Bilingual {
-    match outcome {
-        Outcome::Unreleased => Bilingual::new("cleared: no release has brought it out", "排除：尚未发布"),
-        Outcome::Inert => {
-            Bilingual::new("cleared: it touches nothing that a running service reads", "排除：未触及任何运行时内容")
-        }
-        Outcome::After => Bilingual::new("cleared: it came after it had begun", "排除：发生在故障开始之后"),
-        Outcome::Elsewhere => Bilingual::new(
-            "cleared: what suffers does not depend on what it changed",
-            "排除：受影响的服务不依赖变更对象",
-        ),
-        Outcome::NoChangeNeeded(cause) => Bilingual::new(
-            format!("cleared: {} accounts for it without any change", cause.name),
-            format!("排除：{} 本身即可解释，无需变更", cause.name),
-        ),
-        Outcome::NothingBegan => Bilingual::new(
-            format!("cleared: nothing of {target} began to differ after it"),
-            format!("排除：变更后 {target} 没有出现新的异常"),
-        ),
-        Outcome::Alike(difference) => {
-            Bilingual::new(format!("cleared: {}", difference.text().en), format!("排除：{}", difference.text().zh))
-        }
-        Outcome::Fits { after_ns, words, difference } => {
-            fitting(target, *after_ns, words, difference.as_ref(), convicted)
-        }
-    }
-}
-
-fn fitting(
-    target: &str,
-    after_ns: i64,
-    words: &[String],
-    difference: Option<&Difference>,
-    convicted: bool,
-) -> Bilingual {
-    const WORDS_SHOWN: usize = 5;
-    let after = duration(after_ns as f64);
-    let words = words[..words.len().min(WORDS_SHOWN)].join(", ");
-    let (mut en, mut zh) = if convicted {
-        (format!("{target} began to differ {after} after it"), format!("变更后 {after}，{target} 开始异常"))
-    } else {
-        (
-            format!("not the best explanation: {target} began to differ {after} after it"),
-            format!("不是最佳解释：变更后 {after}，{target} 开始异常"),
-        )
-    };
-    if !words.is_empty() {
-        en.push_str(&format!("; it touches what is seen failing ({words})"));
-        zh.push_str(&format!("；它触及了异常内容（{words}）"));
-    }
-    if let Some(difference) = difference {
-        en.push_str(&format!("; {}", difference.text().en));
-        zh.push_str(&format!("；{}", difference.text().zh));
-    }
-    Bilingual::new(en, zh)
-}

@@ -1,9 +1,9 @@
 //! When something of a service stepped away from what it was, and stayed away.
 
 use crate::names::Name;
+use crate::records::Level;
 use crate::scene::Scene;
 use crate::statistic::Usual;
-use crate::telemetry::Level;
 use model::Entity;
 use std::collections::BTreeMap;
 
@@ -52,9 +52,10 @@ impl Track {
     /// interval around it).
     pub(super) fn stepped_after(&self, change: i64) -> Option<i64> {
         let at = self.points.partition_point(|(time, _)| *time < change);
-        let interval = self.points.windows(2).map(|pair| pair[1].0 - pair[0].0).min().unwrap_or(0);
+        let interval = self.points.windows(2).map(|pair| pair[1].0.saturating_sub(pair[0].0)).min().unwrap_or(0);
         // A point that is stamped with the start of its interval may already show the change.
-        let known = self.points[..at].iter().rev().filter(|(time, _)| *time + interval <= change).take(BEFORE_MAX);
+        let known =
+            self.points[..at].iter().rev().filter(|(time, _)| time.saturating_add(interval) <= change).take(BEFORE_MAX);
         let before: Vec<f64> = known.map(|(_, value)| *value).collect();
         if before.len() < BEFORE_MIN {
             return None;
@@ -64,7 +65,7 @@ impl Track {
         let floor = (usual.median.abs() * 0.05).max(1e-3);
         let z = |value: f64| usual.z(value, floor).max(low.z(-value, floor));
         let after = &self.points;
-        let from = after.partition_point(|(time, _)| *time + interval <= change);
+        let from = after.partition_point(|(time, _)| time.saturating_add(interval) <= change);
         (from..after.len())
             .find(|index| {
                 let rest = &after[*index..after.len().min(index + AFTER_MAX)];

@@ -3,10 +3,10 @@
 
 use crate::cover::{Covering, Edge, cover};
 use crate::names::{Name, Names};
+use crate::records::Series;
 use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
 use crate::statistic::{Usual, bits};
-use crate::telemetry::Series;
 use crate::tell::{Teller, duration, quoted};
 use crate::window::Side;
 use model::Bilingual;
@@ -162,7 +162,10 @@ fn silences(scene: &Scene<'_>, teller: &Teller<'_>, edges: &BTreeMap<Edge, Measu
         .collect();
     let ticks: BTreeSet<i64> = seen.values().flatten().copied().collect();
     let side = |wanted: Side| {
-        ticks.iter().filter(move |tick| scene.side(**tick * TICK_NS + TICK_NS / 2) == Some(wanted)).copied()
+        ticks
+            .iter()
+            .filter(move |tick| scene.side(tick.saturating_mul(TICK_NS).saturating_add(TICK_NS / 2)) == Some(wanted))
+            .copied()
     };
     let (reference, current): (Vec<i64>, Vec<i64>) = (side(Side::Reference).collect(), side(Side::Current).collect());
     if reference.len() < REFERENCE_MIN {
@@ -175,7 +178,7 @@ fn silences(scene: &Scene<'_>, teller: &Teller<'_>, edges: &BTreeMap<Edge, Measu
         let missing = current.iter().rev().take_while(|tick| !seen.contains(tick)).count();
         let statistic = missing as f64 * -missing_share.ln();
         if missing >= 2 && missing_share < 0.25 {
-            let since = current[current.len() - missing] * TICK_NS;
+            let since = current[current.len() - missing].saturating_mul(TICK_NS);
             silent.entry(edge.0).or_default().push((*edge, statistic, since));
         }
     }

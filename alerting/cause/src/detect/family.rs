@@ -43,7 +43,7 @@ const FAMILIES: &[Family] = &[
         &[&["replica", "lag"], &["replication", "lag"], &["replica", "delay"], &["replication", "delay"]],
     ),
     family(
-        Aspect::Other,
+        Aspect::Dns,
         Scale::Amount(1.0, 0.05),
         Some(CauseKind::Dns),
         &[&["dns", "duration"], &["dns", "failures"], &["dns", "errors"]],
@@ -164,7 +164,7 @@ const FAMILIES: &[Family] = &[
         Some(CauseKind::Disk),
         &[&["disk", "io_time"], &["disk", "operation_time"], &["disk", "latency"], &["iowait"]],
     ),
-    family(Aspect::Restart, Scale::Amount(0.0, 0.4), None, &[&["restart"]]),
+    family(Aspect::Restart, Scale::Amount(0.0, 0.1), None, &[&["restart"]]),
     family(
         Aspect::CallCount,
         Scale::Amount(1.0, 2.0),

@@ -6,10 +6,10 @@
 
 use super::family::{self, Family, Scale};
 use crate::names::Name;
+use crate::records::{Series, SeriesKey};
 use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
 use crate::statistic::{Usual, bits};
-use crate::telemetry::{Series, SeriesKey};
 use crate::tell::{Teller, figure, quoted};
 use crate::window::Side;
 use model::{Bilingual, Entity, EntityKind};
@@ -61,7 +61,9 @@ fn surprise<'a>(scene: &Scene<'_>, series: &'a Series) -> Option<Surprise<'a>> {
     current.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let now = current.get(1).or(current.first())?.1;
     let z = usual.z(now, floor);
-    let since = current.iter().filter(|(_, value)| usual.z(*value, floor) >= z / 2.0).map(|(time, _)| *time).min()?;
+    // Since it left what is usual: a ramp begins long before it is at its height.
+    let since =
+        current.iter().filter(|(_, value)| usual.z(*value, floor) >= z.min(LEVEL)).map(|(time, _)| *time).min()?;
     let sign = if falls { -1.0 } else { 1.0 };
     let usual_shown = Usual { median: usual.median * sign, ..usual };
     for point in &mut points {
@@ -87,7 +89,7 @@ fn values(series: &Series) -> Vec<(i64, f64)> {
         return series.points.clone();
     }
     let rate = |pair: &[(i64, f64)]| {
-        let seconds = (pair[1].0 - pair[0].0) as f64 / 1e9;
+        let seconds = pair[1].0.saturating_sub(pair[0].0) as f64 / 1e9;
         // A counter that falls has begun anew.
         let grown = if pair[1].1 >= pair[0].1 { pair[1].1 - pair[0].1 } else { pair[1].1 };
         (seconds > 0.0).then(|| (pair[1].0, grown / seconds))

@@ -150,12 +150,12 @@ fn in_metrics(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
     let going_on = times.values().filter(|times| times.last() == Some(&newest)).count();
     let silent = |(instance, times): (&Name, &BTreeSet<i64>)| {
         let last = *times.last()?;
-        let steps: Vec<i64> = times.iter().zip(times.iter().skip(1)).map(|(a, b)| b - a).collect();
+        let steps: Vec<i64> = times.iter().zip(times.iter().skip(1)).map(|(a, b)| b.saturating_sub(*a)).collect();
         let usual = *crate::statistic::middle(&steps)?;
         let late = steps.len() >= 4
             && going_on > 0
-            && (newest - last) / usual.max(1) >= LATE_INTERVALS
-            && scene.side(last + usual) == Some(Side::Current);
+            && newest.saturating_sub(last) / usual.max(1) >= LATE_INTERVALS
+            && scene.side(last.saturating_add(usual)) == Some(Side::Current);
         late.then(|| {
             let name = scene.text(*instance);
             let text = Bilingual::new(
@@ -163,7 +163,7 @@ fn in_metrics(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
                 format!("{name} 不再上报指标，其他实例正常"),
             );
             Sign {
-                bits: bits((newest - last) as f64 / usual.max(1) as f64, LATE_INTERVALS as f64),
+                bits: bits(newest.saturating_sub(last) as f64 / usual.max(1) as f64, LATE_INTERVALS as f64),
                 since: last,
                 now: Some(0.0),
                 query: Some(query("metrics", scene.service(*instance), teller)),
@@ -171,6 +171,11 @@ fn in_metrics(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
             }
         })
     };
-    let replaced = replaced(scene, times.iter().flat_map(|(instance, times)| times.first().into_iter().chain(times.last()).map(|time| (*instance, *time))));
+    let replaced = replaced(
+        scene,
+        times
+            .iter()
+            .flat_map(|(instance, times)| times.first().into_iter().chain(times.last()).map(|time| (*instance, *time))),
+    );
     times.iter().filter(|(instance, _)| !replaced.contains(scene.service(**instance))).filter_map(silent).collect()
 }

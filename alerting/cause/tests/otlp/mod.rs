@@ -1,6 +1,10 @@
 //! OTLP export requests read into the engine's rows, as the product's tables would give them.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on says so by a panic; a skipped test says so too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on says so by a panic; a skipped test says so too"
+)]
 #![allow(dead_code, reason = "each test that reads export requests uses a part of this")]
 
 use cause::{LogRow, PointRow, SpanRow, Telemetry};

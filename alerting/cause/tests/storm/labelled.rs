@@ -115,12 +115,8 @@ fn single_faults_are_found_and_kept_apart() {
         .collect();
     let truth: Vec<Option<String>> = ids.iter().map(|id| of.get(id).cloned()).collect();
     let labels = json(&data.join(SYSTEM).join("labels.json"));
-    let faults: BTreeMap<String, Fault> = labels
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|label| (text(&label["fault_id"]), fault(&system, label)))
-        .collect();
+    let faults: BTreeMap<String, Fault> =
+        labels.as_array().unwrap().iter().map(|label| (text(&label["fault_id"]), fault(&system, label))).collect();
     let result = score(&player, &faults, &truth);
     result.print(SYSTEM);
     for level in ["node", "service", "pod"] {
