@@ -17,7 +17,7 @@ use std::time::Duration;
 const STEPS_MAX: i64 = 20_160;
 const QUERIED_STEPS_MAX: i64 = 336;
 /// One answer holds so much of the past.
-const CHUNK: Duration = Duration::from_secs(6 * 3_600);
+const CHUNK: Duration = Duration::from_secs(3_600);
 /// The longest past.
 const RANGE_MAX: Duration = Duration::from_secs(92 * 86_400);
 const FIRINGS_MAX: usize = 1_000;

@@ -21,7 +21,7 @@
 //! ```yaml
 //! rules:
 //!   - name: order-errors
-//!     kind: red            # red baseline slo sql log_pattern heartbeat absence precursor deadline forecast threshold anomaly
+//!     kind: red            # baseline slo sql log_pattern heartbeat absence precursor deadline forecast threshold anomaly
 //!     selector: {service: "order*", environment: prod}   # lane: load-test to watch other than production
 //!     condition: {measure: error_rate, above: 5%, window: 60s}
 //!     for: 20s

@@ -104,7 +104,6 @@ impl Range {
 fn current(rule: &Rule, range: &Range) -> Vec<Question> {
     let (first, now) = (range.first, range.now);
     match &rule.condition {
-        Condition::Anomaly(_) => Vec::new(),
         Condition::Baseline(c) => {
             // Edges come by the minute.
             let more = Duration::from_nanos(c.by.bucket_ns().unsigned_abs() * 2);
@@ -113,13 +112,37 @@ fn current(rule: &Rule, range: &Range) -> Vec<Question> {
         Condition::Red(c) => {
             let width = red_bucket(c);
             let windows = if c.measure == crate::Measure::TrafficDrop { 11 } else { 1 };
-            let (from, until) =
-                (first.saturating_sub(c.window * windows + LATE), UnixNanos(floor(now).0 + 10_000_000_000));
-            vec![calls(rule, c.by, width, (floor_to(from, width), until), "calls")]
+            let from = floor_to(first.saturating_sub(c.window * windows + LATE), width);
+            vec![calls(rule, c.by, width, (from, UnixNanos(floor(now).0 + 10_000_000_000)), "calls")]
         }
         Condition::Slo(c) => {
-            vec![rows(sql::slo(rule, c, now), Stream::Calls, now.saturating_sub(c.longest()), now, ROWS_MAX)]
+            let from = now.saturating_sub(c.longest());
+            vec![rows(sql::slo(rule, c, now), Stream::Calls, from, now, ROWS_MAX)]
         }
+        Condition::Precursor(c) => {
+            let width = bucket_of(c.window * 2);
+            let from = floor_to(first.saturating_sub(c.window), width);
+            vec![metric(sql::precursor(rule, c, width, from, now), &c.metric, &c.of, width, from, now)]
+        }
+        Condition::Threshold(c) => {
+            let width = bucket_of(c.window);
+            let from = floor_to(first.saturating_sub(c.window), width);
+            vec![metric(sql::threshold(rule, c, width, from, now), &c.metric, &c.of, width, from, now)]
+        }
+        Condition::Forecast(c) => {
+            let width = i64::try_from(c.bucket.as_nanos()).unwrap_or(i64::MAX);
+            let until = floor_to(now, width);
+            let from = until.saturating_sub(if c.bucket == HOUR { 28 * DAY } else { 56 * DAY });
+            vec![rows(sql::business(rule, c, width, from, until), Stream::Any, from, until, FORECAST_ROWS_MAX)]
+        }
+        _ => current_events(rule, range),
+    }
+}
+
+/// Of the kinds whose rows are alerts by themselves.
+fn current_events(rule: &Rule, range: &Range) -> Vec<Question> {
+    let (first, now) = (range.first, range.now);
+    match &rule.condition {
         Condition::Sql(c) => {
             let from = now.saturating_sub(c.window);
             vec![rows(sql::written(&c.query, from, now), Stream::Any, from, now, SQL_ROWS_MAX)]
@@ -141,33 +164,16 @@ fn current(rule: &Rule, range: &Range) -> Vec<Question> {
         }
         Condition::Absence(c) => {
             let from = floor(now.saturating_sub(c.after * 2 + LATE));
-            let mut asked = vec![rows(sql::presence(rule, c, from, now), Stream::Calls, from, now, ROWS_MAX)];
-            asked.push(Question {
-                name: "senders",
-                ..rows(sql::senders(now.saturating_sub(c.after), now), Stream::Any, from, now, ROWS_MAX)
-            });
-            asked
-        }
-        Condition::Precursor(c) => {
-            let width = bucket_of(c.window * 2);
-            let from = floor_to(first.saturating_sub(c.window), width);
-            vec![metric(sql::precursor(rule, c, width, from, now), &c.metric, &c.of, width, from, now)]
-        }
-        Condition::Threshold(c) => {
-            let width = bucket_of(c.window);
-            let from = floor_to(first.saturating_sub(c.window), width);
-            vec![metric(sql::threshold(rule, c, width, from, now), &c.metric, &c.of, width, from, now)]
+            let presence = rows(sql::presence(rule, c, from, now), Stream::Calls, from, now, ROWS_MAX);
+            let senders = sql::senders(now.saturating_sub(c.after), now);
+            vec![presence, Question { name: "senders", ..rows(senders, Stream::Any, from, now, ROWS_MAX) }]
         }
         Condition::Deadline(c) => {
             let from = now.saturating_sub(c.look_back);
             vec![rows(sql::stuck(c, from, now), Stream::Events, from, now, SQL_ROWS_MAX)]
         }
-        Condition::Forecast(c) => {
-            let width = i64::try_from(c.bucket.as_nanos()).unwrap_or(i64::MAX);
-            let until = floor_to(now, width);
-            let from = until.saturating_sub(if c.bucket == HOUR { 28 * DAY } else { 56 * DAY });
-            vec![rows(sql::business(rule, c, width, from, until), Stream::Any, from, until, FORECAST_ROWS_MAX)]
-        }
+        // The search for causes asks for itself.
+        _ => Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a rule remembers: one small document for the rule and one for each of its series.
 //!
 //! Invariant: every change of what decides (a phase, an alert told) marks its document as changed at once;
-//! mere learning is stored every few minutes, so that a thousand quiet series cost nothing.
+//! mere learning is stored now and then, so that a thousand quiet series cost nothing.
 
 use crate::judge::Memory;
 use crate::{Alert, Labels, Rule, RulesError};
@@ -13,8 +13,9 @@ use std::time::Duration;
 
 /// Series of one rule; those beyond are counted, told in [`Standing`] and not judged.
 pub(crate) const SERIES_MAX: usize = 20_000;
-/// How often what was learned is stored.
-const LEARNED_EVERY: Duration = Duration::from_secs(300);
+/// How often what was learned is stored: once in 15 to 30 minutes, each series at its own time. What lives for
+/// less is never stored.
+const LEARNED_EVERY: Duration = Duration::from_secs(900);
 /// How long a quiet series is remembered; one that lived for less than ten minutes only for an hour.
 const REMEMBERED: Duration = Duration::from_secs(8 * 86_400);
 const SHORT_LIFE: Duration = Duration::from_secs(600);
@@ -51,6 +52,15 @@ pub(crate) struct Series {
     stored: Option<UnixNanos>,
 }
 
+/// Part of [`LEARNED_EVERY`] by which a series is stored later than others.
+fn own_delay(labels: &Labels) -> Duration {
+    let sum = labels
+        .values()
+        .flat_map(|value| value.bytes())
+        .fold(7u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    LEARNED_EVERY.mul_f64(f64::from(sum % 1_000) / 1_000.0)
+}
+
 impl Series {
     pub(crate) fn new(at: UnixNanos) -> Self {
         Self { phase: Phase::Inactive, first: at, last: at, told: None, memory: Memory::Nothing, stored: None }
@@ -74,6 +84,9 @@ pub(crate) struct Head {
     pub(crate) revision: String,
     /// Kind, measure and what makes a series: with another shape nothing learned is worth anything.
     pub(crate) shape: String,
+    /// When it was judged first and last.
+    #[serde(default)]
+    pub(crate) begun: Option<UnixNanos>,
     pub(crate) evaluated: Option<UnixNanos>,
     /// The past was asked for and learned from.
     pub(crate) seeded: bool,
@@ -137,18 +150,25 @@ impl RuleState {
     /// A document does not read; what was restored before it is lost with it.
     pub fn restore<'d>(rule: &str, docs: impl IntoIterator<Item = (&'d str, &'d str)>) -> Result<Self, RulesError> {
         let mut state = Self::new(rule);
+        // Of many thousand documents only its own are parsed.
+        let own = format!("{{\"rule\":{},", serde_json::to_string(rule)?);
         for (kind, body) in docs {
             match kind {
                 RULE_DOC => {
                     let (name, head): (String, Head) = serde_json::from_str(body)?;
                     if name == rule {
                         state.head = head;
+                        // Not everything that was learned is in the documents: the past is asked again, and
+                        // what is known already is not learned twice. Patterns of logs are stored at once.
+                        state.head.seeded &= state.head.shape.starts_with("log_pattern");
                     }
                 }
-                SERIES_DOC => {
+                SERIES_DOC if body.starts_with(&own) => {
                     let doc: SeriesDoc<'_> = serde_json::from_str(body)?;
                     if doc.rule == rule {
-                        state.series.insert(Arc::new(doc.labels.into_owned()), doc.series.into_owned());
+                        let mut series = doc.series.into_owned();
+                        series.stored = Some(series.last);
+                        state.series.insert(Arc::new(doc.labels.into_owned()), series);
                     }
                 }
                 _ => {}
@@ -210,6 +230,10 @@ impl RuleState {
         // The start of the next interval, so that rules do not drift apart.
         let every = i64::try_from(rule.every.as_nanos()).unwrap_or(i64::MAX).max(1);
         self.due = Some(UnixNanos(crate::watermark::floor_to(now, every).0.saturating_add(every)));
+        if self.head.begun.is_none() {
+            self.head.begun = Some(now);
+            self.head_changed = true;
+        }
         self.head.evaluated = Some(now);
     }
 
@@ -241,7 +265,8 @@ impl RuleState {
                 }
                 return false;
             }
-            let is_stale = series.stored.is_none_or(|stored| stored.saturating_add(LEARNED_EVERY) <= now);
+            let since_stored = series.stored.unwrap_or(series.first);
+            let is_stale = since_stored.saturating_add(LEARNED_EVERY + own_delay(labels)) <= now;
             let lives = series.last.saturating_add(LEARNED_EVERY * 2) > now;
             if is_stale && lives && !matches!(series.memory, Memory::Nothing) {
                 changed.insert(Arc::clone(labels));

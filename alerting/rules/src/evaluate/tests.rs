@@ -219,6 +219,100 @@ fn a_million_rows_are_a_thousand_alerts_and_a_cut_answer_resolves_nothing() {
 }
 
 #[test]
+fn a_new_kind_of_error_is_told_once_and_the_everyday_ones_never() {
+    let rule = pack::rules().into_iter().find(|rule| rule.name == "new-errors").unwrap();
+    let mut state = RuleState::new("new-errors");
+    let mut store = BTreeMap::new();
+    let everyday = labels(&[("service", "order"), ("pattern", "stock of <n> is short")]);
+    let news = labels(&[("service", "order"), ("pattern", "NullPointerException at <n>")]);
+    let mut told = Vec::new();
+    for minute in 0..180 {
+        let mut rows = vec![(&everyday, 30.0)];
+        if (90..95).contains(&minute) || minute >= 150 {
+            rows.push((&news, 12.0));
+        }
+        told.extend(step(&rule, &mut state, minute * 60, values(&rows)).into_iter().map(|(what, _)| (minute, what)));
+        state = restarted(&mut state, &mut store);
+    }
+    assert_eq!(told, [(90, What::Fired), (97, What::Resolved)]);
+}
+
+#[test]
+fn what_was_there_and_is_no_more_rings_and_a_dead_pipeline_rings_once() {
+    let rule = rule("{name: gone, kind: absence, condition: {after: 5m}}");
+    let seen = |rows: &[(&str, i64)], senders: &[&str]| -> Answers {
+        let presence = rows.iter().map(|(service, last)| Figure {
+            labels: labels(&[("service", service)]),
+            time: at(*last),
+            values: vec![at(*last).0 as f64],
+        });
+        let presence = Answer {
+            columns: vec!["last_seen".into()],
+            rows: presence.collect(),
+            complete: true,
+            incomplete_reason: None,
+        };
+        let senders = senders.iter().map(|service| Figure {
+            labels: labels(&[("service", service)]),
+            time: at(0),
+            values: vec![],
+        });
+        let senders = Answer { rows: senders.collect(), complete: true, ..Answer::default() };
+        [("rows", Ok(Arc::new(presence))), ("senders", Ok(Arc::new(senders)))].into()
+    };
+    let mut state = RuleState::new("gone");
+    let mut step = |second: i64, answers: Answers| -> Vec<(What, String, String)> {
+        let told = evaluate(&rule, &mut state, &answers, at(second), &Watermark::default());
+        let of = |map: &Labels, name: &str| map.get(name).cloned().unwrap_or_default();
+        told.into_iter()
+            .map(|t| (t.what, of(&t.alert.labels, "service"), of(&t.alert.annotations, "absence")))
+            .collect()
+    };
+    let said = |what, service: &str, why: &str| (what, service.to_owned(), why.to_owned());
+    assert_eq!(step(0, seen(&[("a", 0), ("b", 0), ("c", 0)], &["a", "b", "c"])), []);
+    assert_eq!(step(240, seen(&[("a", 240)], &["a", "c"])), []);
+    let told = step(310, seen(&[("a", 300)], &["a", "c"]));
+    assert_eq!(told, [said(What::Fired, "b", "silent"), said(What::Fired, "c", "no_calls")]);
+    assert_eq!(step(320, seen(&[("a", 320), ("b", 320), ("c", 320)], &["a", "b", "c"])).len(), 2, "both are back");
+    assert_eq!(step(700, seen(&[], &[])), [said(What::Fired, "", "no_data")], "one alert for all");
+    assert_eq!(step(710, seen(&[("a", 710), ("b", 710), ("c", 710)], &["a"])), [said(What::Resolved, "", "no_data")]);
+}
+
+#[test]
+fn a_business_figure_that_leaves_its_band_rings_with_what_was_expected() {
+    let rule =
+        rule("{name: sales, kind: forecast, condition: {operation: order.create, by: store.id}, keep_firing: 0s}");
+    let day = |i: i64| UnixNanos((START.day() as i64 - 40 + i) * UnixNanos::DAY);
+    let stores = [labels(&[("store.id", "s1")]), labels(&[("store.id", "s2")]), labels(&[("store.id", "new")])];
+    let mut rows = Vec::new();
+    for i in 0..40 {
+        let usual = 500.0 + 100.0 * (i % 7) as f64 + (i % 3) as f64;
+        let last = i == 39;
+        rows.push(Figure {
+            labels: Arc::clone(&stores[0]),
+            time: day(i),
+            values: vec![if last { 120.0 } else { usual }],
+        });
+        rows.push(Figure { labels: Arc::clone(&stores[1]), time: day(i), values: vec![usual] });
+        if i > 30 {
+            rows.push(Figure {
+                labels: Arc::clone(&stores[2]),
+                time: day(i),
+                values: vec![if last { 1.0 } else { usual }],
+            });
+        }
+    }
+    let answer = Answer { columns: vec!["value".into()], rows, complete: true, incomplete_reason: None };
+    let mut state = RuleState::new("sales");
+    let told = evaluate(&rule, &mut state, &answered(answer), at(0), &Watermark::default());
+    assert_eq!(told.len(), 1, "the shop that is too young to be known is not judged");
+    let alert = &told[0].alert;
+    assert_eq!((alert.labels["store.id"].as_str(), alert.value), ("s1", 120.0));
+    assert_eq!(alert.entity.as_ref().unwrap().to_string(), "site:s1");
+    assert!(alert.summary.zh.contains("预测") && alert.annotations.contains_key("band"), "{:?}", alert.summary);
+}
+
+#[test]
 fn three_thousand_pods_that_come_and_go_within_a_minute_cause_no_alert() {
     let names = [
         "host-memory",

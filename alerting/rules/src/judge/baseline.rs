@@ -518,6 +518,9 @@ fn seed(rule: &Rule, c: &Baseline, state: &mut RuleState, history: &Answer, now:
         rows.sort_by_key(|row| history.rows[*row].time);
         let Some(series) = state.entry(labels, now) else { continue };
         let Some(watcher) = watcher_of(&mut series.memory) else { continue };
+        if !watcher.is_warming_up() {
+            continue;
+        }
         for row in rows {
             let row = &history.rows[row];
             let sums = columns.sums(&row.values);

@@ -14,6 +14,8 @@ use std::time::Duration;
 const PATTERNS_MAX: usize = 5_000;
 /// A pattern that has not come for so many days is new again.
 const PATTERN_DAYS: i32 = 30;
+/// How long everything that comes is known: a new installation has not seen the everyday errors yet.
+const FIRST_LOOK: Duration = Duration::from_secs(3_600);
 /// How long a new pattern is news.
 const NEWS: Duration = Duration::from_secs(600);
 /// Beats that tell how far apart they are.
@@ -78,8 +80,13 @@ pub(super) fn new_patterns(c: &LogPattern, state: &mut RuleState, given: &Given<
         return unasked();
     }
     let Some(answer) = given.answer("rows") else { return unasked() };
+    let is_looking = state.head.begun.is_none_or(|begun| begun.saturating_add(FIRST_LOOK) > given.now);
     let mut verdicts = Vec::new();
     for row in answer.rows.iter().take(crate::question::SQL_ROWS_MAX) {
+        if is_looking {
+            remember(state, row, today, given.now);
+            continue;
+        }
         let count = figure(answer, row, "value").unwrap_or(0.0);
         let is_news = state.series.get(&row.labels).is_some_and(|series| {
             let begun = match series.phase {

@@ -4,6 +4,7 @@ use super::{between, bucket, instant, literal, selected};
 use crate::condition::{Absence, By, Slo};
 use crate::{Rule, Selector};
 use model::UnixNanos;
+use std::time::Duration;
 
 /// Spans by which a service is served to others.
 const ENTRY: &str = "kind IN ('server', 'consumer')";
@@ -19,7 +20,7 @@ pub(crate) fn calls(selector: &Selector, by: By, bucket_ns: i64, from: UnixNanos
         quantile(0.95, "p95_ns"),
         quantile(0.99, "p99_ns")
     );
-    let (table, series, condition) = source(selector, by);
+    let (table, series, condition) = source(selector, by, from, until);
     let time = if bucket_ns == by.bucket_ns() { "time".to_owned() } else { bucket(bucket_ns) };
     let numbers: Vec<String> = (1..=series.split(", ").count() + 1).map(|n| n.to_string()).collect();
     format!(
@@ -30,7 +31,7 @@ pub(crate) fn calls(selector: &Selector, by: By, bucket_ns: i64, from: UnixNanos
 }
 
 /// Table, columns of a series, and ` AND ...` of what is looked at.
-fn source(selector: &Selector, by: By) -> (&'static str, String, String) {
+fn source(selector: &Selector, by: By, from: UnixNanos, until: UnixNanos) -> (&'static str, String, String) {
     let environment = ("environment", selector.environment.as_slice());
     let namespace = ("namespace", selector.namespace.as_slice());
     match by {
@@ -42,8 +43,16 @@ fn source(selector: &Selector, by: By) -> (&'static str, String, String) {
         }
         peer => {
             let of = [environment, namespace, ("caller", &selector.service), ("callee", &selector.peer)];
+            // A call whose answerer has not reported yet counts as one to a third party for a while.
+            let strangers = match peer {
+                By::ThirdParty => {
+                    let lately = between(from.saturating_sub(Duration::from_secs(3_600)), until);
+                    format!(" AND callee NOT IN (SELECT service FROM red WHERE {lately} AND {ENTRY})")
+                }
+                _ => String::new(),
+            };
             let condition = format!(
-                " AND kind = {} AND caller_type = 'service'{}",
+                " AND kind = {} AND caller_type = 'service'{}{strangers}",
                 literal(peer.as_str()),
                 selected(selector, &of, "lane")
             );
@@ -55,7 +64,8 @@ fn source(selector: &Selector, by: By) -> (&'static str, String, String) {
 
 /// Bad and all calls in each window of an objective, one row per series.
 pub(crate) fn slo(rule: &Rule, c: &Slo, now: UnixNanos) -> String {
-    let (table, series, condition) = source(&rule.selector, c.by);
+    let from = now.saturating_sub(c.longest());
+    let (table, series, condition) = source(&rule.selector, c.by, from, now);
     let numbers: Vec<String> = (1..=series.split(", ").count() + 1).map(|n| n.to_string()).collect();
     let bad = match c.latency {
         None => "sum(errors)".to_owned(),
@@ -80,7 +90,7 @@ pub(crate) fn slo(rule: &Rule, c: &Slo, now: UnixNanos) -> String {
          GROUP BY {}) AS b GROUP BY {}",
         names.join(", "),
         figures.join(", "),
-        between(now.saturating_sub(c.longest()), now),
+        between(from, now),
         numbers.join(", "),
         outer.join(", ")
     )
@@ -91,7 +101,7 @@ pub(crate) fn presence(rule: &Rule, c: &Absence, from: UnixNanos, until: UnixNan
     let window = between(from, until);
     match &c.metric {
         None => {
-            let (table, series, condition) = source(&rule.selector, By::Service);
+            let (table, series, condition) = source(&rule.selector, By::Service, from, until);
             format!(
                 "SELECT {series}, max(time) AS last_seen, sum(calls) AS calls FROM {table} WHERE {window}{condition} \
                  GROUP BY 1, 2, 3, 4"

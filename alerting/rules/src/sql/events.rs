@@ -68,11 +68,11 @@ pub(crate) fn stuck(c: &Deadline, from: UnixNanos, until: UnixNanos) -> String {
         None => "allowed".to_owned(),
     };
     format!(
-        "SELECT operation AS business_operation, max(service) AS service, count(*) AS value, min(operation_id) AS example, \
-         min(created) AS oldest FROM (SELECT operation_id, operation, max(service) AS service, min(time) AS created, \
+        "SELECT operation AS business_operation, service, count(*) AS value, min(operation_id) AS example, \
+         min(created) AS oldest FROM (SELECT operation_id, operation, min(service) AS service, min(time) AS created, \
          max(deadline_ns) AS allowed, count(*) FILTER (WHERE phase = 'complete') AS done FROM business_events WHERE {} \
          AND operation_id IS NOT NULL AND phase IN ('create', 'complete'){names} GROUP BY 1, 2) AS o WHERE done = 0 AND \
-         CAST(created AS BIGINT) + {allowed} < {} GROUP BY 1",
+         CAST(created AS BIGINT) + {allowed} < {} GROUP BY 1, 2",
         between(from, until),
         until.0
     )
