@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn two_hours_at_once_are_judged_in_larger_steps() {
-        let due = heard(&[(1_000_000, 1_007_200)], NOW / S).due(None, UnixNanos((NOW / S + 60) * S), &settings()).unwrap();
+        let due =
+            heard(&[(1_000_000, 1_007_200)], NOW / S).due(None, UnixNanos((NOW / S + 60) * S), &settings()).unwrap();
         assert!(due.instants().count() <= 121, "{:?}", due.step);
     }
 }

@@ -39,7 +39,8 @@ pub(crate) async fn gather(ask: &Questioner, window: &Window) -> Result<Gathered
         let share = share_of_logs(ask, range, share, &mut gathered.missing).await?;
         gathered.rows +=
             read(ask, sql::logs(range, share), &mut gathered.missing, |batch| logs(&mut telemetry, batch)).await?;
-        gathered.rows += read(ask, sql::points(range), &mut gathered.missing, |batch| points(&mut telemetry, batch)).await?;
+        gathered.rows +=
+            read(ask, sql::points(range), &mut gathered.missing, |batch| points(&mut telemetry, batch)).await?;
     }
     gathered.records = telemetry.finish();
     gathered.changes = changes::changes(ask, window.current).await?;

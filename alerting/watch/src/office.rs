@@ -72,7 +72,8 @@ impl Office {
     pub(crate) fn waiting(&self, heard: u64) -> (Option<(TimeRange, u64)>, Option<UnixNanos>) {
         let times = || self.inbox.range(heard..).map(|(_, alert)| happened(alert));
         let range = times().min().zip(times().max());
-        let new = range.map(|(from, until)| (TimeRange { from, until: UnixNanos(until.0.saturating_add(1)) }, self.next));
+        let new =
+            range.map(|(from, until)| (TimeRange { from, until: UnixNanos(until.0.saturating_add(1)) }, self.next));
         (new, self.inbox.values().map(happened).max())
     }
 

@@ -8,12 +8,14 @@ use api::{Api, Problem};
 use engine::{Kind, Metric};
 use metastore::Metastore;
 use model::{UnixNanos, Workspace};
+use parking_lot::Mutex;
 use rules::Rule;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tables::TableId;
 use tokio::sync::RwLock;
+use tokio::task::AbortHandle;
 
 /// Most workspaces that are watched.
 const WORKSPACES_MAX: usize = 1_000;
@@ -33,6 +35,14 @@ struct Inner {
     desks: RwLock<HashMap<Workspace, Arc<Desk>>>,
     rounds: AtomicU64,
     started: UnixNanos,
+    /// The tasks of all desks, and whether they have been told to end.
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    running: Vec<AbortHandle>,
+    ended: bool,
 }
 
 /// Why the watch cannot begin: the operator's turn.
@@ -63,8 +73,16 @@ impl Watch {
         }
         let settings = Arc::new(settings);
         let started = api.clock.now();
-        let inner =
-            Inner { api, metastore, settings, own_rules, desks: RwLock::default(), rounds: AtomicU64::new(0), started };
+        let inner = Inner {
+            api,
+            metastore,
+            settings,
+            own_rules,
+            desks: RwLock::default(),
+            rounds: AtomicU64::new(0),
+            started,
+            tasks: Mutex::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -92,10 +110,26 @@ impl Watch {
         let desk = Arc::new(opened.map_err(|error| Problem::unavailable(error.to_string()))?);
         desks.insert(workspace.clone(), Arc::clone(&desk));
         if self.inner.settings.enabled {
-            tokio::spawn(go_rounds(Arc::clone(&desk), self.clone()));
-            tokio::spawn(deliver::run(Arc::clone(&desk)));
+            self.keep(tokio::spawn(go_rounds(Arc::clone(&desk), self.clone())).abort_handle());
+            self.keep(tokio::spawn(deliver::run(Arc::clone(&desk))).abort_handle());
         }
         Ok(desk)
+    }
+
+    fn keep(&self, task: AbortHandle) {
+        let mut tasks = self.inner.tasks.lock();
+        if tasks.ended {
+            task.abort();
+        }
+        tasks.running.push(task);
+    }
+
+    /// Ends all rounds and deliveries. What they were about is taken up at the next start: state is stored
+    /// before it is acted on, and a message under way is in doubt, as after a crash.
+    pub fn stop(&self) {
+        let mut tasks = self.inner.tasks.lock();
+        tasks.ended = true;
+        tasks.running.drain(..).for_each(|task| task.abort());
     }
 
     async fn open(&self, workspace: &Workspace) -> Result<Desk, DeskError> {

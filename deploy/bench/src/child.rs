@@ -31,9 +31,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(exe: &Path) -> Result<Self> {
+        Self::start_with(exe, CONFIG)
+    }
+
+    /// With these settings.
+    pub(crate) fn start_with(exe: &Path, config: &str) -> Result<Self> {
         let home =
             tempfile::Builder::new().prefix("stormglass-bench-").tempdir().context("making a temporary folder")?;
-        std::fs::write(home.path().join("stormglass.toml"), CONFIG)?;
+        std::fs::write(home.path().join("stormglass.toml"), config)?;
         let (child, addresses, ready_after) = spawn(exe, home.path())?;
         let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_PATIENCE).build()?;
         Ok(Self { exe: exe.to_owned(), home, child, addresses, client, ready_after })
@@ -86,13 +91,32 @@ impl Server {
         Ok(answer)
     }
 
+    /// The answer of a call of the API.
+    pub(crate) async fn fetch(&self, path: &str) -> Result<Value> {
+        answered(path, self.client.get(format!("http://{}{path}", self.addresses["http"])).send().await?).await
+    }
+
+    /// The answer to a body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.client.post(format!("http://{}{path}", self.addresses["http"])).json(body);
+        answered(path, request.send().await?).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.client.put(format!("http://{}{path}", self.addresses["http"])).json(body);
+        answered(path, request.send().await?).await
+    }
+
+    /// A figure of `/metrics`; 0 where there is none of that name.
+    pub(crate) async fn figure(&self, name: &str) -> Result<f64> {
+        let text = self.client.get(format!("http://{}/metrics", self.addresses["http"])).send().await?.text().await?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        Ok(line.unwrap_or_default())
+    }
+
     /// The complete answer of a call of the API.
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
-        let response = self.client.get(format!("http://{}{path}", self.addresses["http"])).send().await?;
-        let status = response.status();
-        let text = response.text().await?;
-        ensure!(status.is_success(), "{path}\n{status}: {text}");
-        let answer: Value = serde_json::from_str(&text).with_context(|| format!("the answer to {path}"))?;
+        let answer = self.fetch(path).await?;
         ensure!(answer["complete"] == true, "{path}\nis incomplete: {}", answer["incomplete_reason"]);
         Ok(answer)
     }
@@ -108,6 +132,16 @@ impl Server {
         let wanted = |path: &Path| table.is_none_or(|t| path.components().any(|c| c.as_os_str() == t));
         Ok(files.into_iter().filter(|(path, _)| wanted(path)).collect())
     }
+}
+
+async fn answered(path: &str, response: reqwest::Response) -> Result<Value> {
+    let status = response.status();
+    let text = response.text().await?;
+    ensure!(status.is_success(), "{path}\n{status}: {text}");
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&text).with_context(|| format!("the answer to {path}"))
 }
 
 impl Drop for Server {

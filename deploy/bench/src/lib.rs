@@ -11,12 +11,16 @@ mod memory;
 mod process;
 mod progress;
 mod query;
+mod rca;
 mod replay;
 mod report;
 mod storage;
+mod storm;
 mod workload;
 
+pub use rca::{RcaReport, Score, System};
 pub use report::{Goal, Report, Row, Verdict};
+pub use storm::{StormCost, StormReport, StormSystem};
 
 use anyhow::Result;
 use model::{Clock, SystemClock};
@@ -47,6 +51,22 @@ pub struct Settings {
     pub scale: f64,
     /// Draw a progress bar on standard error.
     pub progress: bool,
+}
+
+/// How often incidents name the true cause, over labelled incidents (`DIR/nezha`, `DIR/changes`).
+///
+/// # Errors
+/// When a file does not read, or the server fails.
+pub async fn run_rca(settings: &Settings) -> Result<RcaReport> {
+    rca::measure(settings).await
+}
+
+/// How labelled alerts (`DIR/alerts`) are grouped and explained, and what a storm costs.
+///
+/// # Errors
+/// When a file does not read, or the server fails.
+pub async fn run_storm(settings: &Settings) -> Result<StormReport> {
+    storm::measure(settings).await
 }
 
 /// Measures, and says what came out. The data directory is a temporary one and is removed.

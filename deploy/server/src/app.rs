@@ -106,6 +106,7 @@ async fn wind_down(wired: Wired, drain: Duration) -> anyhow::Result<()> {
     if !wired.ingest.close(drain).await {
         tracing::warn!(?drain, "some senders were still busy; what they were not answered, they send again");
     }
+    wired.watch.stop();
     let flushed = wired.engine.shutdown().await;
     wired.answers.close(Duration::from_secs(2)).await;
     wired.client.shutdown().await;

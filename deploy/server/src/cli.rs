@@ -51,6 +51,12 @@ pub(crate) enum Command {
     /// Adds and lists the people who sign in, and changes their passwords.
     #[command(after_help = "Example:\n  stormglass user add alice --role admin")]
     User(User),
+    /// Checks files of alert rules, runs the cases in them, plays them over the past.
+    #[command(after_help = "Example:\n  stormglass rules check rules.yaml\n  stormglass rules backtest rules.yaml --from now-14d")]
+    Rules(Rules),
+    /// Says whom an incident would be told.
+    #[command(after_help = "Example:\n  stormglass routes test --severity critical --service payment-service")]
+    Routes(Routes),
     /// Measures the server and prints a table of goals and figures.
     #[command(after_help = "Example:\n  stormglass bench ingest --scale 0.5 --json")]
     Bench(Bench),
@@ -303,9 +309,16 @@ pub(crate) struct UserPasswd {
 
 #[derive(Clone, Copy, ValueEnum, PartialEq, Eq, Debug)]
 pub(crate) enum Subject {
+    /// Cost of taking telemetry in.
     Ingest,
+    /// Bytes on disk.
     Storage,
+    /// Cost of look-ups and searches.
     Query,
+    /// How often incidents name the true cause; needs --data with nezha/ and changes/.
+    Rca,
+    /// How alerts are grouped and explained, and what a storm costs; --data with alerts/.
+    Storm,
 }
 
 #[derive(Args, Debug)]
@@ -321,6 +334,60 @@ pub(crate) struct Bench {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Rules {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum RulesCommand {
+    /// Says what is wrong, with line and column, and what would be right.
+    Check { file: PathBuf },
+    /// Runs the cases under `tests:` of a file on its rules.
+    Test { file: PathBuf },
+    /// Says when the rules would have told over the past of a running server.
+    Backtest {
+        file: PathBuf,
+        /// RFC 3339, Unix nanoseconds or now-15m; 14 days before --to without it.
+        #[arg(long)]
+        from: Option<String>,
+        /// Now without it.
+        #[arg(long)]
+        to: Option<String>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Routes {
+    #[command(subcommand)]
+    pub(crate) command: RoutesCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum RoutesCommand {
+    /// Shows the way of an imagined incident through the tree.
+    Test {
+        /// low, medium, high or critical.
+        #[arg(long, default_value = "high")]
+        severity: String,
+        /// A service that is hurt; may be given several times.
+        #[arg(long)]
+        service: Vec<String>,
+        #[arg(long)]
+        owner: Option<String>,
+        #[arg(long)]
+        team: Option<String>,
+        /// A label, as NAME=VALUE; may be given several times.
+        #[arg(long, value_name = "NAME=VALUE")]
+        label: Vec<String>,
+        #[command(flatten)]
+        remote: Remote,
+    },
 }
 
 #[derive(Args, Debug)]

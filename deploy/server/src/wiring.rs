@@ -35,6 +35,7 @@ pub(crate) struct Wired {
     /// What makes the first administrator, where there is nobody yet and `--setup` was said.
     pub(crate) setup: Option<String>,
     pub(crate) metastore: Metastore,
+    pub(crate) watch: watch::Watch,
     pub(crate) certificate: Option<Arc<Certificate>>,
     /// The ports that take telemetry in, and the one that answers.
     pub(crate) ingest: Ports,
@@ -137,8 +138,8 @@ pub(crate) async fn build(settings: Settings, network: &Handle, faults: Option<d
     let fresh = Arc::clone(&access);
     tokio::spawn(async move { fresh.keep_fresh().await });
     tokio::spawn(reconciler.run());
-    tokio::spawn(watch.run());
-    Ok(Wired { addresses, engine, client, access, setup, metastore, certificate, ingest, answers, going_down })
+    tokio::spawn(watch.clone().run());
+    Ok(Wired { addresses, engine, client, access, setup, metastore, watch, certificate, ingest, answers, going_down })
 }
 
 /// The way in for records that come by the HTTP API: the same as for OTLP.

@@ -89,7 +89,7 @@ fn bounded(parts: &[&Arc<PartMeta>], settings: &CompactionSettings) -> Vec<Arc<P
         bytes += part.bytes;
         bytes <= settings.input_bytes_max
     };
-    let count = parts.iter().take_while(fits).count().clamp(1, settings.parts.max(1));
+    let count = parts.iter().take_while(fits).count().clamp(1, settings.inputs_max.max(1));
     parts[..count].iter().map(|p| (*p).clone()).collect()
 }
 
@@ -99,7 +99,13 @@ mod tests {
     use crate::testing::part;
 
     fn settings() -> CompactionSettings {
-        CompactionSettings { parts: 4, bytes: 10_000, input_bytes_max: 12_000, ..CompactionSettings::default() }
+        CompactionSettings {
+            parts: 5,
+            inputs_max: 4,
+            bytes: 10_000,
+            input_bytes_max: 12_000,
+            ..CompactionSettings::default()
+        }
     }
 
     /// 10:00 on the day of `testing::part`.
@@ -145,6 +151,18 @@ mod tests {
         assert_eq!(picked(&large, TEN, false), Some((Why::Bytes, 2)));
         assert_eq!(picked(&one_huge, TEN, false), None, "alone it waits for its hour to end");
         assert_eq!(picked(&small[..1], TEN, true), Some((Why::Asked, 1)));
+    }
+
+    /// Sixty-four small parts were picked for one merge, which reads sixteen: it was refused for ever.
+    #[test]
+    fn what_is_picked_by_count_is_what_one_merge_may_read() {
+        let settings = CompactionSettings::default();
+        let many: Vec<_> = (0..200_u8).map(|i| at(i, TEN + i64::from(i), TEN, 10)).collect();
+        for asked in [false, true] {
+            let inputs = pick(&many, UnixNanos(TEN), &settings, asked).unwrap().inputs.len();
+            let place = parts::Location::Local { parquet: "p".into(), replaced: "r".into() };
+            assert!((2..=parts::Settings::at(place).merge_inputs_max).contains(&inputs), "{inputs}");
+        }
     }
 
     #[test]

@@ -99,8 +99,10 @@ pub struct CompactionSettings {
     pub bytes: u64,
     /// ... or are this many.
     pub parts: usize,
-    /// Bytes that one merge reads at most.
+    /// Bytes that one merge reads at most ...
     pub input_bytes_max: u64,
+    /// ... and files; no more than the part store reads side by side.
+    pub inputs_max: usize,
     /// The longest query deadline plus 60 s: replaced files are kept this long.
     pub replaced_keep: Duration,
 }
@@ -180,6 +182,7 @@ impl Default for CompactionSettings {
             bytes: 384 * MIB,
             parts: 64,
             input_bytes_max: 512 * MIB,
+            inputs_max: 16,
             replaced_keep: Duration::from_secs(120),
         }
     }

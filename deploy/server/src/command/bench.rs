@@ -4,19 +4,27 @@ use crate::Outcome;
 use crate::cli::{Bench, Subject};
 use crate::telemetry::say;
 use anyhow::Context;
+use serde::Serialize;
+use std::fmt::Display;
 use std::io::IsTerminal;
 
 pub(super) async fn run(args: Bench) -> Outcome {
+    let exe = std::env::current_exe().context("the path of this program cannot be told")?;
+    let progress = std::io::stderr().is_terminal();
+    let settings = |subject| bench::Settings { subject, exe, data: args.data, scale: args.scale, progress };
     let subject = match args.subject {
+        Subject::Rca => return show(&bench::run_rca(&settings(bench::Subject::Query)).await?, args.json),
+        Subject::Storm => return show(&bench::run_storm(&settings(bench::Subject::Query)).await?, args.json),
         Subject::Ingest => bench::Subject::Ingest,
         Subject::Storage => bench::Subject::Storage,
         Subject::Query => bench::Subject::Query,
     };
-    let exe = std::env::current_exe().context("the path of this program cannot be told")?;
-    let progress = std::io::stderr().is_terminal();
-    let report = bench::run(bench::Settings { subject, exe, data: args.data, scale: args.scale, progress }).await?;
-    if args.json {
-        say(&serde_json::to_string_pretty(&report).context("the report cannot be written as JSON")?);
+    show(&bench::run(settings(subject)).await?, args.json)
+}
+
+fn show<R: Serialize + Display>(report: &R, json: bool) -> Outcome {
+    if json {
+        say(&serde_json::to_string_pretty(report).context("the report cannot be written as JSON")?);
     } else {
         say(report.to_string().trim_end());
     }

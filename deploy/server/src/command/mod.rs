@@ -7,6 +7,8 @@ mod flush;
 mod fsck;
 mod import;
 mod remote;
+mod routes;
+mod rules;
 mod serve;
 mod sql;
 mod token;
@@ -29,6 +31,8 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::CheckConfig(args) => check_config::run(args),
         Command::Token(args) => here(token::run(args)),
         Command::User(args) => here(user::run(args)),
+        Command::Rules(args) => here(rules::run(args)),
+        Command::Routes(args) => here(routes::run(args)),
         Command::Bench(args) => here(bench::run(args)),
         Command::Worker(args) => worker::run(args),
     }

@@ -9,13 +9,18 @@ async fn the_company_trades_for_a_while_and_everything_it_sent_is_found() {
     let data = home.path().join("data");
     let listen = ["OTLP_GRPC", "OTLP_HTTP", "HTTP"].map(|l| (format!("STORMGLASS_LISTEN__{l}"), "127.0.0.1:0"));
     let listen: Vec<(&str, &str)> = listen.iter().map(|(k, v)| (k.as_str(), *v)).collect();
-    let ended =
-        run(&["demo", "--for", "8s", "--history", "30s", "--speed", "2", "--data-dir", data.to_str().unwrap()], &listen)
-            .await;
+    let ended = run(
+        &["demo", "--for", "8s", "--history", "30s", "--speed", "2", "--data-dir", data.to_str().unwrap()],
+        &listen,
+    )
+    .await;
     assert!(ended.status.success(), "{}", both(&ended));
 
     let server = Server::start(Setup::default().in_dir(&data)).await;
-    assert!(server.sql("SELECT count(DISTINCT service) FROM spans").await.count() >= 26, "nearly every service was asked");
+    assert!(
+        server.sql("SELECT count(DISTINCT service) FROM spans").await.count() >= 26,
+        "nearly every service was asked"
+    );
     assert!(server.sql("SELECT count(DISTINCT resource['host.name']) FROM metrics").await.count() >= 20);
     assert!(server.sql("SELECT count(*) FROM heartbeats WHERE name LIKE 'printer-%'").await.count() > 10);
     assert!(server.sql("SELECT count(*) FROM spans WHERE cardinality(links) > 0").await.count() > 5);
