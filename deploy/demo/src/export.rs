@@ -24,8 +24,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Items that wait for one exporter; what comes on top is dropped and counted.
-pub(crate) const QUEUE_MAX: usize = 16_384;
-const BATCH_MAX: usize = 1_024;
+pub(crate) const QUEUE_MAX: usize = 4_096;
+const BATCH_MAX: usize = 2_048;
 const BATCH_EVERY: Duration = Duration::from_secs(1);
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
@@ -89,6 +89,7 @@ impl Exporter {
         self.export(waiting).await;
     }
 
+    /// Sends a batch, each signal in a request of its own.
     async fn export(&self, parcels: Vec<Parcel>) {
         let mut bundles = Bundles::new();
         for Parcel { version, item } in parcels {
@@ -103,15 +104,13 @@ impl Exporter {
         let spans = count(|b| b.spans.len());
         let records = count(|b| b.records.len());
         let metrics = count(|b| points(&b.metrics));
-        if spans > 0 {
-            self.deliver(Kind::Traces, self.traces(&mut bundles), spans).await;
-        }
-        if records > 0 {
-            self.deliver(Kind::Logs, self.logs(&mut bundles), records).await;
-        }
-        if metrics > 0 {
-            self.deliver(Kind::Metrics, self.metrics(&mut bundles), metrics).await;
-        }
+        let (traces, logs, points) = (self.traces(&mut bundles), self.logs(&mut bundles), self.metrics(&mut bundles));
+        // Each waits for the disk of the server: together, not one after the other.
+        tokio::join!(
+            self.deliver(Kind::Traces, traces, spans),
+            self.deliver(Kind::Logs, logs, records),
+            self.deliver(Kind::Metrics, points, metrics),
+        );
     }
 
     fn traces(&self, bundles: &mut Bundles) -> Vec<u8> {
@@ -152,6 +151,9 @@ impl Exporter {
 
     /// Sends the same bytes until they are answered for good, backing off as the server asks.
     async fn deliver(&self, kind: Kind, body: Vec<u8>, count: u64) {
+        if count == 0 {
+            return;
+        }
         let (body, began) = (bytes::Bytes::from(body), Instant::now());
         let mut backoff = BACKOFF_FIRST;
         loop {

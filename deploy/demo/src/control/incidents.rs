@@ -70,7 +70,7 @@ fn read(item: &Value) -> Option<Incident> {
         entity: text(&cause["entity"]),
         kind: text(&cause["kind"]),
         confidence: text(&cause["confidence"]),
-        alerts: item["alerts"].as_u64().unwrap_or(0),
+        alerts: item["alert_count"].as_u64().unwrap_or(0),
     };
     Some(Incident {
         shown,
@@ -93,7 +93,7 @@ mod tests {
         let item = json!({
             "id": "I-20261120-0001", "state": "resolved", "opened_at": "2026-11-20T08:00:05.000000000Z",
             "cause": { "entity": "service:payment-service", "kind": "connection_pool", "score": 9.5, "confidence": "high" },
-            "undetermined": false, "alerts": 214,
+            "undetermined": false, "alert_count": 214,
             "clocks": { "detected_at": "2026-11-20T08:00:06Z", "located_at": null, "resolved_at": "2026-11-20T08:04:00Z" },
         });
         let incident = read(&item).unwrap();

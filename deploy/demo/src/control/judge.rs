@@ -72,7 +72,7 @@ fn compare(answer: &Answer, incident: &Incident) -> Verdict {
 }
 
 /// Whether an entity is one of those that the truth allows. An instance or operation stands for its
-/// service, a change for its target, and load has no name of its own.
+/// service, a change for its target, a store may be called without its system, and load has no name of its own.
 fn is_entity(answer: &Answer, entity: &str) -> bool {
     let (kind, name) = entity.split_once(':').unwrap_or(("service", entity));
     answer.entities.iter().any(|expected| {
@@ -80,6 +80,7 @@ fn is_entity(answer: &Answer, entity: &str) -> bool {
         match (wanted, kind) {
             ("traffic", "traffic") => true,
             ("service", "operation") => name.split_once('/').is_some_and(|(service, _)| service == of),
+            ("database" | "queue", _) if wanted == kind => of == name || of.rsplit('/').next() == Some(name),
             ("service", "instance") => name.strip_prefix(of).is_some_and(|rest| rest.starts_with('-')),
             _ => wanted == kind && of == name,
         }

@@ -112,6 +112,25 @@ fn a_verdict_is_right_where_entity_and_kind_are() {
 }
 
 #[test]
+fn entities_are_told_apart_by_what_they_stand_for() {
+    for (fault, cause, verdict) in [
+        ("slow_sql", ("database:mysql/order", "slow_sql"), Verdict::Right),
+        ("slow_sql", ("database:order", "slow_sql"), Verdict::Right),
+        ("slow_sql", ("database:mysql/payment", "slow_sql"), Verdict::KindOnly),
+        ("poison_message", ("queue:rocketmq/ORDER_PAID", "poison_message"), Verdict::Right),
+        ("traffic", ("traffic:entry", "traffic"), Verdict::Right),
+        ("memory", ("instance:member-service-1", "memory"), Verdict::Right),
+        ("memory", ("service:member", "memory"), Verdict::KindOnly),
+        ("version_drift", ("instance:pos-client-S10005", "version_drift"), Verdict::Right),
+        ("region", ("third_party:printer-gw-south", "region"), Verdict::Right),
+        ("host", ("node:node-3", "cpu"), Verdict::EntityOnly),
+    ] {
+        let card = judge(&[episode(fault, 0, None)], vec![incident("I-1", 10, Some(cause), 3)], at(60));
+        assert_eq!(card.items[0].verdict, verdict, "{fault}: {cause:?}");
+    }
+}
+
+#[test]
 fn no_incident_is_waited_for_and_then_missed() {
     for (now, verdict) in [(60, Verdict::Waiting), (121, Verdict::Missed)] {
         let stray = incident("I-0", -300, Some(("host:node-5", "disk")), 9);
