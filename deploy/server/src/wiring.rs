@@ -66,25 +66,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle, faults: Option<d
     let certificate = settings.tls.as_ref().map(Certificate::load).transpose()?;
     let listeners = Listeners::bind(&settings, &access, certificate.is_some()).await?;
 
-    let parts = parts::PartStore::open(part_settings(&settings))?;
-    let catalog = catalog::Catalog::open(&data_dir.join("catalog.sqlite"), catalog::Settings::default()).await?;
-    let wanted = PromotedSet::default_with(&settings.operations.business_keys);
-    let promoted = engine::settle_promoted(&catalog, &wanted).await?;
-    let build = BuildSettings::new(promoted.clone(), &settings.request_id_keys());
-    let extract = settings.operations.extract.clone();
-    let layout = Arc::new(Layout::new(BuildSettings { extract, ..build }));
-    let deps = Deps {
-        lock,
-        clock: Arc::clone(&clock),
-        disk: Arc::new(wal::RealDisk),
-        parts,
-        catalog,
-        decode: decoder(Arc::clone(&layout), &settings.receive),
-        promoted,
-        disk_free: Arc::new(engine::disk_free),
-    };
-    let engine = Engine::open(settings.engine.clone(), deps).await?;
-    engine.start_background()?;
+    let (engine, layout) = store(&settings, lock, &clock).await?;
 
     let receiver = Receiver::new(Arc::clone(&engine), layout, settings.receive.clone(), Arc::clone(&clock));
     let board = Arc::new(watch::Board::new(Arc::clone(&engine)));
@@ -112,12 +94,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle, faults: Option<d
         health: health(&settings, &engine, &going_down),
         metrics: figures(&engine, &receiver, &client, &shared, &panics, &access, &watched),
     };
-    let external_url =
-        format!("{}://{}", if settings.tls.is_some() { "https" } else { "http" }, listeners.addresses()?.http);
-    let alerting = watch::Settings {
-        external_url: settings.alerting.external_url.clone().unwrap_or(external_url),
-        ..settings.alerting.watch.clone()
-    };
+    let alerting = alerting(&settings, listeners.addresses()?.http);
     let watch = watch::Watch::new(api.clone(), metastore.clone(), alerting)
         .map_err(|error| anyhow!(Refused(error.to_string())))?;
     board.show(watch.clone());
@@ -140,6 +117,42 @@ pub(crate) async fn build(settings: Settings, network: &Handle, faults: Option<d
     tokio::spawn(reconciler.run());
     tokio::spawn(watch.clone().run());
     Ok(Wired { addresses, engine, client, access, setup, metastore, watch, certificate, ingest, answers, going_down })
+}
+
+/// The engine over its files, with everything that recovery has to bring back.
+async fn store(
+    settings: &Settings,
+    lock: wal::DataDirLock,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<(Arc<Engine>, Arc<Layout>)> {
+    let parts = parts::PartStore::open(part_settings(settings))?;
+    let catalog =
+        catalog::Catalog::open(&settings.data_dir.join("catalog.sqlite"), catalog::Settings::default()).await?;
+    let wanted = PromotedSet::default_with(&settings.operations.business_keys);
+    let promoted = engine::settle_promoted(&catalog, &wanted).await?;
+    let build = BuildSettings::new(promoted.clone(), &settings.request_id_keys());
+    let extract = settings.operations.extract.clone();
+    let layout = Arc::new(Layout::new(BuildSettings { extract, ..build }));
+    let deps = Deps {
+        lock,
+        clock: Arc::clone(clock),
+        disk: Arc::new(wal::RealDisk),
+        parts,
+        catalog,
+        decode: decoder(Arc::clone(&layout), &settings.receive),
+        promoted,
+        disk_free: Arc::new(engine::disk_free),
+    };
+    let engine = Engine::open(settings.engine.clone(), deps).await?;
+    engine.start_background()?;
+    Ok((engine, layout))
+}
+
+/// The settings of the watch; without a word of the operator, people reach the server at its own address.
+fn alerting(settings: &Settings, http: SocketAddr) -> watch::Settings {
+    let own = format!("{}://{http}", if settings.tls.is_some() { "https" } else { "http" });
+    let external_url = settings.alerting.external_url.clone().unwrap_or(own);
+    watch::Settings { external_url, ..settings.alerting.watch.clone() }
 }
 
 /// The way in for records that come by the HTTP API: the same as for OTLP.

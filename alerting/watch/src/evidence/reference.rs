@@ -7,36 +7,54 @@ use model::{TimeRange, UnixNanos};
 use std::time::Duration;
 
 const MINUTE: i64 = 60 * UnixNanos::SECOND;
-/// Fewer minutes with traffic than this, and other times than those just before are taken as well.
-const MINUTES_MIN: usize = 3;
-/// How far away they may lie.
+/// How far away minutes may lie where nothing was sent just before.
 const FAR: Duration = Duration::from_secs(8 * 86_400);
 
-/// The times just before the incident, without those of other incidents; where nothing was sent then,
-/// the nearest minutes before or after in which something was.
+/// The time just before the incident, without that of other incidents; where nothing was called in it, the
+/// nearest minutes besides in which something was: earlier ones, else later ones.
 pub(crate) async fn reference(
     ask: &Questioner,
     current: TimeRange,
     troubled: &[TimeRange],
 ) -> Result<Vec<TimeRange>, QueryError> {
     let before = TimeRange { from: current.from.saturating_sub(ask.settings().reference), until: current.from };
-    let near = minutes(ask, before).await?;
-    let healthy = without(&near, troubled);
-    if healthy.len() >= MINUTES_MIN {
-        return Ok(joined(&healthy, before));
+    let mut ranges = outside(before, troubled);
+    if !without(&minutes(ask, before).await?, troubled).is_empty() {
+        return Ok(ranges);
     }
-    let wide = TimeRange { from: current.from.saturating_sub(FAR), until: current.until.saturating_add(FAR) };
-    let mut others = without(&minutes(ask, wide).await?, troubled);
-    others.retain(|minute| !current.overlaps(UnixNanos(*minute), UnixNanos(*minute + MINUTE - 1)));
-    others.sort_by_key(|minute| (minute - current.from.0).abs());
-    let wanted = usize::try_from(ask.settings().reference.as_secs() / 60).unwrap_or(30);
-    others.truncate(wanted);
-    let mut ranges = joined(&others, wide);
-    // Metrics often reach further back than traces.
-    if !ranges.iter().any(|range| range.overlaps(before.from, before.until)) {
-        ranges.push(before);
+    let earlier = TimeRange { from: current.from.saturating_sub(FAR), until: before.from };
+    let later = TimeRange { from: current.until, until: current.until.saturating_add(FAR) };
+    for wide in [earlier, later] {
+        let mut others = without(&minutes(ask, wide).await?, troubled);
+        others.sort_by_key(|minute| (minute - current.from.0).abs());
+        others.truncate(usize::try_from(ask.settings().reference.as_secs() / 60).unwrap_or(30));
+        if !others.is_empty() {
+            ranges.extend(joined(&others, wide));
+            break;
+        }
     }
     Ok(ranges)
+}
+
+/// What is left of a range when others are taken out of it.
+fn outside(range: TimeRange, taken: &[TimeRange]) -> Vec<TimeRange> {
+    let mut left = vec![range];
+    for out in taken {
+        let cut = |range: TimeRange| {
+            let first = TimeRange { from: range.from, until: range.until.min(out.from) };
+            let last = TimeRange { from: range.from.max(out.until), until: range.until };
+            [first, last].into_iter().filter(|range| range.from < range.until)
+        };
+        // A range that meets it in no instant stays as it is, not once on either side.
+        left = left
+            .into_iter()
+            .flat_map(|range| match range.overlaps(out.from, UnixNanos(out.until.0 - 1)) {
+                true => cut(range).collect::<Vec<_>>(),
+                false => vec![range],
+            })
+            .collect();
+    }
+    left
 }
 
 /// Minutes in which something was called.
@@ -80,6 +98,14 @@ mod tests {
 
     fn range(from: i64, until: i64) -> TimeRange {
         TimeRange { from: UnixNanos(from * MINUTE), until: UnixNanos(until * MINUTE) }
+    }
+
+    #[test]
+    fn times_of_other_incidents_are_cut_out_of_a_range() {
+        assert_eq!(outside(range(0, 30), &[]), [range(0, 30)]);
+        assert_eq!(outside(range(0, 30), &[range(10, 12), range(28, 40)]), [range(0, 10), range(12, 28)]);
+        assert_eq!(outside(range(0, 30), &[range(40, 50)]), [range(0, 30)]);
+        assert!(outside(range(0, 30), &[range(0, 40)]).is_empty());
     }
 
     #[test]
