@@ -297,6 +297,13 @@ impl Incident {
         self.updated_at = self.updated_at.max(time);
     }
 
+    /// Takes in how bad an alert is told to be. Where the loss is measured it counts more: an alert then holds the
+    /// severity at one grade below its own at least.
+    pub(crate) fn worsen(&mut self, told: Severity) {
+        let least = if self.weighted_loss.is_some() { told.lower() } else { told };
+        self.severity = self.severity.max(least);
+    }
+
     pub(crate) fn name_service(&mut self, service: &str) {
         if let Err(at) = self.services.binary_search_by(|known| known.as_str().cmp(service)) {
             if self.services.len() < SERVICES {

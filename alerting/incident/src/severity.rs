@@ -26,6 +26,15 @@ impl Severity {
         }
     }
 
+    /// One grade less.
+    pub fn lower(self) -> Self {
+        match self {
+            Severity::Critical => Severity::High,
+            Severity::High => Severity::Medium,
+            Severity::Medium | Severity::Low => Severity::Low,
+        }
+    }
+
     /// The grade in Chinese.
     pub fn zh(self) -> &'static str {
         match self {

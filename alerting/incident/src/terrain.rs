@@ -168,6 +168,11 @@ impl Terrain {
         self.entities.len()
     }
 
+    /// Whether it is something that others run on.
+    pub fn is_machine(&self, spot: Spot) -> bool {
+        matches!(self.entity(spot).kind, EntityKind::Node | EntityKind::Host)
+    }
+
     /// How many names of these kinds are known.
     pub fn count(&self, kinds: &[EntityKind]) -> usize {
         kinds.iter().filter_map(|kind| self.of_kind.get(kind)).sum()

@@ -142,8 +142,8 @@ pub(crate) fn joined(rule: JoinRule, from: Option<&Entity>, to: Option<&Entity>,
             format!("{} 与{} 历史上经常同时告警。", from.zh, to.zh),
         ),
         JoinRule::Time => (
-            "It began within a minute of this incident, and nothing is known of who calls whom.".into(),
-            "在本事件发生一分钟内出现，且调用关系未知，仅按时间归并。".into(),
+            "It began within a minute of this incident, and nothing is known of how they hang together.".into(),
+            "与本事件在一分钟内先后出现，且两者的关联未知，仅按时间归并。".into(),
         ),
         JoinRule::Merged => {
             ("One cause explains this alert and the incident.".into(), "同一根因可以解释该告警与本事件。".into())

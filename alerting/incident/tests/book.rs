@@ -4,7 +4,7 @@
 
 use incident::{
     Act, ActError, Alert, Book, Cause, Confidence, Estate, Event, IncidentId, JoinRule, Link, Occasion, Phase,
-    Relation, Role, Settings, State, Told, Verdict,
+    Relation, Role, Settings, Severity, State, Told, Verdict,
 };
 use model::{CauseKind, Entity, UnixNanos};
 use std::collections::BTreeMap;
@@ -88,6 +88,17 @@ fn verdict(entity: &str, confidence: Confidence) -> Verdict {
         later: false,
     };
     Verdict { causes: vec![cause], ..Verdict::default() }
+}
+
+fn explaining(entity: &str, what: &str) -> Verdict {
+    let (cause, what) = (Entity::read(entity), Entity::read(what));
+    let explained = incident::Explained {
+        path: vec![cause.clone(), what.clone()],
+        entity: what,
+        by: cause,
+        why: model::Bilingual::default(),
+    };
+    Verdict { explained: vec![explained], ..verdict(entity, Confidence::Medium) }
 }
 
 #[test]
@@ -298,7 +309,9 @@ fn a_sure_verdict_of_two_causes_splits_and_one_cause_joins() {
 
     let other = fire(&mut book, "Slow", "mail", 13);
     book.judged(other, verdict("stock", Confidence::Medium), at(14));
-    book.judged(id, verdict("stock", Confidence::Medium), at(14));
+    book.judged(id, explaining("stock", "order"), at(14));
+    assert_eq!(book.incident(other).unwrap().merged_into, None, "it names stock, but nothing hangs mail on it");
+    book.judged(other, explaining("stock", "mail"), at(15));
     assert_eq!(book.incident(other).unwrap().merged_into, Some(id));
 }
 
@@ -371,6 +384,28 @@ fn the_located_clock_is_when_the_right_cause_was_first_shown() {
     let right = Act::Judge { right: false, entity: Some(Entity::service("pay")), text: None };
     book.act(id, right, "li", at(50)).unwrap();
     assert_eq!(book.incident(id).unwrap().clocks.located_at, Some(at(30)));
+}
+
+#[test]
+fn the_loss_that_is_measured_sets_the_severity_and_none_leaves_it() {
+    let mut book = book(SHOP);
+    let id = fire(&mut book, "Slow", "order", 0);
+    let severity = |book: &Book| book.incident(id).unwrap().severity;
+    book.weighed(id, 0.0);
+    assert_eq!(severity(&book), Severity::Medium);
+    book.weighed(id, 0.3);
+    assert_eq!(severity(&book), Severity::Critical);
+    book.weighed(id, 0.01);
+    assert_eq!(severity(&book), Severity::Critical, "the worst counts");
+}
+
+#[test]
+fn a_verdict_that_says_nothing_leaves_what_was_said() {
+    let mut book = book(SHOP);
+    let id = fire(&mut book, "Slow", "order", 0);
+    book.judged(id, verdict("stock", Confidence::High), at(5));
+    book.judged(id, Verdict::default(), at(10));
+    assert_eq!(book.incident(id).unwrap().cause().unwrap().entity, Entity::service("stock"));
 }
 
 type Kept = BTreeMap<(String, String), serde_json::Value>;
@@ -463,4 +498,150 @@ fn a_sender_that_falls_silent_ends_its_alert() {
     assert_eq!(book.incident(id).unwrap().state, State::Open);
     pass(&mut book, 300, 301);
     assert_eq!(book.incident(id).unwrap().state, State::Mitigated);
+}
+
+#[test]
+fn a_machine_of_which_nothing_is_known_joins_the_one_incident_that_grows() {
+    let mut book = book(SHOP);
+    let machine = fire(&mut book, "Full", "node:bare", 0);
+    assert_eq!(fire(&mut book, "Slow", "stock", 10), machine);
+    assert_eq!(fire(&mut book, "Full", "node:other", 30), machine);
+    assert_eq!(book.members(machine).last().unwrap().reason.rule, JoinRule::Time);
+    let second = fire(&mut book, "Slow", "mail", 40);
+    assert_ne!(second, machine);
+    let third = fire(&mut book, "Full", "node:third", 50);
+    assert!(third != machine && third != second, "two incidents grow: time tells nothing");
+}
+
+#[test]
+fn a_wave_of_what_had_ended_is_a_new_incident_until_a_cause_says_otherwise() {
+    let mut book = book(SHOP);
+    let places = ["web", "order", "stock", "pay", "database:stock", "pod:stock-1"];
+    let first = places.map(|place| fire(&mut book, "Slow", place, 0))[0];
+    pass(&mut book, 0, 20);
+    book.judged(first, verdict("stock", Confidence::High), at(20));
+    places.iter().for_each(|place| end(&mut book, "Slow", place, 30));
+    pass(&mut book, 20, 100);
+    let wave: Vec<IncidentId> = places.iter().map(|place| fire(&mut book, "Errors", place, 100)).collect();
+    assert!(wave.iter().all(|id| *id == first), "what is new joins what still lasts");
+    let again: Vec<IncidentId> = (0..6).map(|n| fire(&mut book, "Slow", places[n], 120)).collect();
+    let next = again[5];
+    assert_ne!(next, first);
+    book.judged(next, verdict("stock", Confidence::High), at(121));
+    let events = pass(&mut book, 121, 130);
+    assert!(book.incident(next).is_none(), "the same cause: it is the same trouble. {events:?}");
+    assert_eq!(book.members(first).filter(|episode| episode.reason.rule == JoinRule::Refired).count(), 2);
+}
+
+mod always {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PLACES: &[&str] =
+        &["web", "order", "stock", "pay", "mail", "database:stock", "pod:stock-1", "node:n1", "node:bare", "stranger"];
+
+    #[derive(Clone, Debug)]
+    enum Deed {
+        Fire(usize, usize),
+        End(usize, usize),
+        Wait(i64),
+        Judge(usize, usize, bool),
+        Split(usize),
+        Merge(usize, usize),
+        Close(usize),
+    }
+
+    fn deed() -> impl Strategy<Value = Deed> {
+        prop_oneof![
+            8 => (0..3usize, 0..PLACES.len()).prop_map(|(name, place)| Deed::Fire(name, place)),
+            3 => (0..3usize, 0..PLACES.len()).prop_map(|(name, place)| Deed::End(name, place)),
+            4 => (1..400i64).prop_map(Deed::Wait),
+            3 => (0..8usize, 0..PLACES.len(), any::<bool>()).prop_map(|(id, place, sure)| Deed::Judge(id, place, sure)),
+            1 => (0..8usize).prop_map(Deed::Split),
+            1 => (0..8usize, 0..8usize).prop_map(|(one, two)| Deed::Merge(one, two)),
+            1 => (0..8usize).prop_map(Deed::Close),
+        ]
+    }
+
+    fn nth(book: &Book, n: usize) -> Option<IncidentId> {
+        let ids: Vec<IncidentId> = book.incidents().map(|incident| incident.id).collect();
+        ids.get(n % ids.len().max(1)).copied()
+    }
+
+    fn act(book: &mut Book, id: Option<IncidentId>, act: Act, now: i64) {
+        if let Some(id) = id {
+            // Acts that are not possible are refused; that is checked elsewhere.
+            let _ = book.act(id, act, "li", at(now));
+        }
+    }
+
+    fn apply(book: &mut Book, deed: &Deed, now: &mut i64) {
+        match deed {
+            Deed::Fire(name, place) => drop(fire(book, &format!("A{name}"), PLACES[*place], *now)),
+            Deed::End(name, place) => end(book, &format!("A{name}"), PLACES[*place], *now),
+            Deed::Wait(seconds) => {
+                for _ in 0..8 {
+                    *now += (*seconds / 8).max(1);
+                    book.step(at(*now));
+                }
+            }
+            Deed::Judge(n, place, sure) => {
+                let confidence = if *sure { Confidence::High } else { Confidence::Low };
+                if let Some(id) = nth(book, *n) {
+                    let mut verdict = verdict(PLACES[*place], confidence);
+                    verdict.causes.extend(self::verdict(PLACES[(*place + n) % PLACES.len()], confidence).causes);
+                    book.judged(id, verdict, at(*now));
+                }
+            }
+            Deed::Split(n) => {
+                let id = nth(book, *n);
+                let half: Vec<_> =
+                    id.into_iter().flat_map(|id| book.members(id)).map(|e| e.alert.fingerprint).collect();
+                act(book, id, Act::Split { fingerprints: half[..half.len() / 2].to_vec() }, *now);
+            }
+            Deed::Merge(one, two) => {
+                if let Some(into) = nth(book, *two) {
+                    act(book, nth(book, *one), Act::Merge { into }, *now);
+                }
+            }
+            Deed::Close(n) => act(book, nth(book, *n), Act::Resolve { helped: None }, *now),
+        }
+    }
+
+    fn holds(book: &Book, archived: u64) {
+        let mut told = archived;
+        for incident in book.incidents() {
+            let members: Vec<_> = book.members(incident.id).collect();
+            assert_eq!(incident.alerts, members.len() as u64, "{incident:?}");
+            assert_eq!(incident.firing, members.iter().filter(|episode| episode.is_firing()).count() as u64);
+            assert!(members.iter().all(|episode| episode.incident == incident.id));
+            told += members.iter().map(|episode| episode.count).sum::<u64>();
+        }
+        assert_eq!(told, book.counters().heard, "every alert told is in exactly one incident");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn no_alert_is_lost_and_a_restored_book_is_the_same(deeds in prop::collection::vec(deed(), 1..60)) {
+            let (mut book, mut kept, mut now, mut archived) = (book(SHOP), Kept::new(), 0, 0);
+            for deed in &deeds {
+                apply(&mut book, deed, &mut now);
+                keep(&mut book, &mut kept);
+                for (_, body) in kept.extract_if(.., |(kind, _), _| kind == "archive") {
+                    let gone: incident::Archived = serde_json::from_value(body).unwrap();
+                    archived += gone.alerts.iter().map(|episode| episode.count).sum::<u64>();
+                }
+                holds(&book, archived);
+            }
+            let rows = kept.iter().map(|((kind, key), body)| (kind.as_str(), key.as_str(), body.clone()));
+            let settings = Settings { judged: false, ..Settings::default() };
+            let again = Book::restore(settings, rows, at(now)).unwrap();
+            let same = |book: &Book| -> Vec<(IncidentId, State, u64, u64)> {
+                book.incidents().map(|found| (found.id, found.state, found.alerts, found.firing)).collect()
+            };
+            prop_assert_eq!(same(&again), same(&book));
+        }
+    }
 }

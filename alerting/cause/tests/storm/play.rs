@@ -157,6 +157,11 @@ impl Player {
             .collect()
     }
 
+    /// When each alert began, in the order they were heard.
+    pub(crate) fn starts(&self) -> impl Iterator<Item = UnixNanos> {
+        self.heard.iter().map(|(_, starts_at)| *starts_at)
+    }
+
     /// The last ranked causes of an incident.
     pub(crate) fn causes(&self, id: IncidentId) -> &[Entity] {
         self.causes.get(&id).map(Vec::as_slice).unwrap_or_default()

@@ -112,15 +112,19 @@ impl Book {
         }
     }
 
-    /// The share of experience lost, weighted by the importance of who lost it: it sets the severity.
+    /// The share of experience lost, weighted by the importance of who lost it: with the worst ever measured it
+    /// sets the severity. Nothing lost, or nothing measured, leaves it to the alerts.
     pub fn weighed(&mut self, id: IncidentId, weighted_loss: f64) {
-        if let Some(live) = self.live.get_mut(&id).filter(|_| weighted_loss.is_finite()) {
-            let worst = live.incident.weighted_loss.map_or(weighted_loss, |known| known.max(weighted_loss));
-            if live.incident.weighted_loss != Some(worst) {
-                live.incident.weighted_loss = Some(worst);
-                live.incident.severity = crate::Severity::of_loss(worst);
-                self.touch(id);
-            }
+        let told = self.members(id).map(|episode| episode.severity).max();
+        let Some(live) = self.live.get_mut(&id).filter(|_| weighted_loss.is_finite() && weighted_loss > 0.0) else {
+            return;
+        };
+        let incident = &mut live.incident;
+        if incident.weighted_loss.is_none_or(|known| known < weighted_loss) {
+            incident.weighted_loss = Some(weighted_loss);
+            incident.severity = crate::Severity::of_loss(weighted_loss);
+            told.into_iter().for_each(|told| incident.worsen(told));
+            self.touch(id);
         }
     }
 

@@ -15,8 +15,9 @@ use crate::words;
 use model::{Entity, UnixNanos};
 use std::time::Duration;
 
-/// A merge or a part needs the waves of at least so many alerts to be told from a flap.
-const WAVE: usize = 5;
+/// So many alerts that fire again within [`WAVE_WITHIN`] are a wave; fewer are a flap.
+pub(super) const WAVE: usize = 5;
+const WAVE_WITHIN: Duration = Duration::from_secs(15);
 /// An end this fresh is a flap, not the end of a wave.
 const WAVE_ENDED: Duration = Duration::from_secs(60);
 /// How far apart two alerts may begin that only time joins.
@@ -34,9 +35,9 @@ struct Bond {
 }
 
 impl Book {
-    /// Whether a word about a known alert begins something new: the episode is over, or so many alerts of its
-    /// incident had ended that this is the next wave of trouble, not the same one.
-    pub(super) fn is_new_wave(&self, slot: u32, alert: &Alert) -> bool {
+    /// Whether a word about a known alert begins something new: the episode is over, its incident has long been
+    /// still, or so many that had ended fire again at once that this is the next wave of trouble.
+    pub(super) fn is_new_wave(&mut self, slot: u32, alert: &Alert) -> bool {
         let Some(episode) = self.episode_at(slot) else { return true };
         if alert.is_resolved() {
             return false;
@@ -44,13 +45,18 @@ impl Book {
         if episode.phase == Phase::Resolved {
             return true;
         }
-        let (Some(ended), Some(live)) = (episode.ended_at, self.live.get(&episode.incident)) else { return false };
+        let (ended, id) = (episode.ended_at, episode.incident);
+        let (Some(ended), Some(live)) = (ended, self.live.get_mut(&id)) else { return false };
         if live.members.len() < WAVE || alert.starts_at <= ended.saturating_add(WAVE_ENDED) {
             return false;
         }
+        live.refires.push_back(alert.starts_at);
+        let since = alert.starts_at.saturating_sub(WAVE_WITHIN);
+        while live.refires.len() > WAVE || live.refires.front().is_some_and(|at| *at < since) {
+            live.refires.pop_front();
+        }
         let idle = alert.starts_at > live.incident.last_at.saturating_add(self.settings.idle_gap);
-        let over = live.ended * 2 >= live.members.len() as u64
-            && alert.starts_at > live.incident.first_at.saturating_add(self.settings.idle_gap);
+        let over = live.refires.len() == WAVE && (live.ended + WAVE as u64) * 4 >= live.members.len() as u64;
         idle || over
     }
 
@@ -64,7 +70,7 @@ impl Book {
         now: UnixNanos,
     ) -> (IncidentId, Reason) {
         let left = earlier.filter(|earlier| !alert.is_resolved() && earlier.ended_at.is_some());
-        let left = left.map(|earlier| earlier.incident);
+        let left = left.map(|earlier| earlier.incident).filter(|left| !self.has_returned(*left, alert.starts_at));
         let bonds = self.bonds(alert, place, spot, left);
         if let Some(bond) = bonds.first() {
             let id = match bonds.get(1) {
@@ -73,7 +79,7 @@ impl Book {
                 }
                 _ => bond.incident,
             };
-            self.came_back(id, left);
+            self.came_back(id, left, alert.starts_at);
             return (id, self.reason(alert, place, bond, now));
         }
         if let Some(id) = self.overflowing() {
@@ -82,7 +88,7 @@ impl Book {
             return (id, Reason { rule: JoinRule::Overflow, text, via: Vec::new(), affinity: 0.0 });
         }
         let id = self.open(alert.starts_at, now);
-        self.came_back(id, left);
+        self.came_back(id, left, alert.starts_at);
         if let Some(live) = self.live.get_mut(&id) {
             let text = words::opened(&alert.name, place.entity.as_ref(), alert.severity);
             live.incident.note(now, "opened", text, None);
@@ -90,13 +96,20 @@ impl Book {
         (id, Reason::first())
     }
 
-    fn came_back(&mut self, id: IncidentId, left: Option<IncidentId>) {
+    /// Whether an incident has been opened again by what began then or before: the rest of the wave is its own.
+    fn has_returned(&self, id: IncidentId, at: UnixNanos) -> bool {
+        self.live.get(&id).and_then(|live| live.returned_at).is_some_and(|returned| at >= returned)
+    }
+
+    /// Notes that an incident takes in what had fired in another: that one takes in no more from then on.
+    fn came_back(&mut self, id: IncidentId, left: Option<IncidentId>, since: UnixNanos) {
         let Some(left) = left.filter(|left| *left != id) else { return };
-        if let Some(live) = self.live.get_mut(&id)
-            && live.comes_back.len() < COMES_BACK
-            && !live.comes_back.contains(&left)
-        {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        if live.comes_back.len() < COMES_BACK && !live.comes_back.contains(&left) {
             live.comes_back.push(left);
+        }
+        if let Some(before) = self.live.get_mut(&left) {
+            before.followed_at = Some(before.followed_at.map_or(since, |at| at.min(since)));
         }
     }
 
@@ -177,26 +190,39 @@ impl Book {
 
     /// What is left where the graph is silent: what has often been hurt together, then mere time.
     fn bonds_of_habit(&self, alert: &Alert, spot: Option<Spot>, left: Option<IncidentId>, bonds: &mut Vec<Bond>) {
-        let is_blind = !self.terrain.knows_calls() && spot.is_some();
-        let entity = spot.map(|spot| self.terrain.entity(spot));
+        let Some(spot) = spot else { return };
+        let entity = self.terrain.entity(spot);
+        let mut by_time: Vec<(IncidentId, f64)> = Vec::new();
         for (id, live) in self.live.iter().rev().take(HABIT) {
             if !self.takes(live, alert) || Some(*id) == left {
                 continue;
             }
             let near = decay(alert.starts_at, live.incident.first_at, live.incident.last_at, self.settings.idle_gap);
-            let known = entity.map_or(0.0, |entity| {
-                let others = live.hurt.keys().take(HABIT).map(|spot| self.terrain.entity(*spot));
-                self.learnt.together(entity, others)
-            });
-            let (rule, weight) = if known > 0.0 {
-                (JoinRule::CoOccurrence, known)
-            } else if is_blind && alert.starts_at <= live.incident.last_at.saturating_add(BY_TIME) {
-                (JoinRule::Time, 0.5)
-            } else {
-                continue;
-            };
-            offer(bonds, Bond { incident: *id, rule, to: None, via: None, affinity: weight * near });
+            let others = live.hurt.keys().take(HABIT).map(|spot| self.terrain.entity(*spot));
+            let known = self.learnt.together(entity, others);
+            if known * near >= self.settings.gate {
+                let rule = JoinRule::CoOccurrence;
+                offer(bonds, Bond { incident: *id, rule, to: None, via: None, affinity: known * near });
+            } else if alert.starts_at <= live.incident.last_at.saturating_add(BY_TIME)
+                && self.may_join_by_time(spot, live)
+            {
+                by_time.push((*id, 0.5 * near));
+            }
         }
+        // Where several incidents grow, time tells nothing.
+        if let (true, [(incident, affinity)]) = (bonds.is_empty(), by_time.as_slice()) {
+            let (incident, affinity) = (*incident, *affinity);
+            offer(bonds, Bond { incident, rule: JoinRule::Time, to: None, via: None, affinity });
+        }
+    }
+
+    /// Whether the graph is silent about how the two hang together: it knows no calls at all, or one side is a
+    /// machine of which nobody knows what runs on it.
+    fn may_join_by_time(&self, spot: Spot, live: &Live) -> bool {
+        let is_bare = |spot: Spot| self.terrain.is_machine(spot) && !self.terrain.is_placed(spot);
+        !self.terrain.knows_calls()
+            || is_bare(spot)
+            || live.hurt.keys().all(|spot| is_bare(*spot)) && !live.hurt.is_empty()
     }
 
     /// Whether an incident still takes in what began then.
@@ -208,6 +234,7 @@ impl Book {
             && at <= incident.last_at.saturating_add(self.settings.idle_gap)
             && at <= incident.first_at.saturating_add(self.settings.longest)
             && over.is_none_or(|over| at <= over)
+            && live.followed_at.is_none_or(|followed| at < followed)
     }
 
     /// Whether the alert that ties both shows that one cause explains both.
@@ -259,9 +286,7 @@ impl Book {
         incident.clocks.fault_at = Some(incident.clocks.fault_at.map_or(starts, |at| at.min(starts)));
         incident.last_at = incident.last_at.max(starts);
         incident.updated_at = incident.updated_at.max(now);
-        if incident.weighted_loss.is_none() {
-            incident.severity = incident.severity.max(episode.severity);
-        }
+        incident.worsen(episode.severity);
         if let Some(service) = service {
             incident.name_service(&service);
         }
@@ -290,9 +315,7 @@ impl Book {
         step(&mut live.ended, !was.1, !is.1);
         step(&mut live.incident.firing, was.1, is.1);
         live.incident.updated_at = live.incident.updated_at.max(now);
-        if live.incident.weighted_loss.is_none() {
-            live.incident.severity = live.incident.severity.max(episode.severity);
-        }
+        live.incident.worsen(episode.severity);
         match change {
             Change::Ended => self.counters.resolves += 1,
             Change::Refired => {
@@ -354,7 +377,8 @@ impl Book {
         gone.incident.merged_into = Some(stays);
         gone.incident.state = State::Resolved;
         gone.incident.resolved_at = Some(now);
-        (gone.active, gone.ended, gone.incident.firing) = (0, 0, 0);
+        (gone.active, gone.ended) = (0, 0);
+        (gone.incident.alerts, gone.incident.firing, gone.incident.told) = (0, 0, 0);
         let was_announced = gone.incident.announced;
         for spot in gone.activity.keys() {
             if let Some(ids) = self.active.get_mut(spot) {
@@ -374,8 +398,45 @@ impl Book {
         }
     }
 
+    /// An incident has one episode of each alert: the earlier one of this identity gives way to the current one,
+    /// which counts on. Answers whether the given one is it.
+    pub(super) fn unite(&mut self, id: IncidentId, slot: u32) -> bool {
+        let Some(episode) = self.episode_at(slot) else { return false };
+        let (fingerprint, key) = (episode.alert.fingerprint, episode.kind_key());
+        let Some(live) = self.live.get(&id).filter(|live| live.keys.contains(&key)) else { return true };
+        let is_twin = |other: &u32| {
+            *other != slot && self.episode_at(*other).is_some_and(|other| other.alert.fingerprint == fingerprint)
+        };
+        let Some(twin) = live.members.iter().copied().find(is_twin) else { return true };
+        let (stays, goes) = if self.current.get(&fingerprint) == Some(&twin) { (twin, slot) } else { (slot, twin) };
+        let Some(gone) = self.episodes.get_mut(goes as usize).and_then(Option::take) else { return true };
+        self.free.push(goes);
+        self.dirty.insert(Key::Episode(gone.incident, fingerprint));
+        if let Some(episode) = self.episodes.get_mut(stays as usize).and_then(Option::as_mut) {
+            episode.count += gone.count;
+            episode.folded += gone.folded;
+        }
+        let Some(live) = self.live.get_mut(&id) else { return stays == slot };
+        if goes == twin {
+            live.members.retain(|other| *other != twin);
+            live.active -= u64::from(gone.is_active()).min(live.active);
+            live.ended -= u64::from(gone.ended_at.is_some()).min(live.ended);
+            live.incident.firing -= u64::from(gone.is_firing()).min(live.incident.firing);
+            live.incident.alerts = live.incident.alerts.saturating_sub(1);
+            live.incident.told = live.incident.told.saturating_sub(gone.count);
+        } else {
+            live.incident.told += gone.count;
+            self.touch_episode(stays);
+            self.touch(id);
+        }
+        stays == slot
+    }
+
     /// Moves a kept episode to another incident. The one it leaves must forget it itself.
     pub(super) fn move_member(&mut self, slot: u32, to: IncidentId, rule: JoinRule, now: UnixNanos) {
+        if !self.unite(to, slot) {
+            return;
+        }
         let Some(episode) = self.episodes.get_mut(slot as usize).and_then(Option::as_mut) else { return };
         self.dirty.insert(Key::Episode(episode.incident, episode.alert.fingerprint));
         episode.incident = to;

@@ -35,8 +35,8 @@ impl Book {
     /// The incidents from which a ranker may learn now what usually fires, each once: those that are over, that
     /// took in nothing for the idle gap, or that the next wave has followed.
     pub fn to_learn(&mut self, now: UnixNanos) -> Vec<IncidentId> {
-        let followed: HashSet<IncidentId> =
-            self.live.values().flat_map(|live| live.comes_back.iter().copied()).collect();
+        let waves = self.live.values().filter(|live| live.members.len() >= super::join::WAVE);
+        let followed: HashSet<IncidentId> = waves.flat_map(|live| live.comes_back.iter().copied()).collect();
         let is_done = |live: &Live| {
             !live.incident.learnt
                 && live.incident.alerts > 0
@@ -54,11 +54,16 @@ impl Book {
         ids
     }
 
-    /// Takes a verdict on an incident at event time `now`. One that is gone or merged is not judged any more.
+    /// Takes a verdict on an incident at event time `now`. One that is gone or merged is not judged any more, and
+    /// a verdict that says nothing at all leaves what was said.
     pub fn judged(&mut self, id: IncidentId, verdict: Verdict, now: UnixNanos) {
+        let says_nothing = verdict.causes.is_empty() && verdict.undetermined.is_none();
         let Some(live) = self.live.get_mut(&id).filter(|live| live.incident.merged_into.is_none()) else { return };
         live.judged_at = Some(now);
         live.unjudged = false;
+        if says_nothing && live.incident.verdict.is_some() {
+            return;
+        }
         let top = verdict.causes.first().map(|cause| (cause.entity.clone(), cause.kind));
         let undetermined = verdict.undetermined.is_some();
         let incident = &mut live.incident;
@@ -207,6 +212,8 @@ impl Book {
             other.incident.id != id
                 && may_be_one(live, other)
                 && other.incident.determined().is_some_and(|theirs| theirs.entity == cause)
+                && self.is_explained(live, &cause)
+                && self.is_explained(other, &cause)
                 && other.incident.last_at >= from
                 && other.incident.first_at <= until
                 && !live.comes_back.contains(&other.incident.id)
@@ -214,6 +221,20 @@ impl Book {
         if let Some(twin) = twin.map(|twin| twin.incident.id) {
             self.merge(id, twin, now);
         }
+    }
+
+    /// Whether the incident's verdict hangs most of what is hurt in it on the cause. A verdict may name what is
+    /// worst in the whole system, which need not be what hurts here.
+    fn is_explained(&self, live: &Live, cause: &Entity) -> bool {
+        let Some(verdict) = &live.incident.verdict else { return false };
+        let by_cause = verdict.explained.iter().filter(|found| found.by == *cause).map(|found| &found.entity);
+        let explained: HashSet<Spot> = by_cause
+            .chain([cause])
+            .filter_map(|entity| self.terrain.find(entity))
+            .map(|spot| self.terrain.service_of(spot))
+            .collect();
+        let count = live.hurt.keys().filter(|spot| explained.contains(*spot)).count();
+        count * 2 >= live.hurt.len()
     }
 
     /// Makes an incident of its own of some members. Answers its id.

@@ -136,7 +136,9 @@ impl Book {
             let common = live.keys.iter().filter(|key| before.keys.contains(*key)).count() * 2 >= live.keys.len();
             let (then, now) = (before.incident.determined(), live.incident.determined());
             match (then, now) {
-                (Some(then), Some(now)) => then.entity == now.entity,
+                (Some(then), Some(now)) => {
+                    then.entity == now.entity && then.confidence.min(now.confidence) >= Confidence::Medium
+                }
                 // Nobody knows the cause: a few of the same alerts are the same trouble, a wave is not.
                 _ => common && live.incident.alerts <= FEW,
             }
@@ -145,6 +147,7 @@ impl Book {
 
     fn come_back(&mut self, before: IncidentId, id: IncidentId, now: UnixNanos) {
         let was_over = self.live.get(&before).is_some_and(|live| !live.incident.is_live());
+        let since = self.live.get(&id).map(|live| live.incident.first_at);
         if let Some(live) = self.live.get_mut(&before) {
             if was_over {
                 live.incident.reopened += 1;
@@ -158,11 +161,11 @@ impl Book {
             live.incident.clocks.resolved_at = None;
             live.incident.clocks.mitigated_at = None;
             live.cause_over = None;
+            live.followed_at = None;
+            live.returned_at = since;
         }
         let members = self.live.get_mut(&id).map(|live| std::mem::take(&mut live.members)).unwrap_or_default();
         for slot in members {
-            // The earlier episode of the same alert gives way to this one.
-            self.replace_earlier(before, slot);
             self.move_member(slot, before, JoinRule::Refired, now);
         }
         self.forget(id);
@@ -176,29 +179,6 @@ impl Book {
             self.say(before, now, Occasion::Reopened);
         }
         self.touch(before);
-    }
-
-    fn replace_earlier(&mut self, id: IncidentId, slot: u32) {
-        let Some(fingerprint) = self.episode_at(slot).map(|episode| episode.alert.fingerprint) else { return };
-        let Some(live) = self.live.get(&id) else { return };
-        let earlier = live.members.iter().copied().find(|other| {
-            *other != slot && self.episode_at(*other).is_some_and(|episode| episode.alert.fingerprint == fingerprint)
-        });
-        let Some(earlier) = earlier else { return };
-        let Some(gone) = self.episodes.get_mut(earlier as usize).and_then(Option::take) else { return };
-        if let Some(episode) = self.episodes.get_mut(slot as usize).and_then(Option::as_mut) {
-            episode.count += gone.count;
-            episode.starts_at = episode.starts_at.min(gone.starts_at);
-        }
-        if let Some(live) = self.live.get_mut(&id) {
-            live.members.retain(|other| *other != earlier);
-            live.active -= u64::from(gone.is_active()).min(live.active);
-            live.ended -= u64::from(gone.ended_at.is_some()).min(live.ended);
-            live.incident.firing -= u64::from(gone.is_firing()).min(live.incident.firing);
-            live.incident.alerts = live.incident.alerts.saturating_sub(1);
-            live.incident.told = live.incident.told.saturating_sub(gone.count);
-        }
-        self.free.push(earlier);
     }
 
     /// What has become worse or clearer since people were last told.

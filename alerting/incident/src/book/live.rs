@@ -6,6 +6,7 @@ use crate::incident::{Incident, IncidentId};
 use crate::terrain::Spot;
 use hashbrown::{HashMap, HashSet};
 use model::UnixNanos;
+use std::collections::VecDeque;
 
 /// How an incident shows at one place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +31,12 @@ pub(super) struct Live {
     pub ended: u64,
     /// It took in what fired before in these.
     pub comes_back: Vec<IncidentId>,
+    /// When members that had ended fired again, lately.
+    pub refires: VecDeque<UnixNanos>,
+    /// Since when the next wave is an incident of its own.
+    pub followed_at: Option<UnixNanos>,
+    /// Since when what had ended in it has come back to it.
+    pub returned_at: Option<UnixNanos>,
     /// Incidents the structure said are others.
     pub apart: HashSet<IncidentId>,
     /// Something that matters for the verdict happened, and when it was last judged.
@@ -59,6 +66,9 @@ impl Live {
             active: 0,
             ended: 0,
             comes_back: Vec::new(),
+            refires: VecDeque::new(),
+            followed_at: None,
+            returned_at: None,
             apart: HashSet::new(),
             unjudged: true,
             judged_at: None,

@@ -321,8 +321,10 @@ impl Book {
         self.counters.episodes += 1;
         let slot = self.keep(episode);
         self.current.insert(fingerprint, slot);
-        self.attach(incident, slot, spot, now);
-        self.schedule(slot);
+        if self.unite(incident, slot) {
+            self.attach(incident, slot, spot, now);
+            self.schedule(slot);
+        }
         Heard { incident, fingerprint, change: None }
     }
 
