@@ -49,6 +49,10 @@ fn when(condition: bool, weight: f64) -> f64 {
     if condition { weight } else { 0.0 }
 }
 
+/// Bits from which on a busy processor explains time lost on the way.
+const STARVED: f64 = 3.0;
+const NETWORK: &[Aspect] = &[Aspect::Gap, Aspect::EdgeMetric];
+
 const RULES: &[Rule] = &[
     rule("traffic is traffic", CauseKind::Traffic, |v| when(v.is(EntityKind::Traffic), BY_NATURE)),
     rule("a node or host is a host", CauseKind::Host, |v| {
@@ -75,9 +79,12 @@ const RULES: &[Rule] = &[
         )
     }),
     rule("time is lost between client and server", CauseKind::Network, |v| {
-        v.bits(&[Aspect::Gap, Aspect::EdgeMetric]) - v.bits(&[Aspect::Cpu])
+        when(v.bits(&[Aspect::Cpu]) < STARVED, v.bits(NETWORK))
     }),
-    rule("the processor is busy", CauseKind::Cpu, |v| v.bits(&[Aspect::Cpu])),
+    rule("the processor is busy, and who has none of it is late everywhere", CauseKind::Cpu, |v| {
+        let busy = v.bits(&[Aspect::Cpu]);
+        busy + when(busy >= STARVED, v.bits(NETWORK))
+    }),
     rule("memory runs out", CauseKind::Memory, |v| v.bits(&[Aspect::Memory])),
     rule("the disk is full or slow", CauseKind::Disk, |v| v.bits(&[Aspect::Disk, Aspect::Io])),
     rule("the same is asked in a loop", CauseKind::NPlusOne, |v| v.bits(&[Aspect::CallCount])),

@@ -17,7 +17,7 @@ const SYMPTOM_WEIGHT: f64 = 0.1;
 const EXPLAINED: f64 = 0.4;
 const LOADED: f64 = 0.25;
 /// An explanation may be seen this much later than what it explains.
-const SLACK_NS: i64 = 90 * UnixNanos::SECOND;
+const SLACK_NS: i64 = 150 * UnixNanos::SECOND;
 /// So strong must a candidate be to explain others.
 const EXPLAINS_MIN: f64 = 2.0;
 

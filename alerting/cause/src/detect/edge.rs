@@ -9,7 +9,7 @@ use crate::sign::{Aspect, Sign};
 use crate::statistic::{Usual, bits};
 use crate::tell::{Teller, duration, quoted};
 use crate::window::Side;
-use model::Bilingual;
+use model::{Bilingual, CauseKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What healthy data reaches.
@@ -207,6 +207,8 @@ fn silence(scene: &Scene<'_>, teller: &Teller<'_>, accused: Name, edges: &[(Edge
         since: edges.iter().map(|edge| edge.2).min().unwrap_or(0),
         now: Some(0.0),
         query: Some(query(scene, teller, edges[0].0)),
+        // A caller that comes to an end early, or a callee of which no more is known.
+        cause: (edges.len() >= 2).then_some(CauseKind::Exception),
         ..Sign::new(Aspect::Silence, scene.place(accused), text)
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Units {
 pub(super) struct Behaviour {
     pub(super) units: HashMap<Unit, Units>,
     pub(super) events: HashMap<(Unit, Event), Counts>,
+    /// Traces in which a service wrote anything.
+    pub(super) writing: HashMap<Name, Counts>,
 }
 
 /// A rate of an event that changed.
@@ -77,6 +79,14 @@ impl Behaviour {
                     _ => Event::Wrote(line.template),
                 };
                 seen.push((Unit { service, operation, route: Name::NONE }, Some(event)));
+            }
+            let writing: HashSet<Name> = seen
+                .iter()
+                .filter(|(_, event)| matches!(event, Some(Event::Wrote(_) | Event::Failed(_))))
+                .map(|(unit, _)| unit.service)
+                .collect();
+            for service in writing {
+                counted.writing.entry(service).or_insert([0; SLOTS_MAX + 1])[slot] += 1;
             }
             counted.add(&mut seen, &unclean, slot);
         }
@@ -115,7 +125,13 @@ impl Behaviour {
                     return None;
                 }
                 let of = if matches!(event, Event::Failed(_)) { &units.all } else { &units.clean };
-                Some(Change { unit: *unit, event: *event, shift: shift(hits, of, slots)? })
+                let shift = shift(hits, of, slots)?;
+                // Where logging itself began (or was not kept before), every line is new and none tells anything.
+                let wrote = |counts: &Counts| counts[..shift.split].iter().any(|count| *count > 0);
+                if matches!(event, Event::Wrote(_)) && !self.writing.get(&unit.service).is_some_and(wrote) {
+                    return None;
+                }
+                Some(Change { unit: *unit, event: *event, shift })
             })
             .collect();
         changes.sort_unstable_by_key(|change| (change.unit, change.event));
