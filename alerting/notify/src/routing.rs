@@ -85,7 +85,6 @@ impl Node {
         lists.into_iter().all(Vec::is_empty) && route.severity.is_none() && route.importance.is_none()
     }
 
-    #[expect(clippy::type_complexity, reason = "what the walk carries along, used here only")]
     fn below(
         route: &Route,
         parent: Option<&Node>,

@@ -191,11 +191,14 @@ impl fmt::Display for Hold {
     }
 }
 
+/// The sources of one rule: by the values of its equal labels, incidents, and whether each also fits the target.
+type Places = BTreeMap<Vec<String>, Vec<(String, bool)>>;
+
 /// The incidents that hold back others, as far as inhibitions ask: made once per step.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    /// Per rule: values of the equal labels -> an incident, and whether it also fits the target.
-    rules: Vec<BTreeMap<Vec<String>, Vec<(String, bool)>>>,
+    /// By rule.
+    rules: Vec<Places>,
 }
 
 /// Sources kept per rule and set of values: one that is not the target itself is enough.
@@ -205,7 +208,7 @@ impl Sources {
     pub(crate) fn of<'a>(policy: &Policy, open: impl Iterator<Item = &'a Message> + Clone) -> Self {
         let mut rules = Vec::new();
         for rule in policy.inhibitions() {
-            let mut found: BTreeMap<Vec<String>, Vec<(String, bool)>> = BTreeMap::new();
+            let mut found = Places::new();
             for message in open.clone().filter(|message| rule.source.fit(|name| message.label(name))) {
                 let places = found.entry(values(&rule.equal, message)).or_default();
                 if places.len() < SOURCES_KEPT {
