@@ -89,6 +89,7 @@ async fn u10_a_user_made_on_the_command_line_signs_in_and_closes_the_loopback() 
 #[tokio::test(flavor = "multi_thread")]
 async fn u10_a_new_password_and_the_list_of_users_on_the_command_line() {
     let mut server = Server::default().await;
+    assert!(server.stop().await.success());
     let dir = server.data_dir().to_str().unwrap().to_owned();
     let added = told(&["user", "add", "--data-dir", &dir, "alice", "--role", "admin"], PASSWORD).await;
     assert!(added.status.success(), "{}", both(&added));
@@ -115,11 +116,9 @@ async fn u10_a_new_password_and_the_list_of_users_on_the_command_line() {
 async fn x5_a_first_start_from_afar_is_closed_and_opens_with_the_printed_secret_once() {
     let setup = Setup { arguments: vec!["--setup".into(), "--insecure-plaintext".into()], ..Setup::default() };
     let server = Server::try_start(setup.env("STORMGLASS_LISTEN__HTTP", "0.0.0.0:0")).await.expect("it starts closed");
-    let url = |path: &str| {
-        let port = server.address("http").rsplit(':').next().unwrap().to_owned();
-        format!("http://127.0.0.1:{port}{path}")
-    };
     let output = server.output();
+    let port = output.lines().find_map(|line| line.strip_prefix("http 0.0.0.0:")).unwrap_or_else(|| panic!("{output}"));
+    let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let secret = output.lines().find_map(|line| line.strip_prefix("setup ")).unwrap_or_else(|| panic!("{output}"));
     assert_eq!(server.http().get(url("/api/v1/services")).send().await.unwrap().status().as_u16(), 401);
     let needed: Value = server.http().get(url("/api/v1/setup")).send().await.unwrap().json().await.unwrap();
