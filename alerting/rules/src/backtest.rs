@@ -275,7 +275,7 @@ impl Firing {
             let mut index = 0;
             self.points.retain(|_| {
                 index += 1;
-                (last - (index - 1)) % 2 == 0
+                (last - (index - 1)).is_multiple_of(2)
             });
         }
     }

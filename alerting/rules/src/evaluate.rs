@@ -300,7 +300,7 @@ fn reproduce(rule: &Rule, labels: &Labels, at: UnixNanos) -> String {
         (judged.head.seeded, judged.head.revision) = (true, rule.revision.clone());
         return questions(rule, &judged, at).into_iter().next().map(|question| question.sql).unwrap_or_default();
     };
-    let one = |name: &str| labels.get(name).map(|value| crate::Glob::exactly(value)).into_iter().collect();
+    let one = |name: &str| labels.get(name).map(crate::Glob::exactly).into_iter().collect();
     let lane = vec![crate::Glob::exactly(labels.get("lane").map_or("", String::as_str))];
     let selector = crate::Selector {
         environment: one("environment"),

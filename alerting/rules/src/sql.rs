@@ -86,7 +86,7 @@ pub(crate) fn selected(selector: &Selector, expressions: &[(&str, &[Glob])], lan
 
 /// Lane, environment and namespace of rows that have them as attributes only.
 pub(crate) fn selected_by_attributes(selector: &Selector) -> String {
-    let lanes = ["lane", "env.tag", "gray", "load_test"].map(|key| attribute(key));
+    let lanes = ["lane", "env.tag", "gray", "load_test"].map(attribute);
     let lane = format!("coalesce({}, '')", lanes.join(", "));
     selected(
         selector,

@@ -6,7 +6,7 @@ use crate::question::red_bucket;
 use crate::robust::wilson_lower;
 use crate::units::{duration_text, value_text};
 use crate::watermark::floor_to;
-use crate::{Answer, Labels, Rule};
+use crate::{Answer, Rule};
 use model::UnixNanos;
 use std::sync::Arc;
 
@@ -134,13 +134,13 @@ pub(super) fn slo(rule: &Rule, c: &Slo, given: &Given<'_>) -> Judged {
     let mut verdicts = Vec::new();
     for (labels, rows) in by_series(answer, Some(rule)) {
         let values = &answer.rows[rows[0]].values;
-        verdicts.push((Arc::clone(labels), burning(c, answer, values, labels, given.now)));
+        verdicts.push((Arc::clone(labels), burning(c, answer, values, given.now)));
     }
     Judged { verdicts, rest: Holds::Unknown }
 }
 
 /// The worst pair of windows that burns, or that nothing does.
-fn burning(c: &Slo, answer: &Answer, values: &[f64], _labels: &Labels, now: UnixNanos) -> Verdict {
+fn burning(c: &Slo, answer: &Answer, values: &[f64], now: UnixNanos) -> Verdict {
     let budget = 1.0 - c.objective;
     let figure = |name: String| answer.column(&name).and_then(|i| values.get(i)).copied().filter(|v| v.is_finite());
     let rate = |window: &str, index: usize| {

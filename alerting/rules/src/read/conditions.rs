@@ -118,7 +118,7 @@ fn baseline(f: &mut Fields<'_, '_>) -> Condition {
 fn slo(f: &mut Fields<'_, '_>) -> Condition {
     f.needed("objective", "99.9%");
     let objective = f.share("objective").unwrap_or(0.999);
-    if objective >= 1.0 || objective < 0.5 {
+    if !(0.5..1.0).contains(&objective) {
         f.wrong("objective", "is not between 50% and just below 100%: without a budget nothing can burn");
     }
     let mut burn = Vec::new();
