@@ -49,10 +49,11 @@ async fn conclude(desk: &Desk, delivery: Delivery) {
     let now = desk.now();
     let office = &mut *desk.office.write().await;
     let policy = Arc::clone(&office.policy);
-    let incident = office.outbox.entry(&delivery.entry).and_then(|entry| entry.incident.clone());
+    // A digest tells of several.
+    let incidents = office.outbox.incidents(&delivery.entry);
     let delivered = matches!(delivery.outcome, Outcome::Delivered { .. });
     office.outbox.conclude(&policy, &delivery.entry, delivery.outcome, now);
-    if let Some(id) = incident.as_deref().and_then(IncidentId::read).filter(|_| delivered) {
+    for id in incidents.iter().filter(|_| delivered).filter_map(|id| IncidentId::read(id)) {
         office.book.notified(id, now);
     }
     if let Err(error) = office.commit(&desk.metastore, desk.workspace(), now).await {

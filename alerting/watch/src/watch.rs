@@ -34,6 +34,8 @@ struct Inner {
     own_rules: Vec<(Rule, Origin)>,
     desks: RwLock<HashMap<Workspace, Arc<Desk>>>,
     rounds: AtomicU64,
+    /// Rounds under way.
+    running: AtomicU64,
     started: UnixNanos,
     /// The tasks of all desks, and whether they have been told to end.
     tasks: Mutex<Tasks>,
@@ -80,6 +82,7 @@ impl Watch {
             own_rules,
             desks: RwLock::default(),
             rounds: AtomicU64::new(0),
+            running: AtomicU64::new(0),
             started,
             tasks: Mutex::default(),
         };
@@ -190,6 +193,12 @@ impl Watch {
                 "Rounds in which something was judged.",
                 self.inner.rounds.load(Ordering::Relaxed),
             ),
+            metric(
+                Kind::Gauge,
+                "stormglass_watch_rounds_running",
+                "Rounds under way.",
+                self.inner.running.load(Ordering::Relaxed),
+            ),
             metric(Kind::Counter, "stormglass_watch_alerts_total", "Alerts heard, repeats included.", heard),
             metric(Kind::Counter, "stormglass_watch_incidents_total", "Incidents opened.", opened),
             metric(Kind::Gauge, "stormglass_watch_inbox_alerts", "Alerts acknowledged and not taken in yet.", waiting),
@@ -202,9 +211,11 @@ impl Watch {
 /// Goes a desk's rounds at the step of the settings, sooner when something came that should not wait.
 async fn go_rounds(desk: Arc<Desk>, watch: Watch) {
     loop {
+        watch.inner.running.fetch_add(1, Ordering::Relaxed);
         if desk.round().await {
             watch.inner.rounds.fetch_add(1, Ordering::Relaxed);
         }
+        watch.inner.running.fetch_sub(1, Ordering::Relaxed);
         tokio::select! {
             () = tokio::time::sleep(watch.inner.settings.step) => {}
             () = desk.wake.notified() => {}

@@ -182,7 +182,9 @@ async fn settled(server: &Server) -> Result<()> {
     while still < STILL {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let now = (server.figure("stormglass_watch_rounds_total").await?, incidents(server).await?);
-        still = if now == last && server.figure("stormglass_watch_inbox_alerts").await? == 0.0 { still + 1 } else { 0 };
+        let works = server.figure("stormglass_watch_rounds_running").await? > 0.0
+            || server.figure("stormglass_watch_inbox_alerts").await? > 0.0;
+        still = if now == last && !works { still + 1 } else { 0 };
         last = now;
     }
     Ok(())
