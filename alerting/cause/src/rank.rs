@@ -65,7 +65,7 @@ fn of_finding(finding: &Finding) -> Sign {
 }
 
 /// A change that is held to be the culprit is evidence against its target.
-fn convict(candidates: &mut Vec<Candidate>, changes: &[changes::Judged]) {
+fn convict(candidates: &mut [Candidate], changes: &[changes::Judged]) {
     for change in changes.iter().filter(|change| change.verdict.suspect) {
         let Some(target) = &change.target else { continue };
         let title = change.verdict.title.clone().unwrap_or_else(|| change.verdict.id.clone());

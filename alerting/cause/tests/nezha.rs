@@ -147,9 +147,8 @@ impl Score {
 #[test]
 fn the_faulty_service_is_named_first() {
     let Some(folder) = shared("nezha") else { return };
-    let only = std::env::var("CASE").unwrap_or_default();
     let mut scores: BTreeMap<(String, String), Score> = BTreeMap::new();
-    for labelled in labels(&folder).iter().filter(|labelled| labelled.name.contains(&only)) {
+    for labelled in labels(&folder).iter() {
         let verdict = judge(&read_case(&folder, labelled));
         let rank = rank(&verdict, &labelled.root);
         for group in ["all", labelled.fault.as_str()] {
@@ -157,7 +156,7 @@ fn the_faulty_service_is_named_first() {
             scores.entry((labelled.system.clone(), group.to_owned())).or_default().add(rank, kind);
         }
         let unkind = verdict.causes.first().is_none_or(|cause| Some(cause.kind) != kind_of(&labelled.fault));
-        if rank != 1 || unkind || !only.is_empty() {
+        if rank != 1 || unkind {
             println!("{} {} of {}: rank {rank}", labelled.name, labelled.fault, labelled.root);
             for cause in verdict.causes.iter().take(4) {
                 println!("    {:6.2} {} {}", cause.score, cause.entity, cause.kind);
@@ -176,16 +175,14 @@ fn the_faulty_service_is_named_first() {
         let kind = 100.0 * score.kind as f64 / score.cases as f64;
         println!("{system:18} {fault:16} {:>5} {one:>6.1} {three:>6.1} {five:>6.1} {kind:>6.1}", score.cases);
     }
-    if only.is_empty() {
-        for (system, floors) in FLOORS {
-            let [one, three, _] = scores[&(system.to_owned(), "all".to_owned())].shares();
-            assert!(one >= floors[0] && three >= floors[1], "{system}: {one} {three}");
-        }
+    for (system, floors) in FLOORS {
+        let [one, three, _] = scores[&(system.to_owned(), "all".to_owned())].shares();
+        assert!(one >= floors[0] && three >= floors[1], "{system}: {one} {three}");
     }
 }
 
 /// Shares that must be reached at rank 1 and among the first three.
-const FLOORS: [(&str, [f64; 2]); 2] = [("train-ticket", [0.93, 0.97]), ("online-boutique", [0.90, 0.93])];
+const FLOORS: [(&str, [f64; 2]); 2] = [("train-ticket", [0.96, 0.99]), ("online-boutique", [0.91, 0.95])];
 
 /// Minutes of the second hour in which whoever recorded it made a fault of his own, one every nine
 /// minutes; each is plain to see (a pod at its limit, three quarters of a second lost, calls that stop).

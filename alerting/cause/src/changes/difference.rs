@@ -12,6 +12,9 @@ const SPANS_MIN: f64 = 20.0;
 /// Nats from which on new and old differ.
 const DIFFERS_NATS: f64 = 5.0;
 
+/// Whether a span counts as bad.
+type Hit<'a> = &'a dyn Fn(&crate::records::Span) -> bool;
+
 /// How new and old compare.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Difference {
@@ -35,14 +38,13 @@ pub(super) fn of(scene: &Scene<'_>, target: &Entity, version: &str) -> Option<Di
     let spans: Vec<&crate::records::Span> = scene.trees.spans.iter().filter(of_service).collect();
     let old = sorted(spans.iter().filter(|span| span.version != version).map(|span| span.duration as f64).collect());
     let slow = 1.5 * quantile(&old, 0.95);
-    let rate = |new: bool, hit: &dyn Fn(&crate::records::Span) -> bool| {
+    let rate = |new: bool, hit: Hit<'_>| {
         let of = spans.iter().filter(|span| (span.version == version) == new);
         let (hits, all) = of.fold((0, 0), |(hits, all), span| (hits + u32::from(hit(span)), all + 1));
         Rate::new(hits, all)
     };
-    let tests: [(bool, &dyn Fn(&crate::records::Span) -> bool); 2] =
-        [(true, &|span| span.failed), (false, &|span| span.duration as f64 > slow)];
-    let compare = |(failing, hit): (bool, &dyn Fn(&crate::records::Span) -> bool)| {
+    let tests: [(bool, Hit<'_>); 2] = [(true, &|span| span.failed), (false, &|span| span.duration as f64 > slow)];
+    let compare = |(failing, hit): (bool, Hit<'_>)| {
         let (new, old) = (rate(true, hit), rate(false, hit));
         let nats = if new.share() > old.share() { likelihood_ratio(old, new) } else { 0.0 };
         (new.of >= SPANS_MIN && old.of >= SPANS_MIN)

@@ -79,11 +79,8 @@ pub(crate) fn judge(scene: &Scene<'_>, candidates: &[Candidate], record: Option<
     // One for a word of one change among forty, less for words of many.
     let rarity =
         |word: &str| ((1.0 + subjects.len() as f64 / uses.get(word).copied().unwrap_or(1.0)).ln() / 3.0).min(1.0);
-    let mut judged: Vec<(f64, Outcome, &Subject<'_>)> = subjects
-        .iter()
-        .map(|subject| bench.weigh(subject, &rarity))
-        .map(|(score, outcome, subject)| (score, outcome, subject))
-        .collect();
+    let mut judged: Vec<(f64, Outcome, &Subject<'_>)> =
+        subjects.iter().map(|subject| bench.weigh(subject, &rarity)).collect();
     judged.sort_by(|a, b| {
         b.0.total_cmp(&a.0)
             .then_with(|| b.2.change.time.cmp(&a.2.change.time))

@@ -141,6 +141,9 @@ fn lost(scene: &Scene<'_>, teller: &Teller<'_>, covering: &Covering, worst: Edge
     }
 }
 
+/// An edge that is no longer called: how surprising that is, and since when.
+type Silent = (Edge, f64, i64);
+
 fn query(scene: &Scene<'_>, teller: &Teller<'_>, edge: Edge) -> String {
     format!(
         "SELECT time, name, value FROM metrics WHERE attributes['source'] = {} AND attributes['destination'] = {} AND {} ORDER BY time",
@@ -171,7 +174,7 @@ fn silences(scene: &Scene<'_>, teller: &Teller<'_>, edges: &BTreeMap<Edge, Measu
     if reference.len() < REFERENCE_MIN {
         return Vec::new();
     }
-    let mut silent: BTreeMap<Name, Vec<(Edge, f64, i64)>> = BTreeMap::new();
+    let mut silent: BTreeMap<Name, Vec<Silent>> = BTreeMap::new();
     for (edge, seen) in &seen {
         let usual = reference.iter().filter(|tick| seen.contains(tick)).count() as f64;
         let missing_share = (reference.len() as f64 - usual + 0.5) / (reference.len() as f64 + 1.0);
@@ -184,7 +187,7 @@ fn silences(scene: &Scene<'_>, teller: &Teller<'_>, edges: &BTreeMap<Edge, Measu
     }
     let mut signs = Vec::new();
     for (caller, edges) in silent {
-        let accused: Vec<(Name, &[(Edge, f64, i64)])> = if edges.len() >= 2 {
+        let accused: Vec<(Name, &[Silent])> = if edges.len() >= 2 {
             vec![(caller, &edges[..])]
         } else {
             edges.iter().map(|edge| (edge.0.1, std::slice::from_ref(edge))).collect()
@@ -195,7 +198,7 @@ fn silences(scene: &Scene<'_>, teller: &Teller<'_>, edges: &BTreeMap<Edge, Measu
     signs
 }
 
-fn silence(scene: &Scene<'_>, teller: &Teller<'_>, accused: Name, edges: &[(Edge, f64, i64)]) -> Sign {
+fn silence(scene: &Scene<'_>, teller: &Teller<'_>, accused: Name, edges: &[Silent]) -> Sign {
     let callees: Vec<&str> = edges.iter().map(|edge| scene.text(edge.0.1)).collect();
     let (caller, callees) = (scene.text(edges[0].0.0), callees.join(", "));
     let text = Bilingual::new(

@@ -50,7 +50,7 @@ struct Origins {
 pub(super) fn signs(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
     let counted = count(scene);
     let mut tried: HashMap<Name, f64> = HashMap::new();
-    for ((operation, _), _) in &counted.origins {
+    for (operation, _) in counted.origins.keys() {
         *tried.entry(operation.0).or_default() += 1.0;
     }
     let weigh = |(key, origin): (&Key, &Origin)| {
