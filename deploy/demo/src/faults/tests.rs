@@ -85,7 +85,7 @@ fn changes(survey: &Survey) -> Vec<(f64, String, String)> {
 }
 
 /// Share of failed spans by source.
-fn failing_sources<'a>(survey: &'a Survey, keep: impl Fn(&str, &Span) -> bool) -> BTreeMap<&'a str, f64> {
+fn failing_sources(survey: &Survey, keep: impl Fn(&str, &Span) -> bool) -> BTreeMap<&str, f64> {
     let mut by: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
     for (who, span) in &survey.spans {
         let began = second(span.start_time_unix_nano);

@@ -60,7 +60,7 @@ impl Broker {
 
     /// One unreadable message a queue is enough; half of the queues get one.
     fn is_clean(&self, group: &Group, queue: usize) -> bool {
-        queue % 2 == 0 && self.queues[group.id][queue].waiting.iter().all(|message| !message.poison)
+        queue.is_multiple_of(2) && self.queues[group.id][queue].waiting.iter().all(|message| !message.poison)
     }
 
     pub(super) fn first(&self, group: usize, queue: usize) -> Option<&Message> {
