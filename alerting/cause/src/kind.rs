@@ -24,6 +24,14 @@ impl View<'_> {
         self.signs().filter(|sign| aspects.contains(&sign.aspect)).map(|sign| sign.bits).fold(0.0, f64::max)
     }
 
+    /// How surely it is seen by what mechanism harm was done.
+    fn mechanism(&self) -> f64 {
+        let told = |sign: &&Sign| {
+            MECHANICAL.contains(&sign.aspect) || sign.cause.is_some_and(|cause| MECHANISMS.contains(&cause))
+        };
+        self.signs().filter(told).map(|sign| sign.bits).fold(0.0, f64::max)
+    }
+
     fn is(&self, kind: EntityKind) -> bool {
         self.candidate.entity.kind == kind
     }
@@ -38,8 +46,23 @@ struct Rule {
 
 /// What an entity is by itself outweighs what was seen of it.
 const BY_NATURE: f64 = 20.0;
-/// A convicted change outweighs the mechanism by which it did harm.
+/// A convicted change outweighs that something behaves otherwise or fails.
 const BY_CHANGE: f64 = 15.0;
+/// From so many bits on, the mechanism by which a release did harm is its kind: it says what to look at, and
+/// the release stands beside it.
+const BY_MECHANISM: f64 = 2.0;
+const MECHANISMS: &[CauseKind] = &[
+    CauseKind::ConnectionPool,
+    CauseKind::ThreadPool,
+    CauseKind::NPlusOne,
+    CauseKind::SlowSql,
+    CauseKind::Memory,
+    CauseKind::Disk,
+    CauseKind::Lock,
+    CauseKind::RetryStorm,
+];
+const MECHANICAL: &[Aspect] =
+    &[Aspect::Pool, Aspect::Threads, Aspect::CallCount, Aspect::Memory, Aspect::Disk, Aspect::Lock, Aspect::Retry];
 
 const fn rule(name: &'static str, kind: CauseKind, weight: fn(&View<'_>) -> f64) -> Rule {
     Rule { name, kind, weight }
@@ -73,10 +96,9 @@ const RULES: &[Rule] = &[
         when(matches!(v.change, Some("flag" | "feature_flag" | "config" | "configuration")), BY_CHANGE)
     }),
     rule("a release was brought out", CauseKind::Release, |v| {
-        when(
-            v.change.is_some_and(|kind| !matches!(kind, "flag" | "feature_flag" | "config" | "configuration")),
-            BY_CHANGE,
-        )
+        let released =
+            v.change.is_some_and(|kind| !matches!(kind, "flag" | "feature_flag" | "config" | "configuration"));
+        when(released && v.mechanism() < BY_MECHANISM, BY_CHANGE)
     }),
     rule("time is lost between client and server", CauseKind::Network, |v| {
         when(v.bits(&[Aspect::Cpu]) < STARVED, v.bits(NETWORK))

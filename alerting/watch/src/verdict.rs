@@ -61,7 +61,7 @@ pub(crate) async fn find(
         verdict.missing.extend(gathered.missing);
         return Ok(Found { verdict, impact: hurt });
     }
-    let findings = question.by_alerts.iter().flat_map(findings).collect();
+    let findings = question.by_alerts.iter().flat_map(Finding::of_alerts).collect();
     let case = Case {
         records: gathered.records,
         window,
@@ -74,19 +74,6 @@ pub(crate) async fn find(
     let mut verdict = judged(move || cause::judge(&case)).await?;
     verdict.missing.extend(gathered.missing);
     Ok(Found { verdict, impact: hurt })
-}
-
-/// Candidates of the alerts that are laid before the judge of telemetry.
-const FINDINGS: usize = 3;
-
-/// What the alerts say, as evidence beside telemetry.
-fn findings(verdict: &Verdict) -> Vec<Finding> {
-    let named = verdict.causes.iter().filter(|cause| !cause.later).take(FINDINGS);
-    let finding = |cause: &incident::Cause| {
-        let evidence = cause.evidence.first()?.clone();
-        Some(Finding { accused: cause.entity.clone(), cause: None, evidence, since: cause.since, against: false })
-    };
-    named.filter_map(finding).collect()
 }
 
 /// Looks for what is out of the ordinary in a window.

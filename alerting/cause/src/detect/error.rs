@@ -192,6 +192,7 @@ const TELLING: &[(&str, CauseKind)] = &[
     ("outofmemory", CauseKind::Memory),
     ("oomkilled", CauseKind::Memory),
     ("connectionpool", CauseKind::ConnectionPool),
+    ("transientconnection", CauseKind::ConnectionPool),
     ("pooltimeout", CauseKind::ConnectionPool),
     ("connectiontimeoutexception", CauseKind::ConnectionPool),
     ("rejectedexecution", CauseKind::ThreadPool),
