@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 use super::*;
-use crate::estate::services::ALL;
 use crate::story::INFO;
 use crate::trading::survey::{Red, Survey, attribute, duration_ms, is_failed, red, run, second, string};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -348,28 +347,6 @@ fn faults_of_every_seed_hurt_alike() {
         for operation in ["printing-service/POST /labels", "payment-service/POST /payments"] {
             let [before, during, _] = three(&survey, operation);
             assert!(suffers(before, during), "seed {seed}: {operation}: {before:?} {during:?}");
-        }
-    }
-}
-
-/// `cargo test -p demo -- --ignored --nocapture a_table`: for whoever tunes the company.
-#[test]
-#[ignore = "prints; decides nothing"]
-fn a_table_of_faults() {
-    for fault in CATALOGUE.iter().filter(|f| f.parts.is_empty()) {
-        let survey = faulty(fault.name);
-        println!("== {} ({} spans)", fault.name, survey.spans.len());
-        let mut seen = BTreeSet::new();
-        for (who, span) in survey.spans.iter().filter(|(_, s)| s.kind == 2 || s.kind == 5) {
-            let service = ALL.iter().find(|s| who.starts_with(s.name)).unwrap().name;
-            seen.insert(format!("{service}/{}", span.name));
-        }
-        for operation in seen {
-            let [before, during, after] = three(&survey, &operation);
-            if suffers(before, during) {
-                let show = |r: Red| format!("{:>4} {:>6.0} {:>6.0} {:.2}", r.calls, r.p50_ms, r.p95_ms, r.failed);
-                println!("{operation:<64} {} | {} | {}", show(before), show(during), show(after));
-            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
-use super::survey::{OPENED, Survey, attribute, duration_ms, is_failed, red, run, second, string};
+use super::survey::{OPENED, Survey, attribute, is_failed, red, run, string};
 use super::*;
 use crate::estate::services::ALL;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -226,31 +226,4 @@ fn metrics_come_from_every_place_every_ten_seconds() {
     }
     let times: BTreeSet<i64> = survey.points.iter().map(|p| p.second as i64).collect();
     assert!(times.len() > 30, "metrics are spread over the seconds");
-}
-
-/// `cargo test -p demo -- --ignored --nocapture a_table`: for whoever tunes the company.
-#[test]
-#[ignore = "prints; decides nothing"]
-fn a_table_of_a_quiet_day() {
-    let survey = run(7, 180, &[]);
-    let mut rows: BTreeMap<(String, &str, i32), Vec<&Span>> = BTreeMap::new();
-    for (who, span) in &survey.spans {
-        let service = ALL.iter().find(|s| who.starts_with(s.name)).unwrap().name;
-        if span.kind == 2 || span.kind == 5 {
-            rows.entry((service.to_owned(), span.name.as_str(), span.kind)).or_default().push(span);
-        }
-    }
-    println!("{} spans, {} logs, {} points", survey.spans.len(), survey.logs.len(), survey.points.len());
-    for ((service, name, _), spans) in rows {
-        let longest = spans.iter().map(|s| duration_ms(s)).fold(0.0, f64::max);
-        let first = spans.iter().map(|s| second(s.start_time_unix_nano)).fold(f64::MAX, f64::min);
-        let red = red(spans.into_iter());
-        println!(
-            "{service:<22} {name:<44} {:>5.2}/s p50 {:>6.1} p95 {:>6.1} max {longest:>7.1} ms failed {:.3} from {first:.0} s",
-            red.calls as f64 / 180.0,
-            red.p50_ms,
-            red.p95_ms,
-            red.failed
-        );
-    }
 }
