@@ -47,9 +47,9 @@ pub(crate) fn roots(terrain: &Terrain, sufferers: &[Sufferer]) -> Vec<Root> {
     let waiting = waiting(terrain, sufferers);
     let reach: Vec<Vec<bool>> = (0..sufferers.len()).map(|index| reached(&waiting.for_whom, index)).collect();
     let mut roots = Vec::new();
-    for index in 0..sufferers.len() {
-        let ring = |other: usize| reach[index][other] && reach[other][index];
-        let is_end = (0..sufferers.len()).all(|other| !reach[index][other] || ring(other));
+    for (index, reached_by_it) in reach.iter().enumerate() {
+        let ring = |other: usize| reached_by_it[other] && reach[other][index];
+        let is_end = (0..sufferers.len()).all(|other| !reached_by_it[other] || ring(other));
         // A ring of services that wait for one another is one end: its earliest speaks for it.
         let key = |at: usize| (sufferers[at].onset, at);
         let is_speaker = (0..sufferers.len()).filter(|other| ring(*other)).all(|other| key(index) <= key(other));

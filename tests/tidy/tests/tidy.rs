@@ -195,7 +195,8 @@ fn calls_with_one_home_stay_at_home() {
         let source = fs::read_to_string(&path).unwrap();
         for (number, line) in without_unit_tests(&source).lines().enumerate() {
             let code = line.split("//").next().unwrap_or("");
-            for (needle, homes, right) in CALLS {
+            // A build script is told by the environment what it builds for.
+            for (needle, homes, right) in CALLS.iter().filter(|_| !shown.ends_with("build.rs")) {
                 if code.contains(needle) && !homes.iter().any(|home| shown.starts_with(home)) {
                     offenders.push(format!("{shown}:{}: {needle} ({right})", number + 1));
                 }

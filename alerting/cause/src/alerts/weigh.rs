@@ -64,7 +64,7 @@ impl Weighed {
             }
         }
         // The order in which alerts came changes nothing.
-        signs.sort_by(|a, b| (a.at, a.series).cmp(&(b.at, b.series)));
+        signs.sort_by_key(|sign| (sign.at, sign.series));
         let steady = signs.iter().find(|sign| !matches!(sign.signal.family, Family::Trace | Family::Log));
         let anchor = steady.or(signs.first()).map(|sign| sign.at);
         let last = signs.last().map(|sign| sign.at);

@@ -333,7 +333,7 @@ impl Book {
             keys
         };
         let (one, two) = (keys(one), keys(two));
-        debug_assert!(PAIRED * PAIRED < DECISIONS, "one act does not push out all others");
+        const { assert!(PAIRED * PAIRED < DECISIONS, "one act does not push out all others") };
         for a in &one {
             for b in two.iter().filter(|b| *b != a) {
                 self.dirty.insert(Key::Decision(*a, *b));

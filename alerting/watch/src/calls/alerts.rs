@@ -50,7 +50,7 @@ async fn alerts(
     let place = |episode: &Episode| (episode.starts_at.0, episode.alert.fingerprint);
     let mut found: Vec<(&Episode, (i64, Fingerprint))> =
         office.book.episodes().filter(fits).map(|episode| (episode, place(episode))).collect();
-    found.sort_by(|a, b| b.1.cmp(&a.1));
+    found.sort_by_key(|(_, place)| std::cmp::Reverse(*place));
     if let Some((time, fingerprint)) = &after {
         found.retain(|(_, (at, own))| (*at, own.to_string()) < (*time, fingerprint.clone()));
     }

@@ -68,7 +68,7 @@ async fn a_broken_service_is_one_message_that_names_it_and_one_that_says_it_is_o
     assert!(!detail["causes"][0]["evidence"].as_array().unwrap().is_empty(), "{detail:#}");
     assert!(detail["clocks"]["located_at"].is_string(), "{detail:#}");
     let rows = server.sql("SELECT id FROM incidents WHERE cause = 'service:payment'").await;
-    assert_eq!(rows.texts("id"), [id.clone()]);
+    assert_eq!(rows.texts("id"), std::slice::from_ref(&id));
 
     let (status, acknowledged) = post(&server, &format!("/api/v1/incidents/{id}/ack"), &json!({})).await;
     assert_eq!((status, acknowledged["state"].as_str()), (200, Some("acknowledged")), "{acknowledged}");
