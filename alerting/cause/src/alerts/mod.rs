@@ -145,3 +145,140 @@ fn decide(ranked: &[Ranked]) -> (Option<Bilingual>, Confidence) {
 pub(in crate::alerts) fn spot_of(terrain: &Terrain, episode: &Episode) -> Option<Spot> {
     episode.entity.as_ref().and_then(|entity| terrain.find(entity))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+    use incident::{Alert, Book, Estate, IncidentId, Link, Relation, Settings, Told};
+    use model::Entity;
+
+    fn at(seconds: i64) -> UnixNanos {
+        UnixNanos((1_700_000_000 + seconds) * UnixNanos::SECOND)
+    }
+
+    /// web calls order and pay; each has four pods, all of which run on two nodes.
+    fn book() -> Book {
+        let link = |from: &str, relation, to: &str| Link {
+            from: Entity::read(from),
+            relation,
+            to: Entity::read(to),
+            calls: 1,
+            seen: None,
+        };
+        let mut links = vec![link("web", Relation::Calls, "order"), link("web", Relation::Calls, "pay")];
+        for service in ["web", "order", "pay"] {
+            for pod in 0..4 {
+                let name = format!("pod:{service}-{pod}");
+                links.push(link(&name, Relation::InstanceOf, service));
+                links.push(link(&name, Relation::RunsOn, &format!("node:n{}", pod % 2)));
+            }
+        }
+        let mut book = Book::new(Settings::default());
+        book.survey(&Estate { links });
+        book
+    }
+
+    fn fire(book: &mut Book, place: &str, metric: &str, seconds: i64) -> IncidentId {
+        let labels = [("alertname", "Anomaly"), ("entity", place), ("metric", metric), ("direction", "up")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let told = Told { labels, starts_at: Some(at(seconds)), source: "test".to_owned(), ..Told::default() };
+        book.hear(Alert::read(told, at(seconds)), at(seconds)).incident
+    }
+
+    fn judge(ranker: &Ranker, book: &Book, id: IncidentId) -> Verdict {
+        ranker.rank(book.terrain(), book.incident(id).unwrap(), book.members(id), at(600)).unwrap()
+    }
+
+    fn first(verdict: &Verdict) -> String {
+        verdict.causes.first().map(|cause| format!("{} {}", cause.entity, cause.kind)).unwrap_or_default()
+    }
+
+    /// What happens in every incident of this system: the first pods are busy whenever anything is.
+    fn seasoned() -> Ranker {
+        let mut ranker = Ranker::default();
+        for _ in 0..12 {
+            let mut book = book();
+            let id = ["web", "order", "pay"].map(|service| fire(&mut book, &format!("pod:{service}-0"), "cpu", 0))[0];
+            ranker.learn(book.terrain(), book.members(id));
+        }
+        ranker
+    }
+
+    #[test]
+    fn what_always_fires_accuses_nobody() {
+        let (ranker, mut book) = (seasoned(), book());
+        let id = fire(&mut book, "pod:order-0", "cpu", 0);
+        fire(&mut book, "pod:web-0", "cpu", 1);
+        let verdict = judge(&ranker, &book, id);
+        assert!(verdict.undetermined.is_some(), "{verdict:?}");
+        fire(&mut book, "pod:order-2", "memory_used", 2);
+        let verdict = judge(&ranker, &book, id);
+        assert_eq!(first(&verdict), "pod:order-2 memory");
+        assert!(verdict.undetermined.is_none());
+        assert!(verdict.causes[0].evidence.iter().all(|found| found.bits > 0.0 && !found.text.zh.is_empty()));
+    }
+
+    #[test]
+    fn what_three_quarters_of_the_instances_show_is_the_services() {
+        let (ranker, mut book) = (seasoned(), book());
+        let id = fire(&mut book, "pod:pay-1", "memory_used", 0);
+        fire(&mut book, "pod:pay-2", "memory_used", 1);
+        assert!(first(&judge(&ranker, &book, id)).starts_with("pod:pay"), "half is no quorum");
+        fire(&mut book, "pod:pay-3", "memory_used", 2);
+        assert_eq!(first(&judge(&ranker, &book, id)), "service:pay memory");
+    }
+
+    #[test]
+    fn a_caller_that_suffers_with_its_callee_is_explained_by_it() {
+        let (ranker, mut book) = (seasoned(), book());
+        let id = fire(&mut book, "web", "latency", 0);
+        fire(&mut book, "order", "latency", 0);
+        fire(&mut book, "order", "errors", 0);
+        let verdict = judge(&ranker, &book, id);
+        assert_eq!(first(&verdict), "service:order unknown");
+        let web = verdict.explained.iter().find(|found| found.entity == Entity::service("web")).unwrap();
+        assert_eq!((web.by.clone(), web.path.len()), (Entity::service("order"), 2));
+    }
+
+    #[test]
+    fn a_fault_that_begins_later_is_a_suspect_under_the_first() {
+        let (ranker, mut book) = (seasoned(), book());
+        let id = fire(&mut book, "pod:pay-2", "memory_used", 0);
+        fire(&mut book, "pod:pay-2", "network_errors", 5);
+        fire(&mut book, "node:n1", "disk_used", 200);
+        let verdict = judge(&ranker, &book, id);
+        assert_eq!(first(&verdict), "pod:pay-2 memory");
+        let suspect = verdict.causes.iter().find(|cause| cause.entity == Entity::read("node:n1")).unwrap();
+        assert!(suspect.later && suspect.confidence == Confidence::Low);
+    }
+
+    #[test]
+    fn the_order_of_arrival_changes_nothing_and_documents_keep_what_was_learnt() {
+        let (mut ranker, mut one, mut two) = (seasoned(), book(), book());
+        let alerts =
+            [("pod:order-2", "memory_used", 3), ("web", "latency", 9), ("order", "latency", 1), ("node:n0", "cpu", 4)];
+        let id = alerts.map(|(place, metric, seconds)| fire(&mut one, place, metric, seconds))[0];
+        let mut other = alerts;
+        other.reverse();
+        let other = other.map(|(place, metric, seconds)| fire(&mut two, place, metric, seconds))[0];
+        let verdict = judge(&ranker, &one, id);
+        assert_eq!(judge(&ranker, &two, other), verdict);
+
+        let docs = ranker.changed();
+        assert!(ranker.changed().is_empty());
+        let rows = docs.iter().map(|doc| (doc.kind, doc.key.as_str(), doc.body.as_deref().unwrap()));
+        let (again, unreadable) = Ranker::restore(rows);
+        assert_eq!((judge(&again, &one, id), unreadable), (verdict, 0));
+    }
+
+    #[test]
+    fn alerts_that_are_nowhere_leave_it_undetermined() {
+        let mut book = book();
+        let told = Told { source: "test".to_owned(), ..Told::default() };
+        let id = book.hear(Alert::read(told, at(0)), at(0)).incident;
+        let verdict = judge(&Ranker::default(), &book, id);
+        assert!(verdict.causes.is_empty() && verdict.undetermined.is_some());
+    }
+}

@@ -140,7 +140,11 @@ impl Book {
                     then.entity == now.entity && then.confidence.min(now.confidence) >= Confidence::Medium
                 }
                 // Nobody knows the cause: a few of the same alerts are the same trouble, a wave is not.
-                _ => common && live.incident.alerts <= FEW,
+                _ => {
+                    common
+                        && live.incident.alerts <= FEW
+                        && (before.incident.is_live() || before.incident.alerts <= FEW)
+                }
             }
         })
     }
