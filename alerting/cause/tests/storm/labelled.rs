@@ -7,7 +7,7 @@ use incident::{Estate, Link, Relation};
 use model::{Entity, EntityKind, UnixNanos};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 const SYSTEM: &str = "Online-Boutique-cloudbed-1";
@@ -19,7 +19,8 @@ fn data() -> Option<PathBuf> {
         .unwrap_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"));
     let data = shared.join("data/alerts");
     if !data.is_dir() {
-        println!("skipped: no labelled alerts in {}", data.display());
+        // Past the capture of the harness, so that it is counted.
+        let _ = writeln!(std::io::stdout().lock(), "\nSKIPPED storm: no labelled alerts in {}", data.display());
         return None;
     }
     Some(data)
@@ -137,9 +138,9 @@ fn single_faults_are_found_and_kept_apart() {
     }
     println!("{:?} {:?}", player.told, player.book.counters());
     print_faults(&player, &faults, &truth);
-    assert!(result.hit1 >= 0.65 && result.hit3 >= 0.74, "{result:?}");
+    assert!(result.hit1 >= 0.65 && result.hit3 >= 0.75, "{result:?}");
     // Some of these faults follow one another within seconds: what is still told of the first goes to the next.
-    assert!(result.split <= 13, "{result:?}");
+    assert!(result.split <= 14, "{result:?}");
     assert!(result.messages_per_fault <= 2.0 && result.reduction >= 0.99, "{result:?}");
 }
 
