@@ -32,8 +32,8 @@ const LATER: f64 = 0.25;
 const DECIDES: f64 = 0.35;
 /// Evidence below this, before the prior, is what chance brings.
 const CHANCE: f64 = 1.0;
-/// Margins, in nats, from which the first candidate is likely and very likely right. On the labelled incidents
-/// at hand 9 of 10 verdicts above the higher one are right; the raw margin is never shown.
+/// Margins, in nats, from which the first candidate is likely and very likely right; the raw margin is never
+/// shown.
 const LIKELY: f64 = 1.0;
 const SURE: f64 = 2.5;
 
