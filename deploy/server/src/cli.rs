@@ -52,7 +52,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  stormglass user add alice --role admin")]
     User(User),
     /// Checks files of alert rules, runs the cases in them, plays them over the past.
-    #[command(after_help = "Example:\n  stormglass rules check rules.yaml\n  stormglass rules backtest rules.yaml --from now-14d")]
+    #[command(
+        after_help = "Example:\n  stormglass rules check rules.yaml\n  stormglass rules backtest rules.yaml --from now-14d"
+    )]
     Rules(Rules),
     /// Says whom an incident would be told.
     #[command(after_help = "Example:\n  stormglass routes test --severity critical --service payment-service")]
