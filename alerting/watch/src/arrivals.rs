@@ -10,7 +10,7 @@ use std::time::Duration;
 use tables::TableId;
 
 /// Signals by which time goes on.
-const CALLS: [TableId; 2] = [TableId::Spans, TableId::Logs];
+const SIGNALS: [TableId; 3] = [TableId::Spans, TableId::Logs, TableId::Metrics];
 
 /// How far ahead of its receipt an event time may lie.
 const AHEAD: Duration = Duration::from_secs(60);
@@ -21,23 +21,12 @@ pub(crate) struct Arrivals {
     chunks: HashSet<u64>,
     /// Latest receipt seen: parts written by compaction hold nothing newer.
     received: Option<UnixNanos>,
-    /// Whether spans or logs ever came: only where they do not, metrics carry the clock.
-    calls: bool,
 }
 
 impl Arrivals {
     /// The range of event times of what is new, if anything is.
     pub(crate) fn look(&mut self, engine: &Engine, workspace: &Workspace) -> Option<TimeRange> {
-        let of_calls = self.range(engine, workspace, &CALLS);
-        self.calls |= of_calls.is_some();
-        if of_calls.is_some() || self.calls {
-            return of_calls;
-        }
-        self.range(engine, workspace, &[TableId::Metrics])
-    }
-
-    fn range(&mut self, engine: &Engine, workspace: &Workspace, tables: &[TableId]) -> Option<TimeRange> {
-        let view = engine.view(workspace, tables);
+        let view = engine.view(workspace, &SIGNALS);
         let before = self.received;
         let mut range: Option<TimeRange> = None;
         // A clock that runs ahead must not carry the workspace's clock along.

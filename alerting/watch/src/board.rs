@@ -51,12 +51,12 @@ impl Board {
         let _ = self.watch.set(watch);
     }
 
-    /// The chunk of a table. While the desk is being written to, the one shown last is shown again.
+    /// The chunk of a table as things stand. Views are asked for on threads that may wait.
     fn chunk(&self, workspace: &Workspace, table: TableId) -> Option<Arc<HotChunk>> {
         let mut pinned = self.pinned.lock();
         let place = pinned.entry((workspace.clone(), table)).or_default();
         let fresh = self.watch.get().and_then(|watch| {
-            watch.peek(workspace, |office| {
+            watch.look(workspace, |office| {
                 (office.version() + 1 != place.version).then(|| (office.version() + 1, rows(office, table)))
             })
         });

@@ -18,6 +18,9 @@ use std::time::Duration;
 /// How often a window is searched for what no threshold finds, and how long that is.
 const SCAN_EVERY: Duration = Duration::from_secs(60);
 const SCAN_WINDOW: Duration = Duration::from_secs(180);
+/// For how long, and how often, an incident is judged again though no alert is new: telemetry grows.
+const YOUNG: Duration = Duration::from_secs(600);
+const JUDGE_AGAIN: Duration = Duration::from_secs(60);
 /// How often the estate is read anew.
 const SURVEY_EVERY: Duration = Duration::from_secs(60);
 
@@ -45,7 +48,7 @@ impl Desk {
     async fn instant(&self, pace: &mut Pace, due: Due, now: UnixNanos) {
         self.survey(pace, now).await;
         let judged = self.judge.lock().await.step(&self.ask, now, due.live).await;
-        let anomalies = self.scan(pace, now).await;
+        let anomalies = self.scan(pace, due, now).await;
         let mut events = {
             let office = &mut *self.office.write().await;
             let wall = self.now();
@@ -94,11 +97,11 @@ impl Desk {
         }
     }
 
-    /// Looks for what no threshold finds, once a minute, where a rule of kind `anomaly` is on.
-    async fn scan(&self, pace: &mut Pace, now: UnixNanos) -> Vec<Anomaly> {
+    /// Looks for what no threshold finds, once a minute (in a past that is played, at every instant), where a rule of kind `anomaly` is on.
+    async fn scan(&self, pace: &mut Pace, due: Due, now: UnixNanos) -> Vec<Anomaly> {
         let Some(sensitivity) = self.sensitivity().await else { return Vec::new() };
         let since = now.0.saturating_sub(pace.scanned.0);
-        if pace.scanned.0 != 0 && (0..SCAN_EVERY.as_nanos() as i64).contains(&since) {
+        if due.live && pace.scanned.0 != 0 && (0..SCAN_EVERY.as_nanos() as i64).contains(&since) {
             return Vec::new();
         }
         pace.scanned = now;
@@ -128,9 +131,25 @@ impl Desk {
         })
     }
 
+    /// The incidents that ask to be judged, and young ones of which telemetry tells more by now.
+    async fn to_judge(&self, now: UnixNanos) -> Vec<IncidentId> {
+        let office = self.office.read().await;
+        let mut asked = office.book.to_judge(now);
+        let grows = |incident: &&incident::Incident| {
+            let judged = incident.verdict.as_ref().map(|verdict| verdict.judged_at);
+            incident.is_live()
+                && now < incident.opened_at.saturating_add(YOUNG)
+                && judged.is_some_and(|at| now >= at.saturating_add(JUDGE_AGAIN))
+        };
+        asked.extend(office.book.incidents().filter(grows).map(|incident| incident.id));
+        asked.sort_unstable();
+        asked.dedup();
+        asked
+    }
+
     /// Judges the incidents that ask for it. Nothing is locked while telemetry is read.
     async fn find_causes(&self, pace: &mut Pace, now: UnixNanos) -> Vec<Event> {
-        let asked: Vec<IncidentId> = self.office.read().await.book.to_judge(now);
+        let asked = self.to_judge(now).await;
         for id in asked {
             let Some(question) = verdict::question(&*self.office.read().await, &pace.ranker, id, now) else { continue };
             let troubled = self.troubled(Some(id), now).await;

@@ -43,7 +43,7 @@ impl Default for Settings {
             inbox_max: 200_000,
             rule_rows_max: 100_000,
             rule_timeout: Duration::from_secs(20),
-            reference: Duration::from_secs(30 * 60),
+            reference: Duration::from_secs(60 * 60),
             evidence_rows_max: 400_000,
             external_url: "http://127.0.0.1:8080".into(),
             rules_files: Vec::new(),

@@ -12,7 +12,7 @@ use model::{Entity, TimeRange, UnixNanos};
 use std::time::Duration;
 
 /// What came a little before the first alert belongs to the incident: alerts wait for their conditions to hold.
-const BEFORE: Duration = Duration::from_secs(60);
+const BEFORE: Duration = Duration::from_secs(120);
 /// The newest minutes of a long incident are what is looked at.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 

@@ -159,10 +159,11 @@ impl Watch {
         }
     }
 
-    /// Looks at what a workspace's office holds, unless it is being written to.
-    pub(crate) fn peek<T>(&self, workspace: &Workspace, look: impl FnOnce(&Office) -> T) -> Option<T> {
-        let desk = Arc::clone(self.inner.desks.try_read().ok()?.get(workspace)?);
-        let office = desk.office.try_read().ok()?;
+    /// Looks at what a workspace's office holds, where it has one. Waits for whoever writes to it: to be called
+    /// on a thread that may wait.
+    pub(crate) fn look<T>(&self, workspace: &Workspace, look: impl FnOnce(&Office) -> T) -> Option<T> {
+        let desk = Arc::clone(self.inner.desks.blocking_read().get(workspace)?);
+        let office = desk.office.blocking_read();
         Some(look(&office))
     }
 

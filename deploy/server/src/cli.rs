@@ -347,10 +347,13 @@ pub(crate) struct Rules {
 #[derive(Subcommand, Debug)]
 pub(crate) enum RulesCommand {
     /// Says what is wrong, with line and column, and what would be right.
+    #[command(after_help = "Example:\n  stormglass rules check rules.yaml")]
     Check { file: PathBuf },
     /// Runs the cases under `tests:` of a file on its rules.
+    #[command(after_help = "Example:\n  stormglass rules test rules.yaml")]
     Test { file: PathBuf },
     /// Says when the rules would have told over the past of a running server.
+    #[command(after_help = "Example:\n  stormglass rules backtest rules.yaml --from now-14d")]
     Backtest {
         file: PathBuf,
         /// RFC 3339, Unix nanoseconds or now-15m; 14 days before --to without it.
@@ -373,6 +376,7 @@ pub(crate) struct Routes {
 #[derive(Subcommand, Debug)]
 pub(crate) enum RoutesCommand {
     /// Shows the way of an imagined incident through the tree.
+    #[command(after_help = "Example:\n  stormglass routes test --severity critical --service payment-service")]
     Test {
         /// low, medium, high or critical.
         #[arg(long, default_value = "high")]

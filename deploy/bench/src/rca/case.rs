@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const CONFIG: &str = "[alerting]\nstep = \"1s\"\nlateness = \"1s\"\nidle = \"1s\"\n";
+const CONFIG: &str = "[alerting]\nstep = \"1s\"\nlateness = \"1s\"\nidle = \"1s\"\ncatch_up = \"15m\"\n";
 /// Between the end of the baseline and the first row of the case.
 const APART_NS: u64 = 5 * 60 * 1_000_000_000;
 /// Alerts may begin a little before a fault by its label, and follow it.
