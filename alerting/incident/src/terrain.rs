@@ -7,6 +7,7 @@ use crate::estate::{Estate, Relation};
 use hashbrown::{HashMap, HashSet};
 use model::{Entity, EntityKind, UnixNanos};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,6 +75,8 @@ pub struct Terrain {
     entities: Vec<Entity>,
     ties: Vec<Ties>,
     known: HashSet<(Spot, Relation, Spot)>,
+    /// What alerts' labels told of which service something is part of; a survey does not know better.
+    told: BTreeMap<Spot, Spot>,
     near: HashMap<Spot, Arc<[Near]>>,
     calls: usize,
     /// Names by kind.
@@ -87,7 +90,8 @@ impl Terrain {
         terrain
     }
 
-    /// Forgets all relations and takes those of the estate; ids stay.
+    /// Forgets all relations but those of parts to their service that labels told, and takes those of the
+    /// estate; ids stay.
     pub fn survey(&mut self, estate: &Estate) {
         self.near.clear();
         self.known.clear();
@@ -98,10 +102,18 @@ impl Terrain {
                 self.tie(from, link.relation, to, link.seen);
             }
         }
+        for (part, service) in self.told.clone() {
+            if self.service_of(part) == part {
+                self.tie(part, Relation::InstanceOf, service, None);
+            }
+        }
     }
 
-    /// Adds what an alert's own labels tell: an instance of a service, on a node.
+    /// Adds what an alert's own labels tell: an instance or operation of a service, something on a node.
     pub fn learn(&mut self, from: Spot, relation: Relation, to: Spot) {
+        if relation == Relation::InstanceOf {
+            self.told.insert(from, to);
+        }
         if self.tie(from, relation, to, None) {
             self.near.clear();
         }

@@ -122,6 +122,25 @@ fn alerts_that_hang_together_by_calls_instances_and_machines_are_one_incident() 
 }
 
 #[test]
+fn an_operation_belongs_to_the_service_its_labels_name_over_every_survey() {
+    let mut book = book(SHOP);
+    let id = fire(&mut book, "Errors", "web", 0);
+    for (operation, service, seconds) in [("pay/POST /pay", "pay", 5), ("pay/POST /refund", "pay", 6)] {
+        let mut told = told("OperationErrors", &format!("operation:{operation}"), seconds);
+        told.labels.insert("service".to_owned(), service.to_owned());
+        let heard = book.hear(Alert::read(told, at(seconds)), at(seconds));
+        assert_eq!(heard.incident, id, "two calls away by its service");
+        book.survey(&estate(SHOP));
+    }
+    assert_eq!(fire(&mut book, "Errors", "pay", 7), id);
+    let last = book.members(id).last().unwrap();
+    assert_eq!(last.reason.rule, JoinRule::SameService, "{last:?}");
+    book.judged(id, explaining("service:pay", "service:web"), at(8));
+    let roles: Vec<Role> = book.members(id).map(|episode| episode.role).collect();
+    assert_eq!(roles, [Role::Symptom, Role::Cause, Role::Cause, Role::Cause], "operations of the cause are the cause");
+}
+
+#[test]
 fn what_does_not_hang_together_is_apart() {
     let mut book = book(SHOP);
     let one = fire(&mut book, "Slow", "stock", 0);

@@ -27,7 +27,7 @@ use docs::Key;
 use hashbrown::{HashMap, HashSet};
 use learn::Learnt;
 use live::Live;
-use model::UnixNanos;
+use model::{EntityKind, UnixNanos};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -332,8 +332,9 @@ impl Book {
     fn settle(&mut self, place: &Place) -> Option<Spot> {
         let spot = self.terrain.enter(place.entity.as_ref()?)?;
         let service = place.service.as_ref().and_then(|service| self.terrain.enter(service));
-        let is_part = matches!(self.terrain.entity(spot).kind, model::EntityKind::Pod | model::EntityKind::Instance);
-        if is_part
+        let kind = self.terrain.entity(spot).kind;
+        let is_part = matches!(kind, EntityKind::Pod | EntityKind::Instance);
+        if (is_part || kind == EntityKind::Operation)
             && let Some(service) = service
             && self.terrain.service_of(spot) == spot
         {
