@@ -15,6 +15,7 @@ const alert = (entity: string | null, via: string[], rule = "calls"): IncidentAl
   ends_at: null,
   count: 1,
   source: "stormglass",
+  incident: "I-20261120-0001",
   role: "symptom",
   reason: { rule, text: { en: `by ${rule}`, zh: rule }, via, affinity: 0.9 },
   joined_at: "2026-11-20T09:00:01.000000000Z",
@@ -102,7 +103,7 @@ describe("the map", () => {
 
   test("few nodes stand as the server placed them, and a high layer is folded into columns", () => {
     const few = read({ nodes: [node("a", { x: 0, y: 40 }), node("b", { x: 260, y: -40 })], edges: [] });
-    expect([...places(few.nodes).values()]).toEqual([{ x: 0, y: 48 }, { x: 192, y: -48 }]);
+    expect([...places(few.nodes).values()]).toEqual([{ x: 0, y: 35 }, { x: 230, y: -35 }]);
     const many = read({ nodes: Array.from({ length: 500 }, (_, at) => node(`n${at}`, { x: at < 400 ? 0 : 260, y: at * 80 })), edges: [] });
     const found = [...places(many.nodes).values()];
     const width = Math.max(...found.map(({ x }) => x)) - Math.min(...found.map(({ x }) => x));
@@ -115,9 +116,9 @@ describe("the map", () => {
   });
 
   test("sizes are bounded, and the unhealthy is drawn before the busy", () => {
-    expect(size(0, 100)).toBe(18);
-    expect(size(100, 100)).toBe(44);
-    expect(size(1e9, 100)).toBe(44);
+    expect(size(0, 100)).toBe(16);
+    expect(size(100, 100)).toBe(34);
+    expect(size(1e9, 100)).toBe(34);
     const many = read({
       nodes: [node("a"), node("b")],
       edges: Array.from({ length: 4_000 }, (_, at) => edge("a", "b", { kind: `k${at}`, calls: at, health: at === 0 ? "failing" : "healthy" })),

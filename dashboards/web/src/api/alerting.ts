@@ -4,26 +4,16 @@ import type { Bilingual } from "../base/language";
 import { Typed, address, send } from "./client";
 import type { Page, Told } from "./incidents";
 import { useAnswer } from "./read";
+import type { components } from "./schema";
 
-export interface Rule {
-  name: string;
-  kind: string;
-  enabled: boolean;
-  severity: string;
-  /** default (on after install), file, or api. */
-  origin: string;
-  /** As it is written. */
-  rule: Record<string, unknown>;
-  evaluated_at: string | null;
-  series: number;
-  pending: number;
-  firing: number;
-  /** Series that still learn what is usual. */
-  warming_up: number;
-  refused: number;
-  problem: string | null;
-}
+type Described = components["schemas"];
 
+/** `rule` is the rule as it is written. */
+export type Rule = Omit<Described["RuleShown"], "rule"> & { rule: Record<string, unknown> };
+export type Silence = Described["SilenceShown"];
+export type Matcher = Described["MatcherShown"];
+
+/** Where a text of rules is wrong; the description leaves the inside of this and of a replay open. */
 export interface RuleProblem {
   line: number | null;
   column: number | null;
@@ -53,27 +43,6 @@ export interface Replay {
   complete: boolean;
   incomplete_reason: string | null;
   sentence: Bilingual;
-}
-
-export interface Matcher {
-  name: string;
-  value: string;
-  isRegex: boolean;
-  isEqual: boolean;
-}
-
-export interface Silence {
-  id: string;
-  kind: "silence" | "maintenance";
-  state: "pending" | "active" | "expired";
-  matchers: Matcher[];
-  starts_at: string;
-  ends_at: string;
-  created_by: string;
-  comment: string;
-  during: string[];
-  /** Alerts that fire now and that it holds back. */
-  alerts: number;
 }
 
 export type Receiver = { name: string } & Record<string, unknown>;

@@ -1,5 +1,5 @@
 // Numbers as people read them: durations, counts, rates, shares and sizes, with units and few digits.
-import { locale } from "./language";
+import { language, locale } from "./language";
 
 /** Three significant digits at most, grouped. */
 export function digits(value: number, fraction = 3): string {
@@ -22,10 +22,13 @@ export function duration(ns: number | null | undefined): string {
   return `${sign}${pair(Math.round(minutes / 60), 24, "d", "h")}`;
 }
 
+const IN_CHINESE: Record<string, string> = { s: "秒", min: "分", h: "小时", d: "天" };
+
 function pair(value: number, size: number, large: string, small: string): string {
   const rest = value % size;
-  const whole = `${Math.floor(value / size)} ${large}`;
-  return rest === 0 ? whole : `${whole} ${rest} ${small}`;
+  const unit = (name: string): string => (language() === "zh" ? (IN_CHINESE[name] ?? name) : name);
+  const whole = `${Math.floor(value / size)} ${unit(large)}`;
+  return rest === 0 ? whole : `${whole} ${rest} ${unit(small)}`;
 }
 
 /** `812`, `12,400`, `1.24 M`. */

@@ -19,11 +19,31 @@ const useWords = phrases("changes", {
   by: ["by {{author}}", "由 {{author}}"],
 });
 
+/** The word for a kind of change; one we have no word for is shown as it is. */
+export function useChangeKind(): (kind: string) => string {
+  const w = useWords();
+  return (kind) => {
+    const word = w(kind as "release");
+    return word === kind ? kind.replaceAll("_", " ") : word;
+  };
+}
+
+/** A release is told by the pipeline and seen in the telemetry: within so long it is one and the same. */
+const SAME_MS = 10 * 60e3;
+
+/** Each change once: of two that bring the same version to the same place, the one that somebody signed. */
+export function once(changes: Change[]): Change[] {
+  const same = (a: Change, b: Change): boolean =>
+    a.target === b.target && a.version != null && a.version === b.version && Math.abs((instant(a.time, 0) ?? 0) - (instant(b.time, 0) ?? 0)) <= SAME_MS;
+  const better = (a: Change, b: Change): boolean => (a.author ? 1 : 0) > (b.author ? 1 : 0);
+  return changes.filter((change, at) => !changes.some((other, place) => place !== at && same(change, other) && (better(other, change) || (!better(change, other) && place < at))));
+}
+
 export function useMarks(changes: Change[] | undefined): ChartMark[] {
   return useMemo(
-    () => (changes ?? []).flatMap((change) => {
+    () => once(changes ?? []).flatMap((change) => {
       const time = instant(change.time, 0);
-      return time === null ? [] : [{ time, label: change.target }];
+      return time === null ? [] : [{ time, label: `${change.target} ${change.version ?? ""}`.trim() }];
     }),
     [changes],
   );
@@ -31,15 +51,15 @@ export function useMarks(changes: Change[] | undefined): ChartMark[] {
 
 export function ChangeList({ changes }: { changes: Change[] }) {
   const w = useWords();
+  const kind = useChangeKind();
   return (
     <ol className={style.list}>
       {changes.map((change, place) => {
-        const kind = w(change.kind as "release");
         const link = safeHref(change.url);
         return (
           <li key={`${change.time}${change.target}${place}`} className={style.line}>
             <When time={change.time} />
-            <Tag tone="info">{kind === change.kind ? change.kind.replaceAll("_", " ") : kind}</Tag>
+            <Tag tone="info">{kind(change.kind)}</Tag>
             <Go to={serviceHref(change.target)} className="wrap">
               {change.target}
             </Go>

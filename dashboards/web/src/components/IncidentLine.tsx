@@ -23,7 +23,7 @@ const TONES: Record<string, Tone> = { open: "bad", acknowledged: "warn", mitigat
 
 export function IncidentStateTag({ state }: { state: IncidentHead["state"] }) {
   const w = useWords();
-  return <Tag tone={TONES[state] ?? "plain"}>{w(state)}</Tag>;
+  return <Tag tone={TONES[state] ?? "plain"}>{w(state as "open")}</Tag>;
 }
 
 export function IncidentLine({ of }: { of: IncidentHead }) {
@@ -35,6 +35,9 @@ export function IncidentLine({ of }: { of: IncidentHead }) {
         <Go to={incidentHref(of.id)} className={`${style.title} wrap`}>
           {say(of.title)}
         </Go>
+        <span className={`${style.when} small`}>
+          <When time={of.opened_at} />
+        </span>
       </div>
       <div className={`row small ${style.facts}`}>
         <IncidentStateTag state={of.state} />
@@ -46,7 +49,6 @@ export function IncidentLine({ of }: { of: IncidentHead }) {
           <span>{w("noCause")}</span>
         )}
         <span className="num">{w("alerts", { count: of.alert_count })}</span>
-        <When time={of.opened_at} />
       </div>
     </div>
   );

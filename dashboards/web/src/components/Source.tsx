@@ -23,7 +23,7 @@ export function Source({ sql, url }: { sql?: string; url?: string }) {
   return (
     <Popover position="bottom-end" shadow="md" width="min(560px, 92vw)" withinPortal trapFocus>
       <Popover.Target>
-        <Button size="compact-xs" variant="subtle" color="gray" leftSection={<Icon name="code" size={13} />}>
+        <Button className={style.button} size="compact-xs" variant="subtle" color="gray" leftSection={<Icon name="code" size={13} />}>
           {w("show")}
         </Button>
       </Popover.Target>

@@ -81,10 +81,10 @@ function options({ series, unit, height = 160, band, marks, together, onWindow, 
       paths: entry.bars ? uPlot.paths.bars?.({ size: [0.8, 24] }) : undefined,
       points: { show: false },
       spanGaps: false,
-      value: (_, value) => measure(value, unit),
+      value: (_, value) => (value === null || value === undefined ? "" : measure(value, unit)),
     };
   };
-  const edge = (label: string): uPlot.Series => ({ label, stroke: "transparent", points: { show: false }, value: (_, value) => measure(value, unit) });
+  const edge = (label: string): uPlot.Series => ({ label, stroke: "transparent", points: { show: false }, value: (_, value) => (value === null || value === undefined ? "" : measure(value, unit)) });
   const drawn = series.map(line);
   return {
     width,
@@ -92,8 +92,8 @@ function options({ series, unit, height = 160, band, marks, together, onWindow, 
     series: [{ value: (_, value) => (value === null ? "" : clock(value * 1e3)) }, ...drawn, ...(band ? [edge(band.name), edge("")] : [])],
     bands: band ? [{ series: [drawn.length + 2, drawn.length + 1], fill: `${css("--series-6")}2e` }] : undefined,
     axes: [
-      { ...axis, grid: { show: false }, space: 70, size: 28, values: (_, ticks) => ticks.map((tick) => clock(tick * 1e3).replace(/:00$/, "")) },
-      { ...axis, grid: { stroke: css("--line"), width: 1 }, size: 62, values: (_, ticks) => ticks.map((tick) => measure(tick, unit)) },
+      { ...axis, grid: { show: false }, space: 58, size: 28, values: (_, ticks) => ticks.map((tick) => clock(tick * 1e3).replace(/:00$/, "")) },
+      { ...axis, grid: { stroke: css("--line"), width: 1 }, size: 58, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : measure(tick, unit))) },
     ],
     scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high && high > 0 ? high * 1.08 : 1] } },
     cursor: { sync: together ? { key: together } : undefined, drag: { x: !!onWindow, y: false, setScale: false }, points: { size: 6 } },

@@ -8,7 +8,7 @@ import { type Compared, type SpanName, type Trace, type TracePage, traceUrl, win
 import { useAddress } from "../../base/address";
 import { count, duration } from "../../base/format";
 import { traceHref } from "../../base/links";
-import { Answered, TroubleNote } from "../../components/Answered";
+import { Answered, Empty, TroubleNote } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Figure, Figures } from "../../components/Figure";
 import { Go } from "../../components/Go";
@@ -104,7 +104,11 @@ function Both({ of }: { of: Compared }) {
         <Figure name={w("matched")} value={count(of.matched_count)} note={w("changed", { count: of.changed_count })} />
       </Figures>
       <Panel title={w("differ")} about={w("differAbout")} flush>
+        {of.changed.length === 0 ? (
+          <Empty title={of.matched_count === 0 ? w("nothingMatched") : w("nothingDiffers")} about={of.matched_count === 0 ? w("nothingMatchedAbout") : undefined} />
+        ) : (
         <DataTable name="changed" label={w("differ")} columns={columns} rows={of.changed} rowKey={(row) => `${row.a.span_id}${row.b.span_id}`} height={560} />
+        )}
       </Panel>
       {(of.only_a_count > 0 || of.only_b_count > 0) && (
         <div className="columns">

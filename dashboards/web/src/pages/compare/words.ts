@@ -2,6 +2,9 @@
 import { phrases } from "../../base/language";
 
 export const useCompareWords = phrases("compare", {
+  nothingMatched: ["No span of one has its like in the other", "两条链路没有可对应的 span"],
+  nothingMatchedAbout: ["They begin at different operations. Compare traces of one operation: the list of a trace's Compare link has them.", "两者的入口接口不同。请对比同一接口的链路，可从链路的“对比”链接中选择。"],
+  nothingDiffers: ["Every span that both have is alike", "两条链路共有的 span 没有差异"],
   title: ["Compare two traces", "对比两条链路"],
   about: ["Spans are matched by service, operation and kind at the same place of the tree.", "按服务、接口、类型及其在树中的位置匹配 span。"],
   id: ["Trace id", "链路 ID"],

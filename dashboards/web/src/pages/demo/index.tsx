@@ -34,6 +34,8 @@ const useWords = phrases("demo", {
   scoreAbout: ["{{right}} of {{judged}} verdicts name the right entity and kind.", "{{judged}} 次判断中 {{right}} 次实体与类型均正确。"],
   unexplained: ["{{count}} incident without a fault", "{{count}} incidents without a fault", "{{count}} 个与故障无关"],
   noScore: ["Nothing was broken yet", "尚未制造任何故障"],
+  noScoreAbout: ["Break something below; its verdict appears here within a minute or two.", "点击下方按钮制造一个故障，一两分钟内这里会出现判断结果。"],
+  faults: ["What can be broken", "可制造的故障"],
   fault: ["Fault", "故障"],
   truth: ["Answer key", "标准答案"],
   shown: ["What was shown", "系统判断"],
@@ -191,13 +193,13 @@ export default function Demo() {
     <>
       <PageHead title={w("title")} about={w("about")} />
       {!absent && (
-        <Panel title={w("score")} about={card.data && `${w("scoreAbout", { right: card.data.right, judged: card.data.judged })}${card.data.unexplained > 0 ? ` ${w("unexplained", { count: card.data.unexplained })}` : ""}`} flush>
-          <Answered of={card} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noScore"), about: w("lasts") }}>
+        <Panel title={w("score")} about={card.data && card.data.items.length > 0 && `${w("scoreAbout", { right: card.data.right, judged: card.data.judged })}${card.data.unexplained > 0 ? ` · ${w("unexplained", { count: card.data.unexplained })}` : ""}`} flush>
+          <Answered of={card} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noScore"), about: w("noScoreAbout") }}>
             {(data) => <DataTable name="score" label={w("score")} columns={columns} rows={data.items} rowKey={(row) => row.fault + row.started_at + row.truth.entities[0]} height={420} />}
           </Answered>
         </Panel>
       )}
-      <Panel title={w("title")} about={w("lasts")}>
+      <Panel title={w("faults")} about={w("lasts")}>
         <Answered of={faults} isEmpty={() => listed.length === 0} missing={{ title: w("none"), about: w("noneAbout"), command: "stormglass demo" }}>
           {() => <Faults faults={listed} />}
         </Answered>

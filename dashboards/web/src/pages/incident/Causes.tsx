@@ -12,11 +12,12 @@ import { EntityLink } from "../../components/EntityLink";
 import { Go } from "../../components/Go";
 import { Icon } from "../../components/Icon";
 import { Panel } from "../../components/Panel";
-import { Sparkline } from "../../components/Sparkline";
 import { Tag, type Tone } from "../../components/Tag";
 import { When } from "../../components/When";
 import type { Acting } from "./act";
 import style from "./Causes.module.css";
+import { Picture } from "./Picture";
+import { varied } from "./picture";
 import { useIncidentWords } from "./words";
 
 const TRACES_SHOWN = 3;
@@ -26,29 +27,25 @@ const UNITS: Record<string, [Unit, number]> = { ns: ["duration", 1], s: ["durati
 const TONES: Record<string, Tone> = { high: "good", medium: "warn", low: "plain" };
 
 /** Numbers without a unit are shares where they can be. */
-function reading(value: number, unit: string | null): string {
-  if ((unit === "1" || !unit) && value >= 0 && value <= 1) return measure(value, "share");
-  const known = UNITS[unit ?? ""];
+function reading(value: number, unit: string): string {
+  if ((unit === "1" || unit === "") && value >= 0 && value <= 1) return measure(value, "share");
+  const known = UNITS[unit];
   if (known) return measure(value * known[1], known[0]);
   return `${measure(value, "number")}${unit && unit !== "1" ? ` ${unit}` : ""}`;
 }
 
 function Proof({ of, since }: { of: Evidence; since: number | null }) {
   const w = useIncidentWords();
-  const points = of.points.flatMap(([time, value]): [number, number | null][] => {
-    const at = moment(time);
-    return at === null ? [] : [[at, value]];
-  });
   return (
     <li className={style.proof}>
       <div className="grow">
         <div className="wrap">{say(of.text)}</div>
         <div className="row small dim" style={{ gap: 10 }}>
           <EntityLink of={of.entity} />
-          {of.now !== null && (
+          {of.now != null && (
             <span className="num">
               {w("now")} <strong className={style.now}>{reading(of.now, of.unit)}</strong>
-              {of.reference !== null && ` · ${w("reference")} ${reading(of.reference, of.unit)}`}
+              {of.reference != null && ` · ${w("reference")} ${reading(of.reference, of.unit)}`}
             </span>
           )}
           {of.query && <Go to={sqlHref(of.query)}>{w("showQuery")}</Go>}
@@ -59,7 +56,7 @@ function Proof({ of, since }: { of: Evidence; since: number | null }) {
           ))}
         </div>
       </div>
-      {points.length > 1 && <Sparkline points={points} reference={of.reference} mark={since} label={say(of.text)} width={150} height={40} />}
+      <Picture of={of} since={since} />
     </li>
   );
 }
@@ -67,7 +64,7 @@ function Proof({ of, since }: { of: Evidence; since: number | null }) {
 function Proofs({ of, since }: { of: Evidence[]; since: number | null }) {
   const w = useIncidentWords();
   const [all, setAll] = useState(false);
-  const shown = all ? of : of.slice(0, PROOFS_SHOWN);
+  const shown = all ? of : varied(of).slice(0, PROOFS_SHOWN);
   return (
     <>
       <ul className={style.proofs}>
@@ -84,7 +81,27 @@ function Proofs({ of, since }: { of: Evidence[]; since: number | null }) {
   );
 }
 
-function Candidate({ of, open, onOpen, sure }: { of: Cause; open: boolean; onOpen?: () => void; sure: boolean }) {
+/** How much speaks for it, against the one that most speaks for. */
+function Weight({ of, most }: { of: number; most: number }) {
+  const w = useIncidentWords();
+  const share = most > 0 ? Math.max(0, Math.min(1, of / most)) : 0;
+  return (
+    <span className={style.weight} role="img" aria-label={w("bits", { bits: digits(of) })} title={w("bits", { bits: digits(of) })}>
+      <span style={{ width: `${(share * 100).toFixed(0)}%` }} />
+    </span>
+  );
+}
+
+interface CandidateProps {
+  of: Cause;
+  /** The score of the first. */
+  most: number;
+  open: boolean;
+  onOpen?: () => void;
+  sure: boolean;
+}
+
+function Candidate({ of, most, open, onOpen, sure }: CandidateProps) {
   const w = useIncidentWords();
   const kinds = useCauseWords();
   const since = moment(of.since);
@@ -103,11 +120,11 @@ function Candidate({ of, open, onOpen, sure }: { of: Cause; open: boolean; onOpe
         </span>
         <span className="row small" style={{ marginLeft: "auto", gap: 8 }}>
           {of.confidence && (
-            <Tag tone={TONES[of.confidence] ?? "plain"}>
+            <Tag tone={TONES[of.confidence] ?? "plain"} title={w("bits", { bits: digits(of.score) })}>
               {w("confidence")}: {w(of.confidence as "low")}
             </Tag>
           )}
-          <span className="dim num">{w("bits", { bits: digits(of.score) })}</span>
+          <Weight of={of.score} most={most} />
         </span>
       </div>
       {open && (
@@ -163,13 +180,13 @@ export function Causes({ of, acting }: { of: Incident; acting: Acting }) {
             {of.undetermined_reason && <div className="wrap">{say(of.undetermined_reason)}</div>}
           </div>
         )}
-        {first && <Candidate of={first} open sure={!of.undetermined} />}
+        {first && <Candidate of={first} most={first.score} open sure={!of.undetermined} />}
         {first && !of.undetermined && <Feedback of={of} acting={acting} />}
         {others.length > 0 && (
           <div>
             <h3>{of.undetermined ? w("candidates") : w("others")}</h3>
             {others.map((cause, at) => (
-              <Candidate key={`${cause.entity}${cause.kind}`} of={cause} open={opened === at} onOpen={() => setOpened(opened === at ? null : at)} sure={false} />
+              <Candidate key={`${cause.entity}${cause.kind}`} of={cause} most={first?.score ?? 0} open={opened === at} onOpen={() => setOpened(opened === at ? null : at)} sure={false} />
             ))}
           </div>
         )}

@@ -1,8 +1,8 @@
 // Who is hurt: operations with their failed calls, tenants, users, business operations, and the list as a file.
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import { readJson } from "../../api/client";
-import type { Incident, Page } from "../../api/incidents";
+import { address, readJson } from "../../api/client";
+import { INCIDENTS, type Incident, type Page } from "../../api/incidents";
 import { csv, download } from "../../base/csv";
 import { count, percent } from "../../base/format";
 import { Empty, Partial, TroubleNote } from "../../components/Answered";
@@ -12,11 +12,9 @@ import { Panel } from "../../components/Panel";
 import style from "./incident.module.css";
 import { useIncidentWords } from "./words";
 
-/** Pages of the list that are written into one file. */
+/** Pages of the list that are written into one file, and rows of one page. */
 const PAGES_MAX = 200;
-
-/** Only addresses of our own API are followed. */
-const ours = (url: string): boolean => url.startsWith("/api/v1/");
+const PAGE_ROWS = 10_000;
 
 async function exportList(url: string, name: string, told: (rows: number) => void): Promise<void> {
   const rows: Record<string, unknown>[] = [];
@@ -26,7 +24,7 @@ async function exportList(url: string, name: string, told: (rows: number) => voi
     const answer: Page<Record<string, unknown>> = await readJson(next);
     rows.push(...answer.items);
     told(rows.length);
-    cursor = answer.next_cursor;
+    cursor = answer.next_cursor ?? null;
     if (!cursor) break;
   }
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
@@ -38,7 +36,7 @@ export function Impact({ of }: { of: Incident }) {
   const [rows, setRows] = useState<number | null>(null);
   const [error, setError] = useState<unknown>(null);
   const { impact } = of;
-  const list = impact?.items_url && ours(impact.items_url) ? impact.items_url : null;
+  const list = address(`${INCIDENTS}/{id}/impact`, { limit: PAGE_ROWS }, { id: of.id });
   const write = async (url: string): Promise<void> => {
     setError(null);
     setRows(0);
@@ -50,12 +48,12 @@ export function Impact({ of }: { of: Incident }) {
       setRows(null);
     }
   };
-  const hurt = impact && (impact.operations.length > 0 || impact.tenants.length > 0 || impact.business_operations > 0);
+  const hurt = !!impact && (impact.operations.length > 0 || impact.tenants.length > 0 || impact.business_operations > 0);
   return (
     <Panel
       title={w("impact")}
       actions={
-        list && (
+        hurt && (
           <Button size="compact-sm" variant="default" leftSection={<Icon name="download" size={13} />} onClick={() => void write(list)} disabled={rows !== null}>
             {rows === null ? w("export") : w("exporting", { count: count(rows) })}
           </Button>
@@ -63,25 +61,27 @@ export function Impact({ of }: { of: Incident }) {
       }
     >
       {!!error && <TroubleNote error={error} />}
-      {impact && !impact.complete && <Partial reason={null} />}
+      {impact && !impact.complete && <Partial reason={impact.incomplete_reason} />}
       {!hurt || !impact ? (
         <Empty title={w("noImpact")} />
       ) : (
         <div className="stack">
           <div className={style.counts}>
-            <span>
-              <strong className="num">{count(impact.business_operations)}</strong> {w("businessOperations")}
-            </span>
-            {impact.users !== null && (
+            {impact.business_operations > 0 && (
+              <span>
+                <strong className="num">{count(impact.business_operations)}</strong> {w("businessOperations")}
+              </span>
+            )}
+            {impact.users != null && (
               <span>
                 <strong className="num">{count(impact.users)}</strong> {w("users")}
               </span>
             )}
             <span>
-              <strong className="num">{count(impact.tenants.length)}</strong> {w("tenants")}
+              <strong className="num">{count(impact.tenants_total)}</strong> {w("tenants")}
             </span>
           </div>
-          <table className={style.table}>
+          {impact.operations.length > 0 && <table className={style.table}>
             <thead>
               <tr>
                 <th>{w("operation")}</th>
@@ -100,7 +100,7 @@ export function Impact({ of }: { of: Incident }) {
                 </tr>
               ))}
             </tbody>
-          </table>
+          </table>}
           {impact.tenants.length > 0 && (
             <div className="row small" style={{ gap: 5 }}>
               {impact.tenants.slice(0, 24).map((tenant) => (

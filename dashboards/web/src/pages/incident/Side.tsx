@@ -5,6 +5,8 @@ import type { Incident } from "../../api/incidents";
 import { say } from "../../base/language";
 import { incidentHref, safeHref, serviceHref } from "../../base/links";
 import { TroubleNote } from "../../components/Answered";
+import { useChangeKind } from "../../components/ChangeList";
+import { deliveryError, deliveryTone, useDeliveryWords } from "../../components/delivery";
 import { Go } from "../../components/Go";
 import { Panel } from "../../components/Panel";
 import { Tag } from "../../components/Tag";
@@ -12,6 +14,9 @@ import { When } from "../../components/When";
 import type { Acting } from "./act";
 import style from "./incident.module.css";
 import { useIncidentWords } from "./words";
+
+/** The newest messages; all of them stand in the ledger. */
+const TOLD_SHOWN = 5;
 
 export function Advice({ of }: { of: Incident }) {
   const w = useIncidentWords();
@@ -45,6 +50,7 @@ export function Advice({ of }: { of: Incident }) {
 
 export function Changes({ of }: { of: Incident }) {
   const w = useIncidentWords();
+  const kind = useChangeKind();
   const sorted = [...of.changes].sort((a, b) => Number(b.suspect) - Number(a.suspect));
   return (
     <Panel title={w("changes")}>
@@ -55,7 +61,7 @@ export function Changes({ of }: { of: Incident }) {
             <Tag tone={change.suspect ? "bad" : "good"}>{change.suspect ? w("suspect") : w("cleared")}</Tag>
             <div className="grow">
               <div className="wrap">
-                {change.kind.replaceAll("_", " ")} <Go to={serviceHref(change.target)} className="under">{change.target}</Go>{" "}
+                {kind(change.kind)} <Go to={serviceHref(change.target)} className="under">{change.target}</Go>{" "}
                 <span className="mono">
                   {change.previous_version && `${change.previous_version} → `}
                   {change.version}
@@ -110,21 +116,24 @@ export function Timeline({ of, acting }: { of: Incident; acting: Acting }) {
 
 export function Told({ of }: { of: Incident }) {
   const w = useIncidentWords();
+  const words = useDeliveryWords();
   return (
     <Panel title={w("notifications")}>
       {of.notifications.length === 0 && <p className="dim">{w("noNotifications")}</p>}
       <ul className={style.plain}>
-        {of.notifications.map((told, at) => (
+        {of.notifications.slice(0, TOLD_SHOWN).map((told, at) => (
           <li key={`${told.time}${told.receiver}${at}`} className={style.line}>
             <When time={told.time} as="clock" />
             <span className="grow wrap">
-              <strong>{told.receiver}</strong> <span className="dim">{told.occasion.replaceAll("_", " ")}</span>
-              {told.error && <div className="small wrap">{told.error}</div>}
+              {told.receiver && <strong>{told.receiver} </strong>}
+              <span className="dim">{words(told.occasion as "opened")}</span>
+              {deliveryError(told) && <div className="small wrap">{deliveryError(told)}</div>}
             </span>
-            <Tag tone={told.error ? "bad" : told.state === "delivered" ? "good" : "plain"}>{told.state.replaceAll("_", " ")}</Tag>
+            <Tag tone={deliveryTone(told.state)}>{words(told.state as "dead")}</Tag>
           </li>
         ))}
       </ul>
+      {of.notifications.length > TOLD_SHOWN && <Go to="/routes">{w("allTold", { count: of.notifications.length })}</Go>}
     </Panel>
   );
 }

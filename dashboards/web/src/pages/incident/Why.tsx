@@ -3,7 +3,7 @@
 import { ActionIcon, Button, Checkbox, Popover, Select, TextInput } from "@mantine/core";
 import { useMemo, useState } from "react";
 import { type Incident, type IncidentAlert, useIncidents } from "../../api/incidents";
-import { digits } from "../../base/format";
+import { percent } from "../../base/format";
 import { say } from "../../base/language";
 import { TroubleNote } from "../../components/Answered";
 import { EntityLink } from "../../components/EntityLink";
@@ -15,7 +15,7 @@ import { When } from "../../components/When";
 import type { Acting } from "./act";
 import { type Branch, lines, reasons, tree } from "./tree";
 import style from "./Why.module.css";
-import { useIncidentWords } from "./words";
+import { useIncidentWords, useJoinWords } from "./words";
 
 /** Alerts of one place that are drawn before somebody asks for all. */
 const SHOWN_MAX = 4;
@@ -36,14 +36,15 @@ function AlertLine({ alert, said, chosen, onChoose }: AlertLineProps) {
       <Checkbox size="xs" checked={chosen} onChange={onChoose} aria-label={w("choose", { name: alert.name })} />
       <Severity of={alert.severity} />
       <span className="wrap">
-        <strong className={style.name}>{alert.name}</strong>
+        <strong className={style.name} title={alert.reason ? w("affinity", { value: percent(alert.reason.affinity) }) : undefined}>
+          {alert.name}
+        </strong>
         {alert.reason && alert.reason.text.en !== said && <span className="dim"> {say(alert.reason.text)}</span>}
       </span>
       <span className={style.facts}>
-        {alert.reason?.affinity != null && <span>{w("affinity", { value: digits(alert.reason.affinity, 2) })}</span>}
-        {alert.count > 1 && <span>{w("times", { count: alert.count })}</span>}
+                {alert.count > 1 && <span>{w("times", { count: alert.count })}</span>}
         <When time={alert.starts_at} as="clock" />
-        <Tag tone={STATES[alert.state] ?? "plain"}>{w(alert.state)}</Tag>
+        <Tag tone={STATES[alert.state] ?? "plain"}>{w(alert.state as "firing")}</Tag>
       </span>
     </li>
   );
@@ -138,6 +139,7 @@ function Merge({ id, acting }: { id: string; acting: Acting }) {
 
 export function Why({ of, acting }: { of: Incident; acting: Acting }) {
   const w = useIncidentWords();
+  const rules = useJoinWords();
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [wanted, setWanted] = useState("");
@@ -175,7 +177,7 @@ export function Why({ of, acting }: { of: Incident; acting: Acting }) {
         <span className="dim small">{w("joined")}</span>
         {reasons(of.alerts).map((reason) => (
           <Tag key={reason.rule} tone="info" title={say(reason.text)}>
-            {reason.rule.replaceAll("_", " ")} <strong className="num">{reason.count}</strong>
+            {rules(reason.rule as "first")} <strong className="num">{reason.count}</strong>
           </Tag>
         ))}
       </div>

@@ -69,6 +69,7 @@ export const useIncidentWords = phrases("incident", {
   comment: ["Say something…", "添加评论…"],
   send: ["Send", "发送"],
   notifications: ["Who was told", "通知记录"],
+  allTold: ["All {{count}} in the ledger", "台账中共 {{count}} 条"],
   noNotifications: ["Nobody was told: no route leads to a receiver", "未通知任何人：没有匹配的通知路由"],
   similar: ["Like it before", "相似故障"],
   why: ["Why {{count}} alert is one incident", "Why {{count}} alerts are one incident", "为什么 {{count}} 条告警收敛为 1 个故障"],
@@ -90,7 +91,27 @@ export const useIncidentWords = phrases("incident", {
   merge: ["Merge into another", "合并到其他故障"],
   mergeInto: ["Into which incident", "合并到"],
   mergeNone: ["No other incident is open", "没有其他进行中的故障"],
-  affinity: ["affinity {{value}}", "关联度 {{value}}"],
+  affinity: ["belongs here with {{value}}", "关联度 {{value}}"],
   filter: ["Find an alert", "查找告警"],
   working: ["Working…", "处理中…"],
+});
+
+/** Why an alert is in the incident, in a word or two. */
+export const useJoinWords = phrases("joinRule", {
+  first: ["opened it", "首个告警"],
+  same_entity: ["same entity", "同一对象"],
+  same_service: ["same service", "同一服务"],
+  calls: ["calls", "调用关系"],
+  runs_on: ["runs on", "部署关系"],
+  two_hops: ["two hops away", "相隔两跳"],
+  shared_dependency: ["shared dependency", "共同依赖"],
+  shared_trace: ["shared traces", "同一链路"],
+  co_occurrence: ["often together", "经常同时出现"],
+  time: ["same time", "时间相近"],
+  merged: ["merged", "合并"],
+  split: ["split", "拆分"],
+  refired: ["fired again", "再次触发"],
+  late: ["came late", "迟到"],
+  by_hand: ["by hand", "人工"],
+  overflow: ["overflow", "溢出"],
 });

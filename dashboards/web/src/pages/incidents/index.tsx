@@ -70,7 +70,8 @@ export default function Incidents() {
             <strong>{say(row.title)}</strong>
           </Go>
           <div className="dim small wrap">
-            <span className="mono">{row.id}</span> · {row.services.slice(0, 4).join(", ")}
+            <span className="mono">{row.id}</span>
+            {row.services.length > 0 && ` · ${row.services.slice(0, 4).join(", ")}`}
             {row.services.length > 4 && ` +${row.services.length - 4}`}
           </div>
         </div>

@@ -20,7 +20,7 @@ import { HealthShape, healthColour } from "../../components/HealthMark";
 import { Emphasis, useAnyLit, useLitEdge, useLitNode } from "./emphasis";
 import { KindGlyph } from "./KindGlyph";
 import style from "./Canvas.module.css";
-import { type MapEdge, type MapGraph, type MapNode, drawn, places, size, upstream } from "./model";
+import { COLUMN, type MapEdge, type MapGraph, type MapNode, ROW, drawn, lettering, places, size, upstream } from "./model";
 
 type FlowNode = Node<{ node: MapNode; size: number; difference?: string; found: boolean }, "thing">;
 type FlowEdge = Edge<{ edge: MapEdge; width: number; pointed: boolean; difference?: string }, "call">;
@@ -30,6 +30,7 @@ const Lit = createContext(new Emphasis());
 const Thing = memo(function Thing({ id, data, selected }: NodeProps<FlowNode>) {
   const { node, size: diameter, difference, found } = data;
   const lit = useLitNode(useContext(Lit), id);
+  const letters = lettering(node);
   return (
     <div className={style.node} data-lit={lit || undefined} data-selected={selected || undefined} data-found={found || undefined} data-gone={node.gone ? true : undefined}>
       <Handle type="target" position={Position.Left} className={style.handle} style={{ left: inset(diameter), top: diameter / 2 }} isConnectable={false} />
@@ -46,8 +47,9 @@ const Thing = memo(function Thing({ id, data, selected }: NodeProps<FlowNode>) {
           </span>
         )}
       </div>
-      <div className={style.name} title={node.name}>
-        {node.name}
+      {letters.above && <div className={style.above}>{letters.above}</div>}
+      <div className={style.name} title={node.name} data-long={letters.long || undefined}>
+        {letters.name}
         {node.members > 1 && <span className="dim"> ×{node.members}</span>}
       </div>
       <div className={style.facts}>
@@ -66,7 +68,7 @@ const Call = memo(function Call({ id, data, sourceX, sourceY, targetX, targetY, 
   const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition });
   if (!data) return null;
   const { edge, width, pointed, difference } = data;
-  const shown = lit || selected || difference || edge.health === "failing" || edge.health === "degraded";
+  const shown = lit || selected || difference;
   return (
     <>
       <BaseEdge
@@ -101,13 +103,17 @@ const Call = memo(function Call({ id, data, sourceX, sourceY, targetX, targetY, 
 const NODE_TYPES = { thing: Thing };
 const EDGE_TYPES = { call: Call };
 const ZOOM = { minZoom: 0.05, maxZoom: 2 };
-const NODE_WIDTH = 168;
+const NODE_WIDTH = COLUMN - 4;
 /** Known beforehand, so that nothing is measured before it is drawn. */
-const NODE_HEIGHT = 84;
+const NODE_HEIGHT = ROW;
 /** Below this the names could not be read: they are left out, and discs are drawn larger. */
 const FAR_ZOOM = 0.42;
 /** How much larger discs are drawn at a zoom, in halves; 0 where names can be read. */
 const magnified = (zoom: number): number => (zoom >= FAR_ZOOM ? 0 : Math.min(4, Math.round((FAR_ZOOM / zoom) * 2) / 2));
+/** Between near and far, names grow against the zoom, so that they can be read for longer; in tenths. */
+const lettered = (zoom: number): number => (zoom >= 0.85 || zoom < FAR_ZOOM ? 1 : Math.min(1.15, Math.round((0.85 / zoom) * 10) / 10));
+/** What the panel of details covers at the right. */
+const COVERED = 340;
 /** More edges than this are drawn without a wider path for the pointer: that doubles them. */
 const POINTED_MAX = 400;
 /** From the edge of a node's box to its disc, where edges begin and end. */
@@ -130,6 +136,8 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
   const flow = useRef<ReactFlowInstance<FlowNode, FlowEdge> | null>(null);
   const lit = useAnyLit(emphasis);
   const [larger, setLarger] = useState(0);
+  const [letters, setLetters] = useState(1);
+  const box = useRef<HTMLDivElement>(null);
   const busiest = useMemo(() => graph.nodes.reduce((most, node) => Math.max(most, node.rate), 0), [graph]);
   const wanted = found.trim().toLowerCase();
   const placed = useMemo(() => places(graph.nodes), [graph]);
@@ -167,16 +175,28 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
   );
   const ids = graph.nodes.length;
   useEffect(() => {
-    const timer = setTimeout(() => void flow.current?.fitView({ padding: 0.08, maxZoom: 1.1, duration: 250 }), 30);
+    const timer = setTimeout(() => void flow.current?.fitView({ padding: 0.04, maxZoom: 1.1, duration: 250 }), 30);
     return () => clearTimeout(timer);
   }, [scene, ids > 0]);
+  // What was chosen is pulled out from under the panel that tells of it.
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      const at = selected ? placed.get(selected) : undefined;
+      const right = box.current?.getBoundingClientRect().right;
+      if (!at || !flow.current || right === undefined || window.innerWidth <= 900) return;
+      const { x } = flow.current.flowToScreenPosition({ x: at.x + NODE_WIDTH, y: at.y });
+      const view = flow.current.getViewport();
+      if (x > right - COVERED) void flow.current.setViewport({ ...view, x: view.x - (x - right + COVERED) }, { duration: 200 });
+    }, 350);
+    return () => clearTimeout(timer);
+  }, [selected]);
   useEffect(() => {
     const match = wanted ? graph.nodes.filter((node) => node.name.toLowerCase().includes(wanted)) : [];
     if (match.length > 0) void flow.current?.fitView({ nodes: match.map(({ id }) => ({ id })), padding: 0.5, maxZoom: 1.1, duration: 300 });
   }, [wanted]);
   return (
     <Lit.Provider value={emphasis}>
-      <div className={style.canvas} data-lit={lit || undefined} data-far={larger > 0 || undefined} style={larger > 0 ? ({ "--larger": larger } as CSSProperties) : undefined} role="application" aria-label={label}>
+      <div className={style.canvas} data-lit={lit || undefined} data-far={larger > 0 || undefined} ref={box} style={{ "--larger": larger, "--letters": letters } as CSSProperties} role="application" aria-label={label}>
         <ReactFlow<FlowNode, FlowEdge>
           nodes={nodes}
           edges={edges}
@@ -184,9 +204,12 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
           edgeTypes={EDGE_TYPES}
           onInit={(instance) => {
             flow.current = instance;
-            void instance.fitView({ padding: 0.08, maxZoom: 1.1 });
+            void instance.fitView({ padding: 0.04, maxZoom: 1.1 });
           }}
-          onMove={(_, { zoom }) => setLarger(magnified(zoom))}
+          onMove={(_, { zoom }) => {
+            setLarger(magnified(zoom));
+            setLetters(lettered(zoom));
+          }}
           onNodeClick={(_, node) => onSelect(node.id)}
           onEdgeClick={(_, edge) => onSelect(edge.id)}
           onPaneClick={() => onSelect(null)}

@@ -111,7 +111,7 @@ export function Details({ graph, selected, onSelect }: { graph: MapGraph; select
   const service = node?.kind === "service" ? node.name : edge?.from.startsWith("service:") ? nameOf(edge.from) : null;
   const hurts = node ? upstream(graph, node.id).nodes.size - 1 : 0;
   return (
-    <aside className={style.details}>
+    <aside className={`${style.details} ${style.over}`}>
       <div className="row between" style={{ flexWrap: "nowrap", alignItems: "flex-start" }}>
         <div className="grow">
           <div className="dim small">{node ? kindWord(node.kind) : w("edge")}</div>

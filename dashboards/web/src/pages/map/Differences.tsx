@@ -1,6 +1,8 @@
 // What differs from the window it is compared with, as a list that leads to the places on the map.
+import type { UseQueryResult } from "@tanstack/react-query";
 import type { GraphDifference } from "../../api/types";
 import { duration, percent, rate } from "../../base/format";
+import { Answered } from "../../components/Answered";
 import { Tag, type Tone } from "../../components/Tag";
 import { When } from "../../components/When";
 import style from "./Details.module.css";
@@ -10,9 +12,13 @@ import { useMapWords } from "./words";
 type Words = ReturnType<typeof useMapWords>;
 const BAD = new Set(["removed", "failing", "slower", "limited"]);
 
+/** Where nothing was before, everything would be new: that is no difference worth a word each. */
+const baseEmpty = (of: GraphDifference): boolean => of.nodes.length > 1 && of.nodes.every((node) => !node.before);
+
 /** Words by id of node or edge, for the canvas. */
 export function differenceWords(of: GraphDifference | undefined, w: Words): Map<string, string> {
   const words = new Map<string, string>();
+  if (of && baseEmpty(of)) return words;
   const join = (changes: string[]): string => changes.map((change) => w(change as "added")).join(", ");
   for (const node of of?.nodes ?? []) words.set(nodeId(node.kind, node.name), join(node.changes));
   for (const edge of of?.edges ?? []) {
@@ -26,7 +32,25 @@ type Counted = { rate: number; error_rate?: number | null; p99_ns?: number | nul
 const facts = (counts: Counted | null | undefined): string =>
   counts ? `${rate(counts.rate)}, ${percent(counts.error_rate)}, p99 ${duration(counts.p99_ns)}` : "–";
 
-export function Differences({ of, onSelect }: { of: GraphDifference; onSelect: (id: string) => void }) {
+interface DifferencesProps {
+  /** Not asked while the groups are not written. */
+  of: UseQueryResult<GraphDifference, Error> | undefined;
+  groups: boolean;
+  onSelect: (id: string) => void;
+}
+
+export function Differences({ of, groups, onSelect }: DifferencesProps) {
+  const w = useMapWords();
+  return (
+    <aside className={style.details}>
+      <h2>{w("differences")}</h2>
+      {groups && <p className="dim small">{of ? w("cohortsAbout") : w("cohortsWanted")}</p>}
+      {of && <Answered of={of}>{(data) => (baseEmpty(data) ? <p className="dim">{w(groups ? "cohortEmpty" : "baseEmpty")}</p> : <List of={data} onSelect={onSelect} />)}</Answered>}
+    </aside>
+  );
+}
+
+function List({ of, onSelect }: { of: GraphDifference; onSelect: (id: string) => void }) {
   const w = useMapWords();
   const tone = (changes: string[]): Tone => (changes.some((change) => BAD.has(change)) ? "bad" : "info");
   const lines = [
@@ -38,8 +62,7 @@ export function Differences({ of, onSelect }: { of: GraphDifference; onSelect: (
     })),
   ].sort((a, b) => Number(tone(b.changes) === "bad") - Number(tone(a.changes) === "bad"));
   return (
-    <aside className={style.details}>
-      <h2>{w("differences")}</h2>
+    <>
       {lines.length === 0 && <p className="dim">{w("differencesNone")}</p>}
       {lines.slice(0, 100).map((line) => (
         <button type="button" key={line.id} className={style.neighbour} onClick={() => onSelect(line.id)} style={{ flexWrap: "wrap" }}>
@@ -60,6 +83,6 @@ export function Differences({ of, onSelect }: { of: GraphDifference; onSelect: (
           </span>
         </button>
       ))}
-    </aside>
+    </>
   );
 }

@@ -1,6 +1,7 @@
 // What of the map is shown: all of it in the address.
 import { Button, SegmentedControl, Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
+import { useState } from "react";
 import { useAddress } from "../../base/address";
 import { entity } from "../../base/links";
 import { Icon } from "../../components/Icon";
@@ -8,6 +9,21 @@ import style from "./map.module.css";
 import { useMapWords } from "./words";
 
 const HOPS = ["1", "2", "3", "4"];
+
+/** Two groups of requests by an attribute each; asked when both are written. */
+function Cohorts() {
+  const w = useMapWords();
+  const [search, change] = useAddress();
+  const [a, setA] = useState(search.a ?? "");
+  const [b, setB] = useState(search.b ?? "");
+  const put = useDebouncedCallback((next: { a: string; b: string }) => change(next), 400);
+  return (
+    <>
+      <TextInput size="xs" w={170} leftSection="A" placeholder={w("cohortA")} aria-label={w("cohortA")} value={a} onChange={(event) => { setA(event.currentTarget.value); put({ a: event.currentTarget.value, b }); }} />
+      <TextInput size="xs" w={170} leftSection="B" placeholder={w("cohortB")} aria-label={w("cohortB")} value={b} onChange={(event) => { setB(event.currentTarget.value); put({ a, b: event.currentTarget.value }); }} />
+    </>
+  );
+}
 
 export function Toolbar() {
   const w = useMapWords();
@@ -36,7 +52,7 @@ export function Toolbar() {
       {level === "service" && (
         <Select
           size="xs"
-          w={140}
+          w={165}
           aria-label={w("collapse")}
           value={search.collapse ?? ""}
           onChange={(value) => change({ collapse: value, node: null }, "push")}
@@ -50,7 +66,7 @@ export function Toolbar() {
       )}
       <Select
         size="xs"
-        w={180}
+        w={205}
         aria-label={w("compare")}
         value={search.base ?? ""}
         onChange={(value) => change({ base: value }, "push")}
@@ -61,16 +77,18 @@ export function Toolbar() {
           { value: "1h", label: w("compareHour") },
           { value: "1d", label: w("compareDay") },
           { value: "7d", label: w("compareWeek") },
+          { value: "cohorts", label: w("compareCohorts") },
         ]}
       />
-      <TextInput
+      {search.base === "cohorts" && <Cohorts />}
+      {search.base !== "cohorts" && <TextInput
         size="xs"
         w={120}
         placeholder={`${w("lane")}: ${w("laneHint")}`}
         aria-label={w("lane")}
         defaultValue={search.lane ?? ""}
         onChange={(event) => lane(event.currentTarget.value)}
-      />
+      />}
       {search.focus && (
         <div className="row" style={{ gap: 6 }}>
           <span className="nowrap">

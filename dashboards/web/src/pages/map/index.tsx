@@ -13,7 +13,7 @@ import { Details } from "./Details";
 import { Differences, differenceWords } from "./Differences";
 import { Lanes } from "./Lanes";
 import style from "./map.module.css";
-import { EDGES_DRAWN_MAX, collapse, nodeId, read } from "./model";
+import { EDGES_DRAWN_MAX, collapse, nodeId, read, written } from "./model";
 import { Toolbar } from "./Toolbar";
 import { useMapWords } from "./words";
 
@@ -28,20 +28,28 @@ function baseOf(window: Window, base: string): Window {
   return { from: iso(from - shift), to: iso(to - shift) };
 }
 
+/** Both groups as the server takes them; null until both are written. */
+function cohorts(a: string | undefined, b: string | undefined): Record<string, string> | null {
+  const [one, other] = [written(a), written(b)];
+  return one && other ? { [`a.attr.${one[0]}`]: one[1], [`b.attr.${other[0]}`]: other[1] } : null;
+}
+
 function useGraph() {
   const [search] = useAddress();
   const { window } = useWindow();
   const query = { ...window, level: search.level, focus: search.focus, hops: search.focus ? (search.hops ?? "1") : undefined, lane: search.lane };
   const graph = useRead("/api/v1/graph", { query, every: "live" });
-  const base = search.base ? baseOf(window, search.base) : null;
+  const groups = search.base === "cohorts";
+  const pair = groups ? cohorts(search.a, search.b) : null;
+  const base = search.base && !groups ? baseOf(window, search.base) : null;
   // Of a live page the base stays where it was until the minute turns, so that the question is not new each time.
   const minute = (text: string): string => iso(Math.floor(Date.parse(text) / 60e3) * 60e3);
   const difference = useRead("/api/v1/graph/diff", {
-    query: { ...window, level: search.level, lane: search.lane, base_from: base && minute(base.from), base_to: base && minute(base.to) },
-    when: base !== null,
+    query: { ...window, level: search.level, ...(pair ?? { lane: search.lane, base_from: base && minute(base.from), base_to: base && minute(base.to) }) },
+    when: base !== null || pair !== null,
     every: "live",
   });
-  return { graph, difference: base ? difference.data : undefined, url: address("/api/v1/graph", query) };
+  return { graph, difference: base || pair ? difference : undefined, groups, url: address("/api/v1/graph", query) };
 }
 
 /** The node of the address: `kind:name` as the map knows it, or a bare name of any kind. */
@@ -51,7 +59,8 @@ const known = (wanted: string | undefined, ids: string[]): string | null =>
 export default function MapPage() {
   const w = useMapWords();
   const [search, change] = useAddress();
-  const { graph: answer, difference, url } = useGraph();
+  const { graph: answer, difference: compared, groups, url } = useGraph();
+  const difference = compared?.data;
   const by = search.collapse === "namespace" || search.collapse === "team" ? search.collapse : null;
   const graph = useMemo(() => (answer.data ? (by ? collapse(answer.data, by) : read(answer.data)) : null), [answer.data, by]);
   const differences = useMemo(() => differenceWords(difference, w), [difference, w]);
@@ -97,7 +106,7 @@ export default function MapPage() {
         {graph && selected ? (
           <Details graph={graph} selected={selected} onSelect={select} />
         ) : (
-          difference && <Differences of={difference} onSelect={select} />
+          (compared || groups) && <Differences of={compared} groups={groups} onSelect={select} />
         )}
       </div>
       {answer.data && <Lanes of={answer.data.lanes} />}

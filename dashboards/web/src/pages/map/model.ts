@@ -173,19 +173,29 @@ export function upstream(graph: MapGraph, id: string): Reach {
 }
 
 /** Room for a node with its name, and between layers. */
-const COLUMN = 192;
-const ROW = 96;
-const LAYER_GAP = 70;
+export const COLUMN = 152;
+export const ROW = 70;
+const LAYER_GAP = 36;
+/** Wider than this, the eye loses the edge on its way. */
+const COLUMN_MAX = 230;
 /** Layers up to this many nodes stand as the server placed them. */
 const LAYER_MAX = 12;
+/** What the server puts between two nodes of a layer. */
+const SERVED_ROW = 80;
 /** Width against height of what people look at. */
-const ASPECT = 1.8;
+const ASPECT = 1.75;
 
 /** How wide and high it becomes when no column has more than `rows`. */
 function extent(layers: MapNode[][], rows: number): number {
   const columns = layers.reduce((sum, layer) => sum + Math.ceil(layer.length / rows), 0);
   const height = Math.min(rows, Math.max(...layers.map((layer) => layer.length)));
   return (columns * COLUMN + layers.length * LAYER_GAP) / (height * ROW);
+}
+
+/** Few layers stand further apart, so that the canvas is filled in both directions. */
+function apart(layers: MapNode[][], top: number): number {
+  const wanted = (top * ASPECT) / Math.max(1, layers.length - 1);
+  return Math.round(Math.min(COLUMN_MAX, Math.max(COLUMN, wanted)));
 }
 
 /**
@@ -198,7 +208,10 @@ export function places(nodes: MapNode[]): Map<string, { x: number; y: number }> 
   const layers = [...byLayer].sort(([a], [b]) => a - b).map(([, layer]) => layer.sort((a, b) => a.y - b.y || a.id.localeCompare(b.id)));
   const found = new Map<string, { x: number; y: number }>();
   if (layers.every((layer) => layer.length <= LAYER_MAX)) {
-    for (const [at, layer] of layers.entries()) for (const node of layer) found.set(node.id, { x: at * COLUMN, y: node.y * (ROW / 80) });
+    const scale = ROW / SERVED_ROW;
+    const [low, high] = nodes.reduce(([least, most], { y }) => [Math.min(least, y), Math.max(most, y)], [Infinity, -Infinity]);
+    const column = apart(layers, (high - low) * scale + ROW);
+    for (const [at, layer] of layers.entries()) for (const node of layer) found.set(node.id, { x: at * column, y: node.y * scale });
     return found;
   }
   let rows = LAYER_MAX;
@@ -218,8 +231,17 @@ export function places(nodes: MapNode[]): Map<string, { x: number; y: number }> 
   return found;
 }
 
-const SIZE_MIN = 18;
-const SIZE_MAX = 44;
+/** The name in two lines where it is of two parts: the service above, its operation below. */
+export function lettering({ kind, name }: Pick<MapNode, "kind" | "name">): { above: string | null; name: string; long: boolean } {
+  const slash = kind === "operation" ? name.indexOf("/") : -1;
+  const [above, own] = slash > 0 ? [name.slice(0, slash), name.slice(slash + 1)] : [null, name];
+  // Of names with a package, its end tells them apart.
+  const short = own.length > 19 ? own.replace(/^(?:[a-z][\w-]*\.){2,}(?=\w+[/#.])/, "") : own;
+  return { above, name: short, long: short.length > 19 };
+}
+
+const SIZE_MIN = 16;
+const SIZE_MAX = 34;
 
 /** The diameter of a node, by the logarithm of its traffic against the busiest. */
 export function size(rate: number, busiest: number): number {
@@ -235,4 +257,11 @@ export function drawn(edges: MapEdge[]): MapEdge[] {
   if (edges.length <= EDGES_DRAWN_MAX) return edges;
   const weight = (edge: MapEdge): number => (edge.health === "failing" ? 2e12 : edge.health === "degraded" ? 1e12 : 0) + edge.calls;
   return [...edges].sort((a, b) => weight(b) - weight(a)).slice(0, EDGES_DRAWN_MAX);
+}
+
+/** `key=value` taken apart at the first sign; null when either is missing. */
+export function written(text: string | undefined): [key: string, value: string] | null {
+  const at = (text ?? "").indexOf("=");
+  const [key, value] = [(text ?? "").slice(0, Math.max(0, at)).trim(), (text ?? "").slice(at + 1).trim()];
+  return at > 0 && key && value ? [key, value] : null;
 }

@@ -48,7 +48,7 @@ function Names({ metrics, chosen }: { metrics: Metric[]; chosen: string | undefi
             >
               <span>{metric.name}</span>
               <span className="dim small">
-                {w(metric.type as "gauge")} {metric.unit && `· ${metric.unit}`} · {w("services", { count: metric.services })}
+                {w(metric.type as "gauge")} {metric.unit && `· ${metric.unit.replace(/[{}]/g, "")}`} · {w("services", { count: metric.services })}
               </span>
             </button>
           </li>
@@ -99,7 +99,9 @@ function Picture({ metric }: { metric: Metric }) {
   const labels = useSql(labelsSql(metric.name));
   const views = viewsOf(metric);
   const view = views.find((one) => one === search.as) ?? (views[0] as View);
-  const by = search.by === "-" ? "" : (search.by ?? "service");
+  // Where one name is several series by their state, their mean says nothing.
+  const split = (labels.data?.rows ?? []).map(([label]) => String(label)).find((label) => /[._](state|type)$/.test(label) || label === "attr.state");
+  const by = search.by === "-" ? "" : (search.by ?? split ?? "service");
   // Points come every some seconds; narrower bins than a minute would mostly be empty.
   const width = Math.max(60, step(resolve(window, Date.now()), 90));
   const look: Look = { metric, view, by, service: search.service, width };
@@ -123,7 +125,7 @@ function Picture({ metric }: { metric: Metric }) {
             value={by === "" ? "-" : by}
             allowDeselect={false}
             searchable
-            onChange={(value) => change({ by: value === "service" ? null : value }, "push")}
+            onChange={(value) => change({ by: value }, "push")}
             data={[{ value: "-", label: w("whole") }, { value: "service", label: w("service") }, ...known.map((value) => ({ value, label: value.replace(/^attr\./, "") }))]}
           />
           <Select
@@ -147,6 +149,9 @@ function Picture({ metric }: { metric: Metric }) {
   );
 }
 
+/** What is drawn before anything is chosen: what nearly every service sends. */
+const FIRST = ["http.server.request.duration", "http.server.duration", "rpc.server.duration", "db.client.operation.duration", "jvm.memory.used", "process.cpu.utilization"];
+
 export default function Metrics() {
   const w = useMetricsWords();
   const [search] = useAddress();
@@ -154,7 +159,7 @@ export default function Metrics() {
   const go = useGo();
   const names = useSql(namesSql(window), { every: "live", limit: 10_000 });
   const metrics = useMemo(() => (names.data ? metricsOf(names.data) : []), [names.data]);
-  const chosen = metrics.find(({ name }) => name === search.name);
+  const chosen = metrics.find(({ name }) => name === search.name) ?? (search.name ? undefined : FIRST.map((name) => metrics.find((metric) => metric.name === name)).find(Boolean));
   return (
     <>
       <PageHead title={w("title")} />

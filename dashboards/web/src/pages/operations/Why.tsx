@@ -61,9 +61,9 @@ export function Why({ why, confidence, source, repeated }: WhyProps) {
   useLanguage();
   const all = reasons(why).map((reason) => (language() === "zh" ? inChinese(reason) : reason));
   return (
-    <details className={style.why}>
+    <details className={style.why} data-repeated={repeated || undefined}>
       <summary>
-        <span className="wrap">{repeated ? w("sameWhy") : all[0]}</span>
+        <span className={repeated ? "said-only" : "wrap"}>{repeated ? w("sameWhy") : all[0]}</span>
         {!repeated && all.length > 1 && <span className="dim"> +{all.length - 1}</span>}
         {!repeated && confidence < SURE && <span className={style.unsure}> · {w("sure", { share: percent(confidence) })}</span>}
       </summary>

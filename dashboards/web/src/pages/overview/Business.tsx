@@ -1,7 +1,8 @@
-// Business operations per minute beside what was usual in the windows before this one.
+// Business operations per minute in the band of what was expected of them, with what is expected next.
 import { useMemo } from "react";
 import { type SqlAnswer, useSql } from "../../api/read";
 import { useWindow } from "../../base/address";
+import { type Expected, evenly, expected } from "../../base/forecast";
 import { count } from "../../base/format";
 import { type Window, instant, iso, resolve, sqlWindow, step } from "../../base/time";
 import { Answered } from "../../components/Answered";
@@ -14,17 +15,19 @@ import style from "./Business.module.css";
 import { useOverviewWords } from "./words";
 
 const SHOWN_MAX = 6;
-/** So many windows before this one make what is usual. */
+/** So many windows before this one make what is expected. */
 const REFERENCE_WINDOWS = 4;
-/** Fewer buckets than this make no band. */
-const REFERENCE_MIN = 12;
+const WIDTH_MIN = 30;
+/** Buckets of what is expected next. */
+const AHEAD = 6;
 
 interface Operation {
   name: string;
+  /** Per minute. */
   points: [number, number][];
   total: number;
   failed: number;
-  usual: { low: number; high: number; middle: number } | null;
+  band: Expected[];
 }
 
 function statement(window: Window, width: number): string {
@@ -36,41 +39,58 @@ function statement(window: Window, width: number): string {
   ].join("\n");
 }
 
-const quantile = (sorted: number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-
 function operations(answer: SqlAnswer, width: number, from: number): Operation[] {
   const perMinute = 60 / width;
-  const names = new Map<string, Operation & { earlier: number[] }>();
+  const found = new Map<string, { counts: [number, number][]; seen: number; total: number; failed: number }>();
   const last = instant(String(answer.rows.at(-1)?.[0] ?? ""), 0);
   for (const [time, name, number, failed] of answer.rows) {
     const at = instant(String(time), 0);
     if (at === null || typeof name !== "string") continue;
-    const entry = names.get(name) ?? { name, points: [], total: 0, failed: 0, usual: null, earlier: [] };
-    names.set(name, entry);
-    if (at < from) entry.earlier.push(Number(number) * perMinute);
-    else {
-      // The bucket that is still being filled would look like a fall.
-      if (at !== last) entry.points.push([at, Number(number) * perMinute]);
+    const entry = found.get(name) ?? { counts: [], seen: 0, total: 0, failed: 0 };
+    found.set(name, entry);
+    // The bucket that is still being filled would look like a fall.
+    if (at !== last) entry.counts.push([at, Number(number)]);
+    // What has stopped stays where people look for it.
+    entry.seen += Number(number);
+    if (at >= from) {
       entry.total += Number(number);
       entry.failed += Number(failed);
     }
   }
-  return [...names.values()]
-    .filter((entry) => entry.total > 0 || entry.earlier.length > 0)
-    .sort((a, b) => b.total - a.total)
+  // What went on until now and is over ends in noughts.
+  const end = last === null ? null : last - width * 1e3;
+  return [...found]
+    .filter(([, { counts }]) => counts.length > 0)
+    .sort(([, a], [, b]) => b.seen - a.seen)
     .slice(0, SHOWN_MAX)
-    .map(({ earlier, ...entry }) => {
-      const sorted = earlier.sort((a, b) => a - b);
-      const usual = sorted.length >= REFERENCE_MIN ? { low: quantile(sorted, 0.05), middle: quantile(sorted, 0.5), high: quantile(sorted, 0.95) } : null;
-      return { ...entry, usual };
+    .map(([name, { counts, total, failed }]) => {
+      const whole = evenly(end !== null && (counts.at(-1)?.[0] ?? end) < end ? [...counts, [end, 0]] : counts, width * 1e3);
+      const band = expected(whole, width * 1e3, AHEAD).map(({ time, low, middle, high }) => ({ time, low: low * perMinute, middle: middle * perMinute, high: high * perMinute }));
+      return { name, total, failed, band, points: whole.filter(([time]) => time >= from).map(([time, value]): [number, number] => [time, value * perMinute]) };
     });
+}
+
+/** The newest value, and whether it is within what was expected of it. */
+function Now({ of }: { of: Operation }) {
+  const w = useOverviewWords();
+  const [time, value] = of.points.at(-1) ?? [0, null];
+  const wanted = of.band.find((one) => one.time === time);
+  const tone = !wanted || value === null ? "plain" : value < wanted.low ? "low" : value > wanted.high ? "high" : "plain";
+  return (
+    <span className={`${style.now} num`} data-tone={tone}>
+      <strong>{value === null ? "–" : w("perMinute", { count: count(Math.round(value)) })}</strong>
+      <span className="small">
+        {wanted ? w("expected", { low: count(Math.round(wanted.low)), high: count(Math.round(wanted.high)) }) : w("learning")}
+      </span>
+    </span>
+  );
 }
 
 export function Business() {
   const w = useOverviewWords();
   const { window } = useWindow();
   const span = resolve(window, Date.now());
-  const width = Math.max(60, step(span, 40));
+  const width = Math.max(WIDTH_MIN, step(span, 40));
   const wide: Window = {
     from: window.from.startsWith("now-")
       ? `now-${Math.round(((span.to - span.from) / 60e3) * (REFERENCE_WINDOWS + 1))}m`
@@ -94,13 +114,11 @@ export function Business() {
                 <span className="clip" title={operation.name}>
                   {operation.name}
                 </span>
-                <Sparkline points={operation.points} band={operation.usual} label={operation.name} width={150} height={34} colour="var(--series-3)" area={false} />
-                <span className="num nowrap">
-                  {count(operation.total)}
-                  {operation.failed > 0 && <span className={style.failed}> · {w("failed", { count: operation.failed })}</span>}
-                </span>
+                <Sparkline points={operation.points} band={operation.band} label={operation.name} width={240} height={38} colour="var(--series-3)" area={false} />
+                <Now of={operation} />
                 <span className="dim small num nowrap">
-                  {operation.usual && `${w("usual")} ${count(operation.usual.low)}–${count(operation.usual.high)}/min`}
+                  {w("inWindow", { count: count(operation.total) })}
+                  {operation.failed > 0 && <span className={style.failed}> · {w("failed", { count: count(operation.failed) })}</span>}
                 </span>
               </Go>
             ))}

@@ -5,7 +5,7 @@ import { address } from "../../api/client";
 import { useAddressText, useWindow } from "../../base/address";
 import { count, digits } from "../../base/format";
 import { tracesHref } from "../../base/links";
-import { Answered } from "../../components/Answered";
+import { Answered, Empty } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Panel } from "../../components/Panel";
 import { Source } from "../../components/Source";
@@ -13,6 +13,8 @@ import { useOverviewWords } from "./words";
 
 const KEYS = { tenant: "tenant.id", store: "store.id", channel: "channel" } as const;
 const SHOWN_MAX = 8;
+/** From here on nobody would say that it is poor. */
+const WELL = 99.5;
 
 interface Row {
   value: string;
@@ -47,16 +49,24 @@ export function Tenants() {
       }
     >
       <Answered of={scores} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noTenants"), about: w("noTenantsAbout") }}>
-        {(data) => (
+        {(data) => {
+          const poor = (data.items as Row[]).filter((row) => (row.score ?? 100) < WELL);
+          const well = data.groups - poor.length;
+          if (poor.length === 0) return <Empty title={w("allServed")} about={w("othersWell", { count: well })} />;
+          return (
+            <>
           <DataTable
             name="tenants"
             label={w("tenants")}
             columns={columns}
-            rows={data.items as Row[]}
+            rows={poor}
             rowKey={(row) => row.value}
             to={(row) => tracesHref({ [`attr.${key}`]: row.value })}
           />
-        )}
+              {well > 0 && poor.length < SHOWN_MAX && <p className="dim small" style={{ padding: "8px 14px" }}>{w("othersWell", { count: well })}</p>}
+            </>
+          );
+        }}
       </Answered>
     </Panel>
   );

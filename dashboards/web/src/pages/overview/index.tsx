@@ -1,11 +1,12 @@
 // The estate at a glance: is anything burning, where, since which change, who feels it, and is all data there.
 import { useIncidents } from "../../api/incidents";
 import { useRead } from "../../api/read";
+import { useRed } from "../../api/red";
 import type { Service } from "../../api/types";
 import { useWindow } from "../../base/address";
 import { count, duration, percent, rate } from "../../base/format";
 import { Answered } from "../../components/Answered";
-import { ChangeList, useMarks } from "../../components/ChangeList";
+import { ChangeList, once, useMarks } from "../../components/ChangeList";
 import { Figure, Figures } from "../../components/Figure";
 import { Go } from "../../components/Go";
 import { IncidentLine } from "../../components/IncidentLine";
@@ -17,8 +18,9 @@ import { Tenants } from "./Tenants";
 import { useOverviewWords } from "./words";
 import style from "./overview.module.css";
 
-const CHANGES_SHOWN = 8;
-const INCIDENTS_SHOWN = 6;
+const CHANGES_SHOWN = 5;
+const INCIDENTS_SHOWN = 5;
+const NOW_BUCKETS = 3;
 
 function estate(services: Service[]) {
   const calls = services.reduce((sum, service) => sum + service.calls, 0);
@@ -33,11 +35,23 @@ function estate(services: Service[]) {
   };
 }
 
+/** The newest full buckets of the charts below: what the whole window says is too late, and too little in its first minutes. */
+function useNow(): { rate: number; errorShare: number | null } | null {
+  const { window } = useWindow();
+  const { series } = useRed(window, {});
+  const rates = series?.rate.slice(-NOW_BUCKETS) ?? [];
+  if (!series || rates.length === 0) return null;
+  const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+  const [calls, errors] = [sum(rates), sum(series.errorRate.slice(-NOW_BUCKETS))];
+  return { rate: calls / rates.length, errorShare: calls > 0 ? errors / calls : null };
+}
+
 /** Figures are dashes until they are known: a nought would be a statement. */
 function Headline({ known, open }: { known: Service[] | undefined; open: number | null }) {
   const w = useOverviewWords();
   const services = known ?? [];
   const ledger = useRead("/api/v1/ledger", { every: "live" });
+  const now = useNow();
   const { failing, degraded, rate: perSecond, errorShare, slowest } = estate(services);
   const sums = (ledger.data?.items ?? []).reduce(
     (sum, account) => ({
@@ -57,8 +71,13 @@ function Headline({ known, open }: { known: Service[] | undefined; open: number 
         note={failing + degraded > 0 ? w("serviceNote", { failing, degraded }) : services.length > 0 ? w("allWell") : undefined}
       />
       <Figure name={w("incidents")} value={open === null ? "–" : count(open)} tone={open ? "bad" : "plain"} note={open === 0 ? w("incidentsNone") : undefined} />
-      <Figure name={w("rate")} value={known ? rate(perSecond) : "–"} />
-      <Figure name={w("errors")} value={percent(errorShare)} tone={(errorShare ?? 0) > 0.01 ? "bad" : "plain"} />
+      <Figure name={w("rate")} value={now ? rate(now.rate) : "–"} note={known ? w("rateNote", { rate: rate(perSecond) }) : undefined} />
+      <Figure
+        name={w("errors")}
+        value={percent(now?.errorShare)}
+        tone={(now?.errorShare ?? 0) > 0.01 ? "bad" : "plain"}
+        note={errorShare === null ? undefined : w("errorsNote", { share: percent(errorShare) })}
+      />
       <Figure name={w("slow")} value={duration(slowest?.p99_ns)} note={slowest?.name} />
       <Figure name={w("ledger")} value={ledger.data ? count(sums.received) : "–"} tone={!ledger.data ? "plain" : sums.behind !== 0 ? "warn" : "good"} note={ledger.data && note} />
     </Figures>
@@ -88,19 +107,21 @@ export default function Overview() {
       <PageHead title={w("title")} />
       <Headline known={services.data?.items} open={incidents.data?.items.length ?? null} />
       <div className={style.top}>
-        <HealthBoard services={services} />
-        <OpenIncidents incidents={incidents} />
+        <div className={style.news}>
+          <OpenIncidents incidents={incidents} />
+          <Panel title={w("changes")} about={w("changesAbout")}>
+            <Answered of={changes} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noChanges"), about: w("noChangesAbout") }}>
+              {(data) => <ChangeList changes={once(data.items).slice(0, CHANGES_SHOWN)} />}
+            </Answered>
+          </Panel>
+          <Tenants />
+        </div>
+        <div className={style.estate}>
+          <HealthBoard services={services} />
+          <Business />
+        </div>
       </div>
       <RedCharts marks={marks} />
-      <div className="columns">
-        <Business />
-        <Tenants />
-        <Panel title={w("changes")} about={w("changesAbout")}>
-          <Answered of={changes} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noChanges"), about: w("noChangesAbout") }}>
-            {(data) => <ChangeList changes={data.items.slice(0, CHANGES_SHOWN)} />}
-          </Answered>
-        </Panel>
-      </div>
     </>
   );
 }

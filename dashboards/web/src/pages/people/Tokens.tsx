@@ -11,7 +11,7 @@ import { When } from "../../components/When";
 import style from "./people.module.css";
 import { usePeopleWords } from "./words";
 
-const SCOPES = ["ingest", "ingest:traces", "ingest:metrics", "ingest:logs", "viewer", "support", "operator", "admin"];
+const SCOPES = ["ingest", "ingest:traces", "ingest:metrics", "ingest:logs", "ingest:alerts", "viewer", "support", "operator", "admin"];
 const LASTS = ["30d", "90d", "365d"];
 const TONES: Record<Token["state"], Tone> = { valid: "good", expired: "plain", revoked: "bad" };
 

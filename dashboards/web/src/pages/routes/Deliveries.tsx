@@ -6,18 +6,17 @@ import { useAddressText } from "../../base/address";
 import { incidentHref } from "../../base/links";
 import { Answered, TroubleNote } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
+import { STATES, deliveryError, deliveryTone, useDeliveryWords } from "../../components/delivery";
 import { Go } from "../../components/Go";
 import { Panel } from "../../components/Panel";
 import { Source } from "../../components/Source";
-import { Tag, type Tone } from "../../components/Tag";
+import { Tag } from "../../components/Tag";
 import { When } from "../../components/When";
 import { useRouteWords } from "./words";
 
-const STATES = ["waiting", "held", "retrying", "delivered", "in_digest", "merged", "dropped", "in_doubt", "dead", "refused", "nobody"] as const;
-const TONES: Partial<Record<string, Tone>> = { delivered: "good", in_digest: "good", retrying: "warn", in_doubt: "warn", dead: "bad", refused: "bad", nobody: "warn" };
-
 export function Deliveries() {
   const w = useRouteWords();
+  const words = useDeliveryWords();
   const [state, setState] = useAddressText("state");
   const notifications = useNotifications({ state: state || undefined });
   const change = useChange();
@@ -34,10 +33,10 @@ export function Deliveries() {
         </span>
       ),
     },
-    { key: "occasion", title: w("occasion"), value: (row) => row.occasion, cell: (row) => w(row.occasion as "opened"), wide: true },
-    { key: "state", title: w("state"), value: (row) => row.state, cell: (row) => <Tag tone={TONES[row.state] ?? "plain"}>{w(row.state as "dead")}</Tag> },
+    { key: "occasion", title: w("occasion"), value: (row) => row.occasion, cell: (row) => words(row.occasion as "opened"), wide: true },
+    { key: "state", title: w("state"), value: (row) => row.state, cell: (row) => <Tag tone={deliveryTone(row.state)}>{words(row.state as "dead")}</Tag> },
     { key: "attempts", title: w("attempts"), value: (row) => row.attempts, align: "right", wide: true },
-    { key: "error", title: w("error"), value: (row) => row.error, cell: (row) => <span className="wrap small">{row.error}</span>, wide: true },
+    { key: "error", title: w("error"), value: (row) => row.error, cell: (row) => <span className="wrap small">{deliveryError(row)}</span>, wide: true },
     {
       key: "retry",
       title: "",
@@ -57,7 +56,7 @@ export function Deliveries() {
       flush
       actions={
         <>
-          <Select size="xs" w={150} aria-label={w("state")} value={state} onChange={(value) => setState(value ?? "")} allowDeselect={false} data={[{ value: "", label: w("anyState") }, ...STATES.map((value) => ({ value, label: w(value) }))]} />
+          <Select size="xs" w={150} aria-label={w("state")} value={state} onChange={(value) => setState(value ?? "")} allowDeselect={false} data={[{ value: "", label: w("anyState") }, ...STATES.map((value) => ({ value, label: words(value) }))]} />
           <Source url={NOTIFICATIONS} sql="SELECT * FROM notifications ORDER BY time DESC LIMIT 100" />
         </>
       }

@@ -8,7 +8,7 @@ import { useAddress, useWindow } from "../../base/address";
 import { useKeys } from "../../base/keys";
 import { logsHref, mapHref, metricsHref, safeHref, tracesHref } from "../../base/links";
 import { Answered, Empty } from "../../components/Answered";
-import { ChangeList, useMarks } from "../../components/ChangeList";
+import { ChangeList, once, useMarks } from "../../components/ChangeList";
 import { Go } from "../../components/Go";
 import { HealthMark } from "../../components/HealthMark";
 import { IncidentLine } from "../../components/IncidentLine";
@@ -119,7 +119,7 @@ function ServiceBody({ name }: { name: string }) {
       <div className="columns">
         <Panel title={w("releases")}>
           <Answered of={changes}>
-            {(data) => (data.items.length > 0 ? <ChangeList changes={data.items} /> : <Empty title={w("noChanges")} />)}
+            {(data) => (data.items.length > 0 ? <ChangeList changes={once(data.items)} /> : <Empty title={w("noChanges")} />)}
           </Answered>
         </Panel>
         <Panel title={w("incidents")}>

@@ -108,7 +108,7 @@ export default function Silences() {
   const silences = useSilences();
   const change = useChange();
   const columns: Column<Silence>[] = [
-    { key: "state", title: w("state"), value: (row) => row.state, cell: (row) => <Tag tone={TONES[row.state]}>{w(row.state)}</Tag> },
+    { key: "state", title: w("state"), value: (row) => row.state, cell: (row) => <Tag tone={TONES[row.state]}>{w(row.state as "active")}</Tag> },
     {
       key: "matchers",
       title: w("matchers"),

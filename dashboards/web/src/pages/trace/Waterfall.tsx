@@ -34,9 +34,9 @@ function Axis({ from, to }: { from: number; to: number }) {
     <div className={style.axis} aria-hidden="true">
       {ticks(from, to).map((at) => {
         const left = ((at - from) / (to - from || 1)) * 100;
-        return left > 95 ? null : (
+        return left > 92 ? null : (
           <span key={at} style={{ left: `${left}%` }}>
-            {duration(at)}
+            {at === 0 ? "0" : duration(at)}
           </span>
         );
       })}
