@@ -71,6 +71,9 @@ pub struct Alert {
     pub annotations: Fields,
     pub severity: Severity,
     pub starts_at: UnixNanos,
+    /// The sender said when it began: another start is another firing then.
+    #[serde(default)]
+    pub start_told: bool,
     /// When it ended, if it did.
     pub ended_at: Option<UnixNanos>,
     /// When it counts as ended unless told again.
@@ -101,6 +104,7 @@ impl Alert {
             odd.push(Oddity::Cut);
         }
         let starts_at = start(told.starts_at, received, &mut odd);
+        let start_told = told.starts_at == Some(starts_at);
         let (ended_at, expires_at) = end(starts_at, told.ends_at, told.resolved, received, &mut odd);
         Self {
             fingerprint,
@@ -109,6 +113,7 @@ impl Alert {
             labels,
             annotations,
             starts_at,
+            start_told,
             ended_at,
             expires_at,
             silent_after: told.silent_after,

@@ -126,7 +126,8 @@ impl Episode {
         }
     }
 
-    fn end(&mut self, at: UnixNanos) -> Change {
+    /// It ended then, as its sender says or as its next firing shows.
+    pub(crate) fn end(&mut self, at: UnixNanos) -> Change {
         if self.ended_at.is_some() || self.phase == Phase::Resolved {
             return Change::Repeat;
         }

@@ -320,7 +320,7 @@ impl Reason {
     pub fn first() -> Self {
         Self {
             rule: JoinRule::First,
-            text: Bilingual::new("It opened the incident.", "由该告警开启本事件。"),
+            text: crate::words::joined(JoinRule::First, None, None, None),
             via: Vec::new(),
             affinity: 1.0,
         }

@@ -98,73 +98,65 @@ pub(crate) fn title(
     }
 }
 
+/// Why an alert joined: what is said of each rule, with the alert's place, the place it hangs on to and what lies
+/// between in it.
+fn sentence(rule: JoinRule) -> (&'static str, &'static str) {
+    match rule {
+        JoinRule::First => ("It opened the incident.", "由该告警开启本事件。"),
+        JoinRule::SameEntity => ("{from} is already part of this incident.", "{from} 已在本事件中。"),
+        JoinRule::SameService => ("{from} and {to} belong to one service.", "{from} 与{to} 属于同一服务。"),
+        JoinRule::RunsOn => ("{from} and {to} run on one machine.", "{from} 与{to} 在同一机器上运行。"),
+        JoinRule::Calls => ("{from} and {to} call one another directly.", "{from} 与{to} 之间有直接调用。"),
+        JoinRule::TwoHops => ("{from} and {to} are linked through {via}.", "{from} 与{to} 经由{via} 相连。"),
+        JoinRule::SharedDependency => ("{from} and {to} both need {via}.", "{from} 与{to} 都依赖{via}。"),
+        JoinRule::SharedTrace => {
+            ("It names a trace that an alert of this incident names.", "与本事件中的告警出现在同一条链路中。")
+        }
+        JoinRule::CoOccurrence => ("{from} has often been hurt together with this.", "{from} 历史上经常与此同时告警。"),
+        JoinRule::Time => (
+            "It began within a minute of this incident, and nothing is known of how they hang together.",
+            "与本事件在一分钟内先后出现，且两者的关联未知，仅按时间归并。",
+        ),
+        JoinRule::Merged => ("One cause explains this alert and the incident.", "同一根因可以解释该告警与本事件。"),
+        JoinRule::Split => (
+            "It goes with the cause of this incident, not with the other one.",
+            "该告警由本事件的根因解释，而非另一根因。",
+        ),
+        JoinRule::Refired => ("The same alert fired in this incident before.", "同一告警此前已在本事件中触发。"),
+        JoinRule::Late => {
+            ("Told late: {from} began while this incident lasted.", "告警迟到：{from} 的异常始于本事件期间。")
+        }
+        JoinRule::ByHand => ("A person put it here.", "由人工归入。"),
+        JoinRule::Overflow => {
+            ("Too many incidents are open to open another for it.", "打开的事件过多，统一归入此事件。")
+        }
+    }
+}
+
 /// Why an alert at `from` joined what is at `to`.
 pub(crate) fn joined(rule: JoinRule, from: Option<&Entity>, to: Option<&Entity>, via: Option<&Entity>) -> Bilingual {
+    let (en, zh) = sentence(rule);
     let (from, to) = (named(from), named(to));
-    let through = via.map(|via| named(Some(via)));
-    let (en, zh) = match rule {
-        JoinRule::First => return crate::incident::Reason::first().text,
-        JoinRule::SameEntity => {
-            (format!("{} is already part of this incident.", from.en), format!("{} 已在本事件中。", from.zh))
-        }
-        JoinRule::SameService => (
-            format!("{} and {} belong to one service.", from.en, to.en),
-            format!("{} 与{} 属于同一服务。", from.zh, to.zh),
-        ),
-        JoinRule::RunsOn => (
-            format!("{} and {} run on one machine.", from.en, to.en),
-            format!("{} 与{} 在同一机器上运行。", from.zh, to.zh),
-        ),
-        JoinRule::Calls => (
-            format!("{} and {} call one another directly.", from.en, to.en),
-            format!("{} 与{} 之间有直接调用。", from.zh, to.zh),
-        ),
-        JoinRule::TwoHops => {
-            let through = through.unwrap_or_else(|| Bilingual::new("one service", "一个服务"));
-            (
-                format!("{} and {} are linked through {}.", from.en, to.en, through.en),
-                format!("{} 与{} 经由{} 相连。", from.zh, to.zh, through.zh),
-            )
-        }
-        JoinRule::SharedDependency => {
-            let through = through.unwrap_or_else(|| Bilingual::new("one thing", "同一组件"));
-            (
-                format!("{} and {} both need {}.", from.en, to.en, through.en),
-                format!("{} 与{} 都依赖{}。", from.zh, to.zh, through.zh),
-            )
-        }
-        JoinRule::SharedTrace => (
-            "It names a trace that an alert of this incident names.".into(),
-            "与本事件中的告警出现在同一条链路中。".into(),
-        ),
-        JoinRule::CoOccurrence => (
-            format!("{} and {} have often been hurt together.", from.en, to.en),
-            format!("{} 与{} 历史上经常同时告警。", from.zh, to.zh),
-        ),
-        JoinRule::Time => (
-            "It began within a minute of this incident, and nothing is known of how they hang together.".into(),
-            "与本事件在一分钟内先后出现，且两者的关联未知，仅按时间归并。".into(),
-        ),
-        JoinRule::Merged => {
-            ("One cause explains this alert and the incident.".into(), "同一根因可以解释该告警与本事件。".into())
-        }
-        JoinRule::Split => (
-            "It goes with the cause of this incident, not with the other one.".into(),
-            "该告警由本事件的根因解释，而非另一根因。".into(),
-        ),
-        JoinRule::Refired => {
-            ("The same alert fired in this incident before.".into(), "同一告警此前已在本事件中触发。".into())
-        }
-        JoinRule::Late => (
-            format!("Told late: {} began while this incident lasted.", from.en),
-            format!("告警迟到：{} 的异常始于本事件期间。", from.zh),
-        ),
-        JoinRule::ByHand => ("A person put it here.".into(), "由人工归入。".into()),
-        JoinRule::Overflow => {
-            ("Too many incidents are open to open another for it.".into(), "打开的事件过多，统一归入此事件。".into())
-        }
-    };
-    Bilingual::new(en, zh)
+    let via = via.map_or_else(|| Bilingual::new("one thing", "同一组件"), entity);
+    Bilingual::new(
+        filled(en, [("from", &from.en), ("to", &to.en), ("via", &via.en)]),
+        filled(zh, [("from", &from.zh), ("to", &to.zh), ("via", &via.zh)]),
+    )
+}
+
+/// A sentence with its `{places}` filled; what is filled in is not read again.
+fn filled(sentence: &str, places: [(&str, &str); 3]) -> String {
+    let mut text = String::new();
+    let mut rest = sentence;
+    while let Some((before, name, after)) = rest.split_once('{').and_then(|(before, tail)| {
+        let (name, after) = tail.split_once('}')?;
+        Some((before, name, after))
+    }) {
+        let place = places.iter().find(|(own, _)| *own == name).map_or("", |(_, value)| value);
+        text.extend([before, place]);
+        rest = after;
+    }
+    text + rest
 }
 
 fn named(at: Option<&Entity>) -> Bilingual {
@@ -220,6 +212,16 @@ mod tests {
             Bilingual::new("service order: memory; 12 services affected", "服务 order：内存，影响 12 个服务")
         );
         assert_eq!(title(None, "Slow", Some(&order), 1), Bilingual::new("Slow at service order", "服务 order：Slow"));
+    }
+
+    #[test]
+    fn every_rule_says_why_and_a_name_like_a_place_stays_a_name() {
+        let (web, odd) = (Entity::service("web"), Entity::service("{via}"));
+        let said = joined(JoinRule::TwoHops, Some(&odd), Some(&web), Some(&Entity::service("order")));
+        assert_eq!(said.en, "service {via} and service web are linked through service order.");
+        assert_eq!(said.zh, "服务 {via} 与服务 web 经由服务 order 相连。");
+        let said = joined(JoinRule::SharedDependency, None, Some(&web), None);
+        assert_eq!(said.en, "the alert and service web both need one thing.");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! It refuses to find causes itself. Invariant: a verdict moves alerts only where it is sure; a suspicion is
 //! shown, never acted on.
 
-use super::join::may_be_one;
 use super::live::Live;
+use super::merge::may_be_one;
 use super::{Book, Occasion};
 use crate::episode::Role;
 use crate::incident::{IncidentId, JoinRule, SHOWN, State};
@@ -35,7 +35,7 @@ impl Book {
     /// The incidents from which a ranker may learn now what usually fires, each once: those that are over, that
     /// took in nothing for the idle gap, or that the next wave has followed.
     pub fn to_learn(&mut self, now: UnixNanos) -> Vec<IncidentId> {
-        let waves = self.live.values().filter(|live| live.members.len() >= super::join::WAVE);
+        let waves = self.live.values().filter(|live| live.members.len() >= super::wave::WAVE);
         let followed: HashSet<IncidentId> = waves.flat_map(|live| live.comes_back.iter().copied()).collect();
         let is_done = |live: &Live| {
             !live.incident.learnt

@@ -6,11 +6,14 @@
 
 mod act;
 mod docs;
+mod explain;
 mod join;
 mod judge;
 mod learn;
 mod life;
 mod live;
+mod merge;
+mod wave;
 
 pub use act::{Act, ActError};
 pub use docs::{Archived, Doc, RestoreError};
@@ -249,7 +252,7 @@ impl Book {
         }
         let folded = self.fold(&mut alert);
         let before = match self.current.get(&alert.fingerprint).copied() {
-            Some(slot) if !self.is_new_wave(slot, &alert) => return self.hear_again(slot, &alert, folded, now),
+            Some(slot) if !self.is_new_wave(slot, &alert, now) => return self.hear_again(slot, &alert, folded, now),
             known => known,
         };
         if alert.is_resolved() {
