@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { serveFolder } from "./dist.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const START_MS = 60_000;
@@ -23,7 +24,7 @@ export async function until(what, look, within = 20_000) {
   for (;;) {
     const found = await look();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`waited ${within / 1000} s for ${what}`);
+    if (Date.now() > end) throw new Error(`waited ${within / 1000} s for ${typeof what === "function" ? what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -46,14 +47,14 @@ export class Server {
       STORMGLASS_LISTEN__OTLP_GRPC: address("otlp_grpc"),
     };
     this.process = spawn(process.env.STORMGLASS_BIN, [this.command, "--data-dir", this.folder, ...this.args], { env: environment });
-    let said = "";
+    this.said = "";
     const hear = (bytes) => {
-      said += bytes;
-      for (const [, name, at] of said.matchAll(/^(http|otlp_http|otlp_grpc) (127\.0\.0\.1:\d+)$/gm)) this.ports[name] = at;
+      this.said += bytes;
+      for (const [, name, at] of this.said.matchAll(/^(http|otlp_http|otlp_grpc) (127\.0\.0\.1:\d+)$/gm)) this.ports[name] = at;
     };
     this.process.stdout.on("data", hear);
     this.process.stderr.on("data", hear);
-    await until(`the server to be ready; it said: ${said.slice(-400)}`, () => /^ready$/m.test(said), START_MS);
+    await until(() => `the server to be ready; it said: ${this.said.slice(-400)}`, () => /^ready$/m.test(this.said), START_MS);
     return this;
   }
 
@@ -72,6 +73,18 @@ export class Server {
   async remove() {
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A call of the API, in the name of whose cookie and token are given; gives the answer's body. */
+  async call(method, path, body, headers = {}) {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { "content-type": "application/json", ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    assert(response.ok, `${method} ${path}: ${response.status} ${text.slice(0, 300)}`);
+    return { body: text ? JSON.parse(text) : null, cookie: response.headers.get("set-cookie")?.split(";")[0] };
   }
 
   async send(signal, body) {
@@ -99,6 +112,7 @@ export async function openPage(browser, base, { language = "en", dark = false, p
     hasTouch: phone,
     isMobile: phone,
   });
+  await serveFolder(context, base);
   const page = await context.newPage();
   const faults = [];
   const expected = (text) => quiet.some((pattern) => pattern.test(text));

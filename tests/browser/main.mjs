@@ -2,8 +2,11 @@
 import { createRequire } from "node:module";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { alertingTests } from "./alerting.mjs";
 import { Server, artefacts, assert, openBrowser, openPage, runAll, test, until } from "./harness.mjs";
+import { peopleTests } from "./people.mjs";
 import { RUNNABLE, hostile, largeEstate, largeTrace } from "./telemetry.mjs";
+import { troubleTests } from "./trouble.mjs";
 
 const LARGE_TRACE_SPANS = 100_000;
 const LARGE_MAP = { services: 500, edges: 2_000 };
@@ -374,6 +377,10 @@ test("the_first_ten_minutes_as_one_story", async () => {
   await view.sound("the story");
   await view.close();
 });
+
+peopleTests(browser);
+alertingTests(browser);
+troubleTests(browser, base);
 
 const good = await runAll(process.argv.slice(2));
 await browser.close();

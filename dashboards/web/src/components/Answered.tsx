@@ -17,7 +17,7 @@ const useWords = phrases("answered", {
   slow: ["The answer took too long. A shorter window of time helps.", "查询超时。缩短时间范围会更快。"],
   expired: ["Please sign in. What you typed is kept.", "请登录，已输入的内容会保留。"],
   forbidden: ["Your role may not see or do this.", "你的角色没有此权限。"],
-  refused: ["The server did not accept the question.", "服务器不接受这个请求。"],
+  refused: ["The server did not accept this.", "服务器不接受这个请求。"],
   missing: ["There is nothing of this name here.", "这里没有这个对象。"],
   busy: ["The server is busy. Try again in a moment.", "服务器繁忙，请稍后再试。"],
   failed: ["The server failed on this question.", "服务器处理此请求时出错。"],

@@ -16,7 +16,7 @@ function Clock({ goal, from, until, over }: { goal: Goal; from: number; until: n
   const passed = Math.max(0, (until ?? now) - from);
   const ran = until !== null;
   const state = !ran && over ? "never" : passed > limit ? "late" : ran ? "kept" : "running";
-  const text = duration(Math.round(passed / 1e3) * 1e9);
+  const text = passed < 1e3 ? "< 1 s" : duration(Math.round(passed / 1e3) * 1e9);
   return (
     <div className={style.clock} data-state={state}>
       <div className="row between">

@@ -105,7 +105,7 @@ export function Timeline({ of, acting }: { of: Incident; acting: Acting }) {
         }}
       >
         <Textarea size="xs" autosize={false} rows={2} value={text} onChange={(event) => setText(event.currentTarget.value)} placeholder={w("comment")} aria-label={w("comment")} maxLength={4000} />
-        <Button type="submit" size="compact-sm" variant="light" disabled={!text.trim()} loading={acting.isPending}>
+        <Button type="submit" size="compact-sm" variant="light" disabled={!text.trim()} loading={acting.isPending && acting.variables.what === "comment"}>
           {w("send")}
         </Button>
       </form>

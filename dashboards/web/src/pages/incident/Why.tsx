@@ -5,8 +5,10 @@ import { useMemo, useState } from "react";
 import { type Incident, type IncidentAlert, useIncidents } from "../../api/incidents";
 import { percent } from "../../base/format";
 import { say } from "../../base/language";
+import { incidentHref } from "../../base/links";
 import { TroubleNote } from "../../components/Answered";
 import { EntityLink } from "../../components/EntityLink";
+import { Go } from "../../components/Go";
 import { Icon } from "../../components/Icon";
 import { Panel } from "../../components/Panel";
 import { Severity } from "../../components/Severity";
@@ -173,6 +175,11 @@ export function Why({ of, acting }: { of: Incident; acting: Acting }) {
       }
     >
       {acting.error && (acting.variables?.what === "split" || acting.variables?.what === "merge") && <TroubleNote error={acting.error} />}
+      {acting.isSuccess && acting.variables.what === "split" && (
+        <p role="status">
+          {w("splitOff")} <Go to={incidentHref((acting.data as Incident).id)}>{(acting.data as Incident).id}</Go>
+        </p>
+      )}
       <div className={style.reasons}>
         <span className="dim small">{w("joined")}</span>
         {reasons(of.alerts).map((reason) => (

@@ -6,6 +6,7 @@ import { address } from "../../api/client";
 import { type Incident, useIncident } from "../../api/incidents";
 import { useSession } from "../../api/session";
 import { say, useLanguage } from "../../base/language";
+import { incidentHref } from "../../base/links";
 import { Answered, TroubleNote } from "../../components/Answered";
 import { Go } from "../../components/Go";
 import { IncidentStateTag } from "../../components/IncidentLine";
@@ -93,13 +94,19 @@ function Head({ of, acting }: { of: Incident; acting: Acting }) {
 }
 
 function Body({ of }: { of: Incident }) {
+  const w = useIncidentWords();
   const acting = useAct(of.id);
   const head = acting.error && ["ack", "assign", "resolve", "feedback"].includes(acting.variables?.what ?? "");
   return (
     <>
       <Head of={of} acting={acting} />
       {head && <TroubleNote error={acting.error} />}
-      <Clocks of={of} />
+      {of.merged_into && (
+        <div className={style.merged} role="status">
+          {w("mergedInto")} <Go to={incidentHref(of.merged_into)}>{of.merged_into}</Go>
+        </div>
+      )}
+      {!of.merged_into && <Clocks of={of} />}
       <div className={style.columns}>
         <div className="stack">
           <Causes of={of} acting={acting} />
@@ -113,7 +120,7 @@ function Body({ of }: { of: Incident }) {
           <Similar of={of} />
         </div>
       </div>
-      <Why of={of} acting={acting} />
+      {!of.merged_into && <Why of={of} acting={acting} />}
     </>
   );
 }

@@ -12,6 +12,8 @@ export const useIncidentWords = phrases("incident", {
   team: ["team {{team}}", "团队 {{team}}"],
   reopened: ["reopened {{count}} time", "reopened {{count}} times", "重新打开 {{count}} 次"],
   opened: ["opened", "发生于"],
+  mergedInto: ["This incident became part of", "该故障已合并到"],
+  splitOff: ["What was chosen is an incident of its own now:", "所选告警已成为独立故障："],
   print: ["Print", "打印"],
   cause: ["Cause", "根因"],
   causeOf: ["What is behind it", "根因判断"],

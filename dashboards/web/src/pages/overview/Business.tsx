@@ -43,13 +43,14 @@ function operations(answer: SqlAnswer, width: number, from: number): Operation[]
   const perMinute = 60 / width;
   const found = new Map<string, { counts: [number, number][]; seen: number; total: number; failed: number }>();
   const last = instant(String(answer.rows.at(-1)?.[0] ?? ""), 0);
+  const first = instant(String(answer.rows[0]?.[0] ?? ""), 0);
   for (const [time, name, number, failed] of answer.rows) {
     const at = instant(String(time), 0);
     if (at === null || typeof name !== "string") continue;
     const entry = found.get(name) ?? { counts: [], seen: 0, total: 0, failed: 0 };
     found.set(name, entry);
-    // The bucket that is still being filled would look like a fall.
-    if (at !== last) entry.counts.push([at, Number(number)]);
+    // The bucket that is still being filled would look like a fall, and the first of all like a rise.
+    if (at !== last && at !== first) entry.counts.push([at, Number(number)]);
     // What has stopped stays where people look for it.
     entry.seen += Number(number);
     if (at >= from) {

@@ -12,7 +12,7 @@ import { Source } from "../../components/Source";
 import { useOverviewWords } from "./words";
 
 const KEYS = { tenant: "tenant.id", store: "store.id", channel: "channel" } as const;
-const SHOWN_MAX = 8;
+const SHOWN_MAX = 5;
 /** From here on nobody would say that it is poor. */
 const WELL = 99.5;
 
@@ -52,7 +52,7 @@ export function Tenants() {
         {(data) => {
           const poor = (data.items as Row[]).filter((row) => (row.score ?? 100) < WELL);
           const well = data.groups - poor.length;
-          if (poor.length === 0) return <Empty title={w("allServed")} about={w("othersWell", { count: well })} />;
+          if (poor.length === 0) return <Empty title={w("allServed")} />;
           return (
             <>
           <DataTable

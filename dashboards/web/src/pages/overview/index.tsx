@@ -18,8 +18,8 @@ import { Tenants } from "./Tenants";
 import { useOverviewWords } from "./words";
 import style from "./overview.module.css";
 
-const CHANGES_SHOWN = 5;
-const INCIDENTS_SHOWN = 5;
+const CHANGES_SHOWN = 4;
+const INCIDENTS_SHOWN = 4;
 const NOW_BUCKETS = 3;
 
 function estate(services: Service[]) {

@@ -6,6 +6,7 @@ import { resultFile, useSchema } from "../../api/tables";
 import { curl } from "../../api/client";
 import { useAddress } from "../../base/address";
 import { bytes, count, duration } from "../../base/format";
+import { locale } from "../../base/language";
 import { Empty, Partial, TroubleNote } from "../../components/Answered";
 import { Copy } from "../../components/Copy";
 import { Icon } from "../../components/Icon";
@@ -138,7 +139,7 @@ function Outcome({ run }: { run: Run }) {
   const cost = answer?.statistics;
   return (
     <Panel
-      title={answer ? w("rows", { count: answer.row_count }) : undefined}
+      title={answer ? w("rows", { count: answer.row_count, shown: answer.row_count.toLocaleString(locale()) }) : undefined}
       about={cost && w("cost", { time: duration(cost.elapsed_ns), bytes: bytes(cost.bytes_scanned) })}
       actions={
         answer && (

@@ -14,7 +14,7 @@ export const useSqlWords = phrases("sql", {
   limitLabel: ["Most rows shown", "最多显示行数"],
   table: ["Table", "表格"],
   chart: ["Chart", "图表"],
-  rows: ["{{count}} row", "{{count}} rows", "{{count}} 行"],
+  rows: ["{{count}} row", "{{shown}} rows", "{{shown}} 行"],
   cost: ["{{time}} · {{bytes}} read", "{{time}} · 读取 {{bytes}}"],
   csv: ["CSV", "CSV"],
   parquet: ["Parquet", "Parquet"],
