@@ -14,6 +14,7 @@ mod names;
 mod read;
 
 mod interner;
+mod keys;
 mod memory;
 mod settled;
 mod waiting;
@@ -27,6 +28,8 @@ pub mod sketch;
 
 mod combine;
 mod rows;
+
+pub mod census;
 
 pub use combine::combine;
 pub use facts::{Facts, Owner};

@@ -429,7 +429,7 @@ impl Rollups {
 const PARENTS: [SpanKind; 5] =
     [SpanKind::Server, SpanKind::Consumer, SpanKind::Internal, SpanKind::Client, SpanKind::Producer];
 
-fn rank(kind: SpanKind) -> usize {
+pub(crate) fn rank(kind: SpanKind) -> usize {
     PARENTS.iter().position(|k| *k == kind).unwrap_or(PARENTS.len())
 }
 

@@ -5,6 +5,7 @@
 //! the ring's spans are always known, an index never deletes, and a look-up costs a cache line or two.
 
 use crate::facts::{NONE, Target};
+use crate::keys::Keys;
 use crate::names::SpanKind;
 
 /// More are not remembered, whatever the settings say: an index needs bits for the key, too.
@@ -122,20 +123,7 @@ pub(crate) struct Memory {
     half: usize,
     young: Index,
     old: Index,
-    seeds: [u64; 2],
-}
-
-fn folded(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    product as u64 ^ (product >> 64) as u64
-}
-
-/// A number that looks random, of any number (the finalizer of splitmix64).
-fn scattered(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    keys: Keys,
 }
 
 impl Memory {
@@ -149,21 +137,19 @@ impl Memory {
             half,
             young: Index::of_half(half),
             old: Index::of_half(half),
-            seeds: [scattered(seed), scattered(seed.wrapping_add(1))],
+            keys: Keys::new(seed),
         }
     }
 
     /// What a span is known by. Other workspaces' spans are other spans.
     pub(crate) fn key(&self, workspace: u32, target: &Target) -> u64 {
-        let halves = u128::from_le_bytes(target.trace);
-        let trace = folded(halves as u64 ^ self.seeds[0], (halves >> 64) as u64 ^ self.seeds[1]);
         let span = u64::from_le_bytes(target.span) ^ u64::from(workspace) << 32;
-        folded(trace ^ span ^ self.seeds[1], self.seeds[0] ^ 0xa076_1d64_78bd_642f)
+        self.keys.span(self.keys.trace(&target.trace), span)
     }
 
     /// What the copy of another kind of a span is known by.
     pub(crate) fn key_of_copy(&self, key: u64, kind: SpanKind) -> u64 {
-        folded(key ^ self.seeds[0], self.seeds[1] ^ (kind as u64 + 1).wrapping_mul(0xe703_7ed1_a0b4_28db))
+        self.keys.beside(key, kind as u64)
     }
 
     #[inline]

@@ -137,13 +137,7 @@ struct Columns<'a> {
     maps: Option<&'a MapArray>,
     outcome: Option<&'a StringViewArray>,
     site: Option<&'a StringViewArray>,
-    db_system: Option<&'a StringViewArray>,
-    db_namespace: Option<&'a StringViewArray>,
-    messaging_system: Option<&'a StringViewArray>,
-    messaging_destination: Option<&'a StringViewArray>,
-    peer_service: Option<&'a StringViewArray>,
-    server_address: Option<&'a StringViewArray>,
-    server_port: Option<&'a arrow::array::Int64Array>,
+    peers: PeerColumns<'a>,
 }
 
 impl<'a> Columns<'a> {
@@ -166,19 +160,38 @@ impl<'a> Columns<'a> {
             maps: batch.column_by_name("attributes").and_then(|c| c.as_map_opt()),
             outcome: used("resilience.outcome"),
             site: used(SITE),
-            db_system: used("db.system.name"),
-            db_namespace: used("db.namespace"),
-            messaging_system: used("messaging.system"),
-            messaging_destination: used("messaging.destination.name"),
-            peer_service: used("service.peer.name"),
-            server_address: used("server.address"),
-            server_port: batch.column_by_name(&column_name("server.port")).and_then(|c| c.as_primitive_opt()),
+            peers: PeerColumns {
+                db_system: used("db.system.name"),
+                db_namespace: used("db.namespace"),
+                messaging_system: used("messaging.system"),
+                messaging_destination: used("messaging.destination.name"),
+                peer_service: used("service.peer.name"),
+                server_address: used("server.address"),
+                server_port: batch.column_by_name(&column_name("server.port")).and_then(|c| c.as_primitive_opt()),
+            },
         })
     }
+}
 
+/// The columns that name whoever is at the other end of a span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerColumns<'a> {
+    pub(crate) db_system: Option<&'a StringViewArray>,
+    pub(crate) db_namespace: Option<&'a StringViewArray>,
+    pub(crate) messaging_system: Option<&'a StringViewArray>,
+    pub(crate) messaging_destination: Option<&'a StringViewArray>,
+    pub(crate) peer_service: Option<&'a StringViewArray>,
+    pub(crate) server_address: Option<&'a StringViewArray>,
+    pub(crate) server_port: Option<&'a arrow::array::Int64Array>,
+}
+
+/// What stands for a peer, within one batch.
+pub(crate) type PeerViews = (u8, u128, u128, i64);
+
+impl<'a> PeerColumns<'a> {
     /// What stands for the other end of a span: where it is the same, the name is. Zero is the view of an
     /// empty text, which says as little as none.
-    fn peer_views(&self, kind: SpanKind, row: usize) -> (u8, u128, u128, i64) {
+    pub(crate) fn views(&self, kind: SpanKind, row: usize) -> PeerViews {
         let view = |column: Option<&StringViewArray>| column.filter(|c| c.is_valid(row)).map_or(0, |c| c.views()[row]);
         let queue = |column: u8| (column, view(self.messaging_system), view(self.messaging_destination), 0);
         match (kind, view(self.db_system), view(self.messaging_system)) {
@@ -192,7 +205,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    fn peer(&self, row: usize) -> PeerAttributes<'a> {
+    pub(crate) fn peer(&self, row: usize) -> PeerAttributes<'a> {
         PeerAttributes {
             db_system: value(self.db_system, row),
             db_namespace: value(self.db_namespace, row),
@@ -209,11 +222,11 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn value(column: Option<&StringViewArray>, row: usize) -> Option<&str> {
+pub(crate) fn value(column: Option<&StringViewArray>, row: usize) -> Option<&str> {
     column.filter(|c| c.is_valid(row)).map(|c| c.value(row))
 }
 
-fn bytes<const N: usize>(ids: &FixedSizeBinaryArray, row: usize) -> [u8; N] {
+pub(crate) fn bytes<const N: usize>(ids: &FixedSizeBinaryArray, row: usize) -> [u8; N] {
     match ids.is_valid(row) {
         true => ids.value(row).try_into().unwrap_or([0; N]),
         false => [0; N],
@@ -221,18 +234,18 @@ fn bytes<const N: usize>(ids: &FixedSizeBinaryArray, row: usize) -> [u8; N] {
 }
 
 /// A map from what stands for a name to its number, which remembers the last answer.
-struct Numbers<K> {
+pub(crate) struct Numbers<K> {
     last: Option<(K, u32)>,
     all: HashMap<K, u32>,
 }
 
 impl<K: Copy + Eq + std::hash::Hash> Numbers<K> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { last: None, all: HashMap::new() }
     }
 
     #[inline]
-    fn get(&mut self, key: K, make: impl FnOnce() -> u32) -> u32 {
+    pub(crate) fn get(&mut self, key: K, make: impl FnOnce() -> u32) -> u32 {
         if let Some((last, number)) = self.last
             && last == key
         {
@@ -258,7 +271,7 @@ impl<'a> Reading<'a, '_> {
         let lanes = self.lanes();
         let mut owners: Numbers<(u128, u128, u32)> = Numbers::new();
         let mut series: Numbers<(u32, u128, u128)> = Numbers::new();
-        let mut peers: Numbers<(u8, u128, u128, i64)> = Numbers::new();
+        let mut peers: Numbers<PeerViews> = Numbers::new();
         let mut sites: Numbers<&'a str> = Numbers::new();
         let mut places: Vec<u32> = Vec::new();
         let first_owner = self.facts.owners.len();
@@ -275,7 +288,7 @@ impl<'a> Reading<'a, '_> {
             let kind = self.facts.series[of_series as usize].kind;
             let peer = match kind {
                 SpanKind::Internal | SpanKind::Server => NONE,
-                _ => peers.get(self.columns.peer_views(kind, row), || self.peer(kind, row)),
+                _ => peers.get(self.columns.peers.views(kind, row), || self.peer(kind, row)),
             };
             let site = match value(self.columns.site, row).or_else(|| self.resources.get(&resource_id)?.site) {
                 Some(site) if !site.is_empty() => sites.get(site, || self.node(NodeKind::Site, site)),
@@ -306,7 +319,7 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn peer(&mut self, kind: SpanKind, row: usize) -> u32 {
-        self.columns.peer(row).node(kind).map_or(NONE, |(node, name)| self.node(node, &name))
+        self.columns.peers.peer(row).node(kind).map_or(NONE, |(node, name)| self.node(node, &name))
     }
 
     fn series(&mut self, owner: u32, row: usize) -> u32 {

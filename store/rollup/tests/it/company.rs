@@ -1,8 +1,8 @@
 //! Spans as these tests want them, and the same as the columns of a request.
 
 use arrow::array::{
-    ArrayRef, FixedSizeBinaryArray, FixedSizeBinaryBuilder, Int64Array, ListArray, MapBuilder, RecordBatch,
-    StringViewArray, StringViewBuilder, StructArray, TimestampNanosecondArray, new_null_array,
+    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, Int64Array, ListArray, MapBuilder,
+    RecordBatch, StringViewArray, StringViewBuilder, StructArray, TimestampNanosecondArray, new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
@@ -136,6 +136,55 @@ pub(crate) fn request(spans: &[Span]) -> Vec<TableBatch> {
     services.sort_unstable();
     services.dedup();
     vec![span_rows(spans), resource_rows(&services)]
+}
+
+/// Rows of spans as a query shows them to a census; `inside` says which may be counted, `says` what they say.
+pub(crate) fn shown(spans: &[Span], inside: impl Fn(&Span) -> bool, says: impl Fn(&Span) -> i64) -> StructArray {
+    let rows = span_rows(spans).rows;
+    let of = |name: &str| rows.column_by_name(name).unwrap().clone();
+    let lanes: Vec<Box<str>> = spans.iter().map(|s| s.owner().lane).collect();
+    let mut columns: Vec<(&str, ArrayRef)> =
+        ["time", "duration_ns", "trace_id", "span_id", "parent_span_id", "service", "operation", "kind", "status"]
+            .map(|name| (name, of(name)))
+            .into();
+    for (name, attribute) in [
+        ("outcome", "resilience.outcome"),
+        ("db_system", "db.system.name"),
+        ("db_namespace", "db.namespace"),
+        ("messaging_system", "messaging.system"),
+        ("messaging_destination", "messaging.destination.name"),
+        ("peer_service", "service.peer.name"),
+        ("server_address", "server.address"),
+    ] {
+        columns.push((name, of(&format!("attributes.{attribute}"))));
+    }
+    // A query shows every attribute, and ids inside others, as text.
+    columns.push(("server_port", arrow::compute::cast(&of("attributes.server.port"), &DataType::Utf8View).unwrap()));
+    columns.push(("lane", texts(lanes.iter().map(|lane| Some(&**lane)))));
+    columns.push(("inside", Arc::new(spans.iter().map(|s| Some(inside(s))).collect::<BooleanArray>())));
+    columns.push(("says", Arc::new(Int64Array::from_iter_values(spans.iter().map(says)))));
+    columns.push(("links", links_as_text(spans)));
+    let fields = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+    let fields: Vec<Field> = fields.collect();
+    StructArray::new(fields.into(), columns.into_iter().map(|(_, column)| column).collect(), None)
+}
+
+fn links_as_text(spans: &[Span]) -> ArrayRef {
+    let all = || spans.iter().flat_map(|s| &s.links);
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (traces, ids): (Vec<String>, Vec<String>) = all().map(|(of, span)| (hex(&trace(*of)), hex(&id(*span)))).unzip();
+    let columns = [("trace_id", traces), ("span_id", ids)].map(|(name, texts)| {
+        let column = Arc::new(StringViewArray::from_iter_values(texts)) as ArrayRef;
+        (Arc::new(Field::new(name, DataType::Utf8View, true)), column)
+    });
+    let items = StructArray::from(columns.to_vec());
+    let item = Arc::new(Field::new("item", items.data_type().clone(), false));
+    Arc::new(ListArray::new(
+        item,
+        OffsetBuffer::from_lengths(spans.iter().map(|s| s.links.len())),
+        Arc::new(items),
+        None,
+    ))
 }
 
 fn resource_id(service: u8) -> Vec<u8> {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod cases;
+mod census;
 mod company;
 mod reference;
 mod store;

@@ -206,7 +206,7 @@ fn kind_of(trace: u8, id: u8) -> SpanKind {
     [Server, Client, Internal, Consumer, Client, Producer][usize::from(trace.wrapping_mul(31).wrapping_add(id)) % 6]
 }
 
-fn a_span() -> impl Strategy<Value = Span> {
+pub(crate) fn a_span() -> impl Strategy<Value = Span> {
     let who = (0..4_u8, 0..30_u8, 0..30_u8, 0..6_u8);
     let what = (0..3_u8, prop::option::weighted(0.2, 0..2_u8), 0..200_i64, -5..5_000_000_i64);
     let how = (any::<bool>(), prop::bool::weighted(0.2), 0..6_u8, prop::option::weighted(0.2, 0..2_u8));

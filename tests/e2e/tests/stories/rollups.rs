@@ -31,7 +31,7 @@ macro_rules! reference {
 
 const EDGES: &str = "SELECT CAST(time AS BIGINT), environment, namespace, lane, caller_lane, caller, caller_type, callee, \
      callee_type, kind, sum(calls), sum(errors), sum(limited), sum(duration_sum_ns), sum(unresolved) FROM service_edges \
-     WHERE kind <> 'runs_on' GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 HAVING sum(calls) <> 0 OR sum(errors) <> 0 \
+     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 HAVING sum(calls) <> 0 OR sum(errors) <> 0 \
      OR sum(limited) <> 0 OR sum(duration_sum_ns) <> 0 OR sum(unresolved) <> 0";
 
 const RED: Pair = Pair {
@@ -60,6 +60,7 @@ fn differences(spans: &Sums, rollup: &Sums) -> Vec<String> {
 async fn edges_of_spans(server: &Server) -> Sums {
     let mut all = sums(server, reference!("calls.sql"), 10).await;
     all.extend(sums(server, reference!("outward.sql"), 10).await);
+    all.extend(sums(server, reference!("places.sql"), 10).await);
     all
 }
 
