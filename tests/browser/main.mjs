@@ -23,6 +23,7 @@ const PAGES = [
   { path: "/metrics-explorer", name: "metrics" },
   { path: "/sql", name: "sql" },
   { path: "/operations", name: "operations", phone: true },
+  { path: "/experience", name: "experience" },
   { path: "/incidents", name: "incidents", phone: true },
   { path: "/rules", name: "rules" },
   { path: "/silences", name: "silences" },
@@ -70,6 +71,40 @@ for (const language of ["en", "zh"]) {
       await view.close();
     });
   }
+}
+
+for (const language of ["en", "zh"]) {
+  test(`pages_of_one_thing_in_${language}`, async () => {
+    const { items } = await until("traces with an order", async () => {
+      const found = await ask("/api/v1/traces?from=now-15m&operation=POST%20%2Forders&limit=20");
+      return found.items.length > 1 && found;
+    });
+    const [a, b] = items.map(({ trace_id }) => trace_id);
+    const rows = await fetch(`${base}/api/v1/sql`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ sql: "SELECT attributes['order.id'] FROM spans WHERE attributes['order.id'] IS NOT NULL ORDER BY time LIMIT 1" }) });
+    const order = (await rows.json()).rows[0][0];
+    const dark = language === "zh";
+    const view = await openPage(browser, base, { language, dark });
+    const paths = {
+      trace: `/traces/${a}`,
+      compare: `/traces/compare?a=${a}&b=${b}`,
+      story: `/operations?key=order.id&value=${order}`,
+      history: `/operations/entity?type=order&id=${order}`,
+      "service-operation": `/services/order-service?operation=${encodeURIComponent("POST /orders")}`,
+      "map-node": "/map?node=service:order-service",
+      "map-operations": "/map?level=operation",
+      "map-infrastructure": "/map?level=infrastructure",
+      "map-before": "/map?base=previous",
+      "map-cohorts": "/map?base=cohorts&a=tenant.id%3DT001&b=tenant.id%3DT002",
+      "map-collapsed": "/map?collapse=namespace",
+    };
+    for (const [name, path] of Object.entries(paths)) {
+      await view.go(path);
+      await view.sound(path);
+      await view.accessible(path);
+      await view.shot(`${name}-${language}${dark ? "-dark" : ""}`);
+    }
+    await view.close();
+  });
 }
 
 for (const { path, name } of PAGES.filter(({ phone }) => phone)) {
@@ -192,6 +227,11 @@ test("connect_turns_green_on_the_first_span", async () => {
     await server.send("traces", messages[0]);
     await view.page.waitForSelector("[role=status]:has-text('large-service is connected')", { timeout: 15_000 });
     await view.shot("connect-green");
+    // What cannot be read is refused, and the page says why.
+    const refused = await fetch(`http://${server.ports.otlp_http}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: "{ this is no message" });
+    assert(refused.status === 400, `a broken message is refused: ${refused.status}`);
+    await view.page.waitForSelector("main :text('What came is no OTLP message')", { timeout: 15_000 });
+    await view.shot("connect-refused");
     await view.sound("connect");
     await view.close();
   } finally {

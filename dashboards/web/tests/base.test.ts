@@ -160,6 +160,13 @@ describe("snippets", () => {
     expect(snippet(sender, { ...place, token: false }, NOW)).not.toContain("YOUR_TOKEN");
   });
 
+  test("a port that was written is used, and then a Collector speaks HTTP to it", () => {
+    const own = { ...place, host: "10.0.0.7:14318", token: false };
+    for (const sender of SENDERS.filter((one) => one !== "prometheus")) expect(snippet(sender, own, NOW)).toContain("http://10.0.0.7:14318");
+    expect(snippet("collector", own, NOW)).toContain("otlp_http/stormglass");
+    expect(snippet("collector", { ...place, host: "10.0.0.7" }, NOW)).toContain("endpoint: 10.0.0.7:4317");
+  });
+
   test("a name cannot become a command", () => {
     expect(safeName('x"; rm -rf / #')).toBe("x---rm--rf----");
     expect(safeName("订单-服务")).toBe("订单-服务");

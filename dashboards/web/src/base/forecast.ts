@@ -15,8 +15,8 @@ const OUTSIDE_WEIGHT = 0.03;
 const SPREAD_WEIGHT = 0.12;
 /** Values further out than so many spreads move the level no more than that: a fault must not become usual. */
 const STRAY_MAX = 3;
-/** The band in spreads: about 19 of 20 values. */
-const BAND = 2;
+/** The band in spreads: about 99 of 100 values. */
+const BAND = 2.6;
 /** Values before the first band. */
 export const LEARNING = 6;
 const DAY = 86_400e3;

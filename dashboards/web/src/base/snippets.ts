@@ -18,7 +18,27 @@ const GRPC_PORT = 4317;
 /** An IPv6 address stands in brackets in an address. */
 const bracket = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host);
 
-export const endpoint = (place: Place): string => `http://${bracket(place.host)}:${HTTP_PORT}`;
+/** A port that was written with the host is meant for OTLP over HTTP. */
+const withPort = (host: string): boolean => /^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(host);
+export const endpoint = (place: Place): string => (withPort(place.host) ? `http://${place.host}` : `http://${bracket(place.host)}:${HTTP_PORT}`);
+
+/** Collectors speak gRPC, but to the port that was written. */
+const exporter = (place: Place): [name: string, endpoint: string] =>
+  withPort(place.host) ? ["otlp_http", endpoint(place)] : ["otlp_grpc", `${bracket(place.host)}:${GRPC_PORT}`];
+
+function collector(place: Place): string {
+  const [kind, target] = exporter(place);
+  return `exporters:
+  ${kind}/stormglass:
+    endpoint: ${target}
+    tls: { insecure: true }${header(place, "    ")}
+
+service:
+  pipelines:
+    traces:  { receivers: [otlp], exporters: [${kind}/stormglass] }
+    metrics: { receivers: [otlp], exporters: [${kind}/stormglass] }
+    logs:    { receivers: [otlp], exporters: [${kind}/stormglass] }`;
+}
 
 /** Names become part of commands: what a shell would read differently is taken out. */
 export const safeName = (text: string): string => text.replace(/[^\p{L}\p{N}._-]/gu, "-").slice(0, 100) || "my-service";
@@ -78,16 +98,7 @@ opentelemetry-instrument python app.py`,
   node: (place) => `${environment(place)}
 npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node
 node --require @opentelemetry/auto-instrumentations-node/register app.js`,
-  collector: (place) => `exporters:
-  otlp_grpc/stormglass:
-    endpoint: ${bracket(place.host)}:${GRPC_PORT}
-    tls: { insecure: true }${header(place, "    ")}
-
-service:
-  pipelines:
-    traces:  { receivers: [otlp], exporters: [otlp_grpc/stormglass] }
-    metrics: { receivers: [otlp], exporters: [otlp_grpc/stormglass] }
-    logs:    { receivers: [otlp], exporters: [otlp_grpc/stormglass] }`,
+  collector,
   prometheus: (place) => `remote_write:
   - url: ${place.origin}/prometheus/api/v1/write${place.token ? `\n    authorization: { credentials: YOUR_TOKEN }` : ""}
 

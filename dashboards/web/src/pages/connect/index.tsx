@@ -33,7 +33,7 @@ const useWords = phrases("connect", {
   curl: ["Just try: curl", "先试试：curl"],
   service: ["Name of the service", "服务名"],
   host: ["Host of this server, as seen by the service", "服务器地址（从服务所在机器访问）"],
-  ports: ["OTLP over HTTP is on port 4318, over gRPC on 4317, unless configured otherwise.", "OTLP HTTP 默认端口 4318，gRPC 默认端口 4317。"],
+  ports: ["OTLP over HTTP is on port 4318 unless configured otherwise: write host:port then. gRPC is on 4317.", "OTLP HTTP 默认端口 4318；如已修改，请写成 主机:端口。gRPC 默认端口 4317。"],
   needsToken: ["This server wants a token from senders. Make one, and put it in place of YOUR_TOKEN.", "此服务器要求令牌，请创建后替换 YOUR_TOKEN。"],
   tokenCommand: ["stormglass token create --name my-service --scope ingest", "stormglass token create --name my-service --scope ingest"],
   waiting: ["Nothing from {{service}} yet. This page looks every 2 seconds.", "尚未收到 {{service}} 的数据，每 2 秒自动检查。"],

@@ -5,6 +5,7 @@ import { useRed } from "../../api/red";
 import type { Service } from "../../api/types";
 import { useWindow } from "../../base/address";
 import { count, duration, percent, rate } from "../../base/format";
+import { resolve } from "../../base/time";
 import { Answered } from "../../components/Answered";
 import { ChangeList, once, useMarks } from "../../components/ChangeList";
 import { Figure, Figures } from "../../components/Figure";
@@ -21,6 +22,8 @@ import style from "./overview.module.css";
 const CHANGES_SHOWN = 4;
 const INCIDENTS_SHOWN = 4;
 const NOW_BUCKETS = 3;
+/** A mean over the window is said when so much of it has telemetry. */
+const WHOLE = 0.8;
 
 function estate(services: Service[]) {
   const calls = services.reduce((sum, service) => sum + service.calls, 0);
@@ -36,14 +39,15 @@ function estate(services: Service[]) {
 }
 
 /** The newest full buckets of the charts below: what the whole window says is too late, and too little in its first minutes. */
-function useNow(): { rate: number; errorShare: number | null } | null {
+function useNow(): { rate: number; errorShare: number | null; whole: boolean } | null {
   const { window } = useWindow();
   const { series } = useRed(window, {});
   const rates = series?.rate.slice(-NOW_BUCKETS) ?? [];
   if (!series || rates.length === 0) return null;
   const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
   const [calls, errors] = [sum(rates), sum(series.errorRate.slice(-NOW_BUCKETS))];
-  return { rate: calls / rates.length, errorShare: calls > 0 ? errors / calls : null };
+  const { from, to } = resolve(window, Date.now());
+  return { rate: calls / rates.length, errorShare: calls > 0 ? errors / calls : null, whole: series.times.length * series.width * 1e3 >= WHOLE * (to - from) };
 }
 
 /** Figures are dashes until they are known: a nought would be a statement. */
@@ -71,12 +75,12 @@ function Headline({ known, open }: { known: Service[] | undefined; open: number 
         note={failing + degraded > 0 ? w("serviceNote", { failing, degraded }) : services.length > 0 ? w("allWell") : undefined}
       />
       <Figure name={w("incidents")} value={open === null ? "–" : count(open)} tone={open ? "bad" : "plain"} note={open === 0 ? w("incidentsNone") : undefined} />
-      <Figure name={w("rate")} value={now ? rate(now.rate) : "–"} note={known ? w("rateNote", { rate: rate(perSecond) }) : undefined} />
+      <Figure name={w("rate")} value={now ? rate(now.rate) : "–"} note={known && now?.whole ? w("rateNote", { rate: rate(perSecond) }) : undefined} />
       <Figure
         name={w("errors")}
         value={percent(now?.errorShare)}
         tone={(now?.errorShare ?? 0) > 0.01 ? "bad" : "plain"}
-        note={errorShare === null ? undefined : w("errorsNote", { share: percent(errorShare) })}
+        note={errorShare === null || !now?.whole ? undefined : w("errorsNote", { share: percent(errorShare) })}
       />
       <Figure name={w("slow")} value={duration(slowest?.p99_ns)} note={slowest?.name} />
       <Figure name={w("ledger")} value={ledger.data ? count(sums.received) : "–"} tone={!ledger.data ? "plain" : sums.behind !== 0 ? "warn" : "good"} note={ledger.data && note} />
