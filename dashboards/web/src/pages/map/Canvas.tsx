@@ -111,7 +111,7 @@ const FAR_ZOOM = 0.42;
 /** How much larger discs are drawn at a zoom, in halves; 0 where names can be read. */
 const magnified = (zoom: number): number => (zoom >= FAR_ZOOM ? 0 : Math.min(4, Math.round((FAR_ZOOM / zoom) * 2) / 2));
 /** Between near and far, names grow against the zoom, so that they can be read for longer; in tenths. */
-const lettered = (zoom: number): number => (zoom >= 0.85 || zoom < FAR_ZOOM ? 1 : Math.min(1.15, Math.round((0.85 / zoom) * 10) / 10));
+const lettered = (zoom: number): number => (zoom >= 0.85 || zoom < FAR_ZOOM ? 1 : Math.min(1.1, Math.round((0.85 / zoom) * 10) / 10));
 /** What the panel of details covers at the right. */
 const COVERED = 340;
 /** More edges than this are drawn without a wider path for the pointer: that doubles them. */

@@ -173,7 +173,7 @@ export function upstream(graph: MapGraph, id: string): Reach {
 }
 
 /** Room for a node with its name, and between layers. */
-export const COLUMN = 152;
+export const COLUMN = 164;
 export const ROW = 70;
 const LAYER_GAP = 36;
 /** Wider than this, the eye loses the edge on its way. */
@@ -183,7 +183,7 @@ const LAYER_MAX = 12;
 /** What the server puts between two nodes of a layer. */
 const SERVED_ROW = 80;
 /** Width against height of what people look at. */
-const ASPECT = 1.75;
+const ASPECT = 1.6;
 
 /** How wide and high it becomes when no column has more than `rows`. */
 function extent(layers: MapNode[][], rows: number): number {
@@ -194,7 +194,7 @@ function extent(layers: MapNode[][], rows: number): number {
 
 /** Few layers stand further apart, so that the canvas is filled in both directions. */
 function apart(layers: MapNode[][], top: number): number {
-  const wanted = (top * ASPECT) / Math.max(1, layers.length - 1);
+  const wanted = (top * ASPECT - COLUMN) / Math.max(1, layers.length - 1);
   return Math.round(Math.min(COLUMN_MAX, Math.max(COLUMN, wanted)));
 }
 
@@ -236,7 +236,7 @@ export function lettering({ kind, name }: Pick<MapNode, "kind" | "name">): { abo
   const slash = kind === "operation" ? name.indexOf("/") : -1;
   const [above, own] = slash > 0 ? [name.slice(0, slash), name.slice(slash + 1)] : [null, name];
   // Of names with a package, its end tells them apart.
-  const short = own.length > 19 ? own.replace(/^(?:[a-z][\w-]*\.){2,}(?=\w+[/#.])/, "") : own;
+  const short = above && own.length > 19 ? own.replace(/^(?:[a-z][\w-]*\.){2,}(?=\w+[/#.])/, "") : own;
   return { above, name: short, long: short.length > 19 };
 }
 
