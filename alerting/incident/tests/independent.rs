@@ -106,6 +106,21 @@ fn while_a_fault_spreads_what_hangs_together_is_one() {
 }
 
 #[test]
+fn what_began_together_and_turns_out_to_hang_together_is_one_as_long_as_nobody_was_told() {
+    for (seconds, told, is_one) in [(3, false, true), (40, false, false), (3, true, false)] {
+        let mut book = book();
+        let (one, two) = (fire(&mut book, "order", 0), fire(&mut book, "pay", seconds));
+        assert_ne!(one, two, "nothing ties them yet");
+        if told {
+            pass(&mut book, 4, 70);
+        }
+        let id = fire(&mut book, "web", seconds + 1);
+        let live = book.incidents().filter(|incident| incident.is_live()).count();
+        assert_eq!((live, book.incident(id).unwrap().alerts), if is_one { (1, 3) } else { (2, 2) }, "{seconds} {told}");
+    }
+}
+
+#[test]
 fn a_machine_that_is_the_cause_explains_what_stands_on_it_and_who_waits_for_that() {
     let mut book = book();
     let first = fire(&mut book, "node:of-stock", 0);

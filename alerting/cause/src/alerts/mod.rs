@@ -32,10 +32,9 @@ const LATER: f64 = 0.25;
 const DECIDES: f64 = 0.35;
 /// Evidence below this, before the prior, is what chance brings.
 const CHANCE: f64 = 1.0;
-/// Margins, in nats, from which the first candidate is likely and very likely right; the raw margin is never
-/// shown.
+/// The margin, in nats, from which the first candidate is likely right. However large it is, alerts alone are never
+/// sure: they do not say why. The raw margin is never shown.
 const LIKELY: f64 = 1.0;
-const SURE: f64 = 2.5;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -133,12 +132,7 @@ fn decide(ranked: &[Ranked]) -> (Option<Bilingual>, Confidence) {
         let why = Bilingual::new("Two candidates are equally likely.", "两个候选根因可能性相当。");
         return (Some(why), Confidence::Low);
     }
-    let confidence = match margin {
-        margin if margin >= SURE && first.candidate.evidence >= SURE => Confidence::High,
-        margin if margin >= LIKELY => Confidence::Medium,
-        _ => Confidence::Low,
-    };
-    (None, confidence)
+    (None, if margin >= LIKELY { Confidence::Medium } else { Confidence::Low })
 }
 
 /// Everything that one place contributes, for those that explain.

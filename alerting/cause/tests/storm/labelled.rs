@@ -140,7 +140,7 @@ fn single_faults_are_found_and_kept_apart() {
     print_faults(&player, &faults, &truth);
     assert!(result.hit1 >= 0.65 && result.hit3 >= 0.75, "{result:?}");
     // Some of these faults follow one another within seconds: what is still told of the first goes to the next.
-    assert!(result.split <= 14, "{result:?}");
+    assert!(result.split <= 2 && result.f1 >= 0.95, "{result:?}");
     assert!(result.messages_per_fault <= 2.0 && result.reduction >= 0.99, "{result:?}");
 }
 
@@ -167,6 +167,6 @@ fn of_two_faults_at_once_most_are_among_the_first_three() {
     result.print("overlay of two faults");
     println!("{:?}", player.told);
     assert!(result.missed as f64 <= 0.35 * faults.len() as f64, "{result:?}");
-    assert!(result.split * 100 <= 7 * faults.len(), "{result:?}");
+    assert!(result.split * 100 <= 3 * faults.len(), "{result:?}");
     assert!(result.f1 >= 0.66, "{result:?}");
 }

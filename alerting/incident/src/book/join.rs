@@ -6,7 +6,7 @@
 use super::merge::may_be_one;
 use super::{Book, Live};
 use crate::alert::Alert;
-use crate::cover::one_explains_both;
+use crate::cover::{Sufferer, one_explains_both, parted};
 use crate::episode::{Change, Episode};
 use crate::incident::{IncidentId, JoinRule, Reason, State};
 use crate::place::Place;
@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How far apart two alerts may begin that only time joins.
 const BY_TIME: Duration = Duration::from_secs(60);
+/// How far apart two incidents may begin that are one because nothing shows that they are two.
+const TOGETHER: Duration = Duration::from_secs(10);
 /// Told this long after it began, an alert is late.
 const LATE: Duration = Duration::from_secs(120);
 
@@ -205,9 +207,19 @@ impl Book {
         let mut with = one.sufferers();
         let lifted = self.terrain.service_of(spot);
         if with.iter().all(|sufferer| sufferer.spot != lifted) {
-            with.push(crate::cover::Sufferer { spot: lifted, onset: at });
+            with.push(Sufferer { spot: lifted, onset: at });
         }
-        one_explains_both(&self.terrain, &with, &two.sufferers())
+        one_explains_both(&self.terrain, &with, &two.sufferers()) || self.began_as_one(one, two, with)
+    }
+
+    /// Whether two that began together, and of which nobody has been told yet, need no two causes.
+    fn began_as_one(&self, one: &Live, two: &Live, mut both: Vec<Sufferer>) -> bool {
+        let apart = one.incident.first_at.0.abs_diff(two.incident.first_at.0);
+        if one.incident.announced || two.incident.announced || u128::from(apart) > TOGETHER.as_nanos() {
+            return false;
+        }
+        both.extend(two.sufferers().into_iter().filter(|found| !one.hurt.contains_key(&found.spot)));
+        parted(&self.terrain, &both).is_none()
     }
 
     fn overflowing(&mut self) -> Option<IncidentId> {
