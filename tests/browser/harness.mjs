@@ -10,6 +10,7 @@ import { serveFolder } from "./dist.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const START_MS = 60_000;
+const PICTURE_PX_MAX = 6_000;
 
 export const artefacts = join(process.env.STORMGLASS_TEST_LOGS ?? tmpdir(), "screenshots");
 mkdirSync(artefacts, { recursive: true });
@@ -166,7 +167,17 @@ export async function openPage(browser, base, { language = "en", dark = false, p
       });
       assert(found.length === 0, `${where}: axe says ${found.join("; ")}`);
     },
-    shot: (name, whole = false) => page.screenshot({ path: join(artefacts, `${name}.png`), fullPage: whole }),
+    /** A picture of what is in sight, or of the whole page in a window that is as high as it. */
+    async shot(name, whole = false) {
+      const path = join(artefacts, `${name}.png`);
+      if (!whole) return page.screenshot({ path });
+      const size = page.viewportSize();
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
+      await page.setViewportSize({ width: size.width, height: Math.max(size.height, Math.min(height, PICTURE_PX_MAX)) });
+      await page.waitForTimeout(400);
+      await page.screenshot({ path });
+      return page.setViewportSize(size);
+    },
     close: () => context.close(),
   };
 }

@@ -92,7 +92,7 @@ function options({ series, unit, height = 160, band, marks, together, onWindow, 
     series: [{ value: (_, value) => (value === null ? "" : clock(value * 1e3)) }, ...drawn, ...(band ? [edge(band.name), edge("")] : [])],
     bands: band ? [{ series: [drawn.length + 2, drawn.length + 1], fill: `${css("--series-6")}2e` }] : undefined,
     axes: [
-      { ...axis, grid: { show: false }, space: 58, size: 28, values: (_, ticks) => ticks.map((tick) => clock(tick * 1e3).replace(/:00$/, "")) },
+      { ...axis, grid: { show: false }, space: 48, size: 28, values: (_, ticks) => ticks.map((tick) => clock(tick * 1e3).replace(/:00$/, "")) },
       { ...axis, grid: { stroke: css("--line"), width: 1 }, size: 58, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : measure(tick, unit))) },
     ],
     scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high && high > 0 ? high * 1.08 : 1] } },

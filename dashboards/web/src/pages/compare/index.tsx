@@ -28,21 +28,21 @@ const ATTRIBUTES_SHOWN = 4;
 /** What differs between any two calls tells least: ids, and where they ran. */
 const EXPECTED = /(^|[._])(id|ids|key|keys|pid|uid|uuid)$|^resource\.(host|k8s|process|service\.instance|container)|address$|thread/;
 
-const byTelling = (a: { key: string }, b: { key: string }): number => Number(EXPECTED.test(a.key)) - Number(EXPECTED.test(b.key));
-
 function signed(ns: number): string {
   return ns > 0 ? `+${duration(ns)}` : duration(ns);
 }
 
 function Changed({ of }: { of: Change }) {
+  const shown = of.attributes.filter(({ key }) => !EXPECTED.test(key)).slice(0, ATTRIBUTES_SHOWN);
+  const rest = of.attributes.length - shown.length;
   return (
     <span className={style.attributes}>
-      {of.attributes.toSorted(byTelling).slice(0, ATTRIBUTES_SHOWN).map(({ key, a, b }) => (
+      {shown.map(({ key, a, b }) => (
         <span key={key} className="wrap">
           <span className="dim">{key}</span> <code>{a ?? "∅"}</code> → <code>{b ?? "∅"}</code>
         </span>
       ))}
-      {of.attributes.length > ATTRIBUTES_SHOWN && <span className="dim" title={of.attributes.map(({ key, a, b }) => `${key}: ${a ?? "∅"} → ${b ?? "∅"}`).join("\n")}>+{of.attributes.length - ATTRIBUTES_SHOWN}</span>}
+      {rest > 0 && <span className="dim" title={of.attributes.map(({ key, a, b }) => `${key}: ${a ?? "∅"} → ${b ?? "∅"}`).join("\n")}>+{rest}</span>}
     </span>
   );
 }

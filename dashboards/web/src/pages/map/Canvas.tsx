@@ -196,7 +196,7 @@ export default function Canvas({ graph, selected, found, differences, onSelect, 
   }, [wanted]);
   return (
     <Lit.Provider value={emphasis}>
-      <div className={style.canvas} data-lit={lit || undefined} data-far={larger > 0 || undefined} ref={box} style={{ "--larger": larger, "--letters": letters } as CSSProperties} role="application" aria-label={label}>
+      <div className={style.canvas} data-lit={lit || undefined} data-far={larger > 0 || undefined} data-dense={graph.edges.length > POINTED_MAX || undefined} ref={box} style={{ "--larger": larger, "--letters": letters } as CSSProperties} role="application" aria-label={label}>
         <ReactFlow<FlowNode, FlowEdge>
           nodes={nodes}
           edges={edges}

@@ -19,8 +19,8 @@ function Cohorts() {
   const put = useDebouncedCallback((next: { a: string; b: string }) => change(next), 400);
   return (
     <>
-      <TextInput size="xs" w={170} leftSection="A" placeholder={w("cohortA")} aria-label={w("cohortA")} value={a} onChange={(event) => { setA(event.currentTarget.value); put({ a: event.currentTarget.value, b }); }} />
-      <TextInput size="xs" w={170} leftSection="B" placeholder={w("cohortB")} aria-label={w("cohortB")} value={b} onChange={(event) => { setB(event.currentTarget.value); put({ a, b: event.currentTarget.value }); }} />
+      <TextInput size="xs" w={148} leftSection="A" placeholder={w("cohortA")} aria-label={w("cohortA")} value={a} onChange={(event) => { setA(event.currentTarget.value); put({ a: event.currentTarget.value, b }); }} />
+      <TextInput size="xs" w={148} leftSection="B" placeholder={w("cohortB")} aria-label={w("cohortB")} value={b} onChange={(event) => { setB(event.currentTarget.value); put({ a, b: event.currentTarget.value }); }} />
     </>
   );
 }

@@ -63,7 +63,7 @@ export default function MapPage() {
   const difference = compared?.data;
   const by = search.collapse === "namespace" || search.collapse === "team" ? search.collapse : null;
   const graph = useMemo(() => (answer.data ? (by ? collapse(answer.data, by) : read(answer.data)) : null), [answer.data, by]);
-  const differences = useMemo(() => differenceWords(difference, w), [difference, w]);
+  const differences = useMemo(() => differenceWords(difference, groups, w), [difference, groups, w]);
   const ids = useMemo(() => [...(graph?.nodes ?? []), ...(graph?.edges ?? [])].map(({ id }) => id), [graph]);
   const selected = known(search.node, ids);
   const select = useCallback((id: string | null) => change({ node: id }), [change]);

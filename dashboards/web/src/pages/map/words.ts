@@ -56,6 +56,8 @@ export const useMapWords = phrases("map", {
   blast: ["{{count}} thing depends on it", "{{count}} things depend on it", "{{count}} 个上游依赖它"],
   differences: ["What differs", "差异"],
   differencesNone: ["No difference that stands out", "没有明显差异"],
+  onlyA: ["only in A", "仅 A 有"],
+  onlyB: ["only in B", "仅 B 有"],
   added: ["new", "新增"],
   removed: ["gone", "消失"],
   failing: ["failing more", "错误增多"],
