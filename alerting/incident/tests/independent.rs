@@ -121,6 +121,19 @@ fn what_began_together_and_turns_out_to_hang_together_is_one_as_long_as_nobody_w
 }
 
 #[test]
+fn what_begins_when_nothing_fires_any_more_is_the_next_trouble() {
+    for (after, is_next) in [(30, false), (90, true)] {
+        let mut book = book();
+        let first = fire(&mut book, "order", 0);
+        pass(&mut book, 0, 60);
+        tell(&mut book, "Errors", "order", 60, true);
+        let events = pass(&mut book, 61, 60 + after);
+        assert!(events.iter().any(|event| event.occasion == Occasion::Mitigated));
+        assert_eq!(fire(&mut book, "web", 60 + after) != first, is_next, "{after} s after the last end");
+    }
+}
+
+#[test]
 fn a_machine_that_is_the_cause_explains_what_stands_on_it_and_who_waits_for_that() {
     let mut book = book();
     let first = fire(&mut book, "node:of-stock", 0);

@@ -188,11 +188,14 @@ impl Book {
     fn takes(&self, live: &Live, alert: &Alert) -> bool {
         let (incident, at) = (&live.incident, alert.starts_at);
         let over = incident.resolved_at.filter(|_| incident.state == State::Resolved);
+        // Where nothing fires any more, what begins is the next trouble.
+        let quiet = incident.clocks.mitigated_at.filter(|_| incident.state == State::Mitigated);
         incident.merged_into.is_none()
             && at >= incident.first_at.saturating_sub(self.settings.idle_gap)
             && at <= incident.last_at.saturating_add(self.settings.idle_gap)
             && at <= incident.first_at.saturating_add(self.settings.longest)
             && over.is_none_or(|over| at <= over)
+            && quiet.is_none_or(|quiet| at <= quiet.saturating_add(BY_TIME))
             && live.followed_at.is_none_or(|followed| at < followed)
     }
 
