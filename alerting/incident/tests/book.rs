@@ -539,8 +539,9 @@ fn a_wave_of_what_had_ended_is_a_new_incident_until_a_cause_says_otherwise() {
     let first = places.map(|place| fire(&mut book, "Slow", place, 0))[0];
     pass(&mut book, 0, 20);
     book.judged(first, verdict("stock", Confidence::High), at(20));
+    pass(&mut book, 20, 50);
     places.iter().for_each(|place| end(&mut book, "Slow", place, 50));
-    pass(&mut book, 20, 100);
+    pass(&mut book, 50, 100);
     let wave: Vec<IncidentId> = places.iter().map(|place| fire(&mut book, "Errors", place, 100)).collect();
     assert!(wave.iter().all(|id| *id == first), "what is new joins what still lasts");
     let again: Vec<IncidentId> = (0..6).map(|n| fire(&mut book, "Slow", places[n], 120)).collect();
