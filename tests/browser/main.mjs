@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { alertingTests } from "./alerting.mjs";
+import { describedTests } from "./described.mjs";
 import { Server, artefacts, assert, openBrowser, openPage, runAll, test, until } from "./harness.mjs";
 import { peopleTests } from "./people.mjs";
 import { RUNNABLE, hostile, largeEstate, largeTrace } from "./telemetry.mjs";
@@ -399,6 +400,9 @@ test("the_first_ten_minutes_as_one_story", async () => {
   assert((await page.locator("h2:has-text('alert')").count()) > 0, "why many are one is told");
   await view.accessible("the incident");
   await view.shot("incident", true);
+  // Whom it hurt can be taken along.
+  const [taken] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export the list" }).click()]);
+  assert(taken.suggestedFilename() === `${incident.id}.csv`, `the list of the hurt is a file: ${taken.suggestedFilename()}`);
   await page.getByRole("button", { name: "Acknowledge" }).click();
   await page.waitForSelector("text=acknowledged");
   // Who was hurt, and one of their orders.
@@ -422,6 +426,7 @@ test("the_first_ten_minutes_as_one_story", async () => {
   await view.close();
 });
 
+describedTests(ask);
 peopleTests(browser);
 alertingTests(browser);
 troubleTests(browser, base);
