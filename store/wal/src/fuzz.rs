@@ -35,6 +35,11 @@ fn assert_consistent(bytes: &[u8], first: Lsn, scan: &Scan) -> u64 {
             }
         }
     }
+    let doubtful = scan.doubtful(Lsn::ZERO);
+    assert!(
+        doubtful.start <= doubtful.end && doubtful.end <= bytes.len().max(doubtful.start),
+        "what is in doubt is there"
+    );
     assert!(scan.end == expected && scan.seen >= scan.end, "the end is behind the last record");
     records
 }

@@ -1,15 +1,16 @@
 //! Opening: what lies in the directory, what of it is still needed, where the log ends.
 
-use crate::disk::{Disk, DiskFile, read_full_at};
+use crate::disk::{Disk, DiskFile, read_full_at, write_all_at};
 use crate::group::Group;
 use crate::pool::{Pool, unlink};
 use crate::record::{Salted, framed_bytes};
 use crate::replay::{self, Replay};
 use crate::scan::scan;
-use crate::segment::{self, Header, HeaderState, Kind, RECORDS_AT};
+use crate::segment::{self, COPIES_AT, Header, HeaderState, Kind, RECORDS_AT};
 use crate::wal::{Live, Wal};
 use crate::{Lsn, Settings, WalError, WalStats};
 use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,6 +34,14 @@ struct End {
     given: Lsn,
 }
 
+/// The last records of the log, as they read: nothing says that they were ever durable.
+#[derive(Debug)]
+struct Doubtful {
+    id: u64,
+    at: u64,
+    bytes: Vec<u8>,
+}
+
 const SEGMENT_BYTES_MIN: u64 = 2 * RECORDS_AT;
 
 pub(crate) fn open(disk: Arc<dyn Disk>, mut settings: Settings, from: Lsn) -> Result<(Wal, Replay), WalError> {
@@ -41,9 +50,9 @@ pub(crate) fn open(disk: Arc<dyn Disk>, mut settings: Settings, from: Lsn) -> Re
     disk.create_dir_all(dir).map_err(WalError::io("create", dir))?;
     let mut pool = Pool::new(disk.clone(), dir, settings.segment_bytes, settings.pool_segments_max);
     let mut candidates = take_stock(&*disk, &settings, &mut pool)?;
-    let end = find_end(&*disk, dir, &candidates, from)?;
+    let (end, doubtful) = find_end(&*disk, dir, &candidates, from);
     release(&mut candidates, &mut pool, from, end)?;
-    let unsynced = make_durable(&*disk, dir, &candidates).err();
+    let unsynced = make_durable(&*disk, dir, &candidates, doubtful.as_ref()).err();
     let live: VecDeque<Live> = candidates.iter().map(Candidate::live).collect();
     let segments = candidates.iter().map(|c| (c.id, c.header)).collect();
     let replay = Replay::new(disk.clone(), &settings, segments, from);
@@ -116,17 +125,20 @@ fn read_header(id: u64, file: &dyn DiskFile) -> HeaderState {
 }
 
 /// Reads the last segment whose header is whole; what lies behind it may hold as many records as fit.
-fn find_end(disk: &dyn Disk, dir: &Path, candidates: &[Candidate], from: Lsn) -> Result<End, WalError> {
+fn find_end(disk: &dyn Disk, dir: &Path, candidates: &[Candidate], from: Lsn) -> (End, Option<Doubtful>) {
     let last = candidates.iter().rposition(|c| c.header.is_some());
     let unreadable: u64 = candidates[last.map_or(0, |i| i + 1)..].iter().map(|c| c.bytes / framed_bytes(0)).sum();
-    let mut end = End { delivered: from, given: from };
+    let (mut end, mut doubtful) = (End { delivered: from, given: from }, None);
     if let Some((id, header)) = last.and_then(|i| Some((candidates[i].id, candidates[i].header?))) {
         let bytes = replay::read_segment(disk, &segment::path(dir, id, Kind::Live));
         let scan = scan(&bytes, &Salted::new(header.salt), header.first, Lsn(u64::MAX), Lsn::ZERO);
         end = End { delivered: from.max(scan.end), given: from.max(scan.seen) };
+        // What earlier segments hold counts only as far as this one's header says that it was durable.
+        let place = scan.doubtful(header.after);
+        doubtful = Some(Doubtful { id, at: place.start as u64, bytes: bytes[place].to_vec() });
     }
     end.given = Lsn(end.given.0.saturating_add(unreadable));
-    Ok(end)
+    (end, doubtful)
 }
 
 /// Recycles the segments that hold nothing from `from` on.
@@ -148,10 +160,27 @@ fn release(candidates: &mut Vec<Candidate>, pool: &mut Pool, from: Lsn, end: End
 }
 
 /// What replay delivers must stay, even if the process that wrote it died before its sync: its
-/// sender may come again and be told that we have it.
-fn make_durable(disk: &dyn Disk, dir: &Path, candidates: &[Candidate]) -> std::io::Result<()> {
+/// sender may come again and be told that we have it. After a sync that failed, the system may call
+/// pages clean that reached no disk, and the next sync would say nothing: so what is in doubt, the last
+/// group and the headers, is written once more, the same bytes to the same place.
+fn make_durable(
+    disk: &dyn Disk,
+    dir: &Path,
+    candidates: &[Candidate],
+    doubtful: Option<&Doubtful>,
+) -> std::io::Result<()> {
     for candidate in candidates {
-        disk.open(&segment::path(dir, candidate.id, Kind::Live))?.fdatasync()?;
+        let mut file = disk.open(&segment::path(dir, candidate.id, Kind::Live))?;
+        if let Some(header) = candidate.header {
+            let copy = header.encode();
+            for at in COPIES_AT {
+                write_all_at(&mut *file, &mut [IoSlice::new(&copy)], at)?;
+            }
+        }
+        if let Some(doubtful) = doubtful.filter(|doubtful| doubtful.id == candidate.id) {
+            write_all_at(&mut *file, &mut [IoSlice::new(&doubtful.bytes)], doubtful.at)?;
+        }
+        file.fdatasync()?;
     }
     disk.fsync_dir(dir)
 }

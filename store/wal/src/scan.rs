@@ -5,7 +5,7 @@
 //! salted, numbers must rise, and a gap may not miss more records than fit into its bytes.
 
 use crate::Lsn;
-use crate::record::{ALIGN, Head, Salted, framed_bytes};
+use crate::record::{ALIGN, HEAD_BYTES, Head, Salted, framed_bytes};
 use crate::segment::RECORDS_AT;
 use std::ops::Range;
 
@@ -26,12 +26,28 @@ pub(crate) struct Scan {
     pub(crate) end: Lsn,
     /// One more than the highest number any head stated, whole or torn.
     pub(crate) seen: Lsn,
+    /// All records before it were durable: the latest that a valid record says.
+    pub(crate) durable: Lsn,
+}
+
+impl Scan {
+    /// Where the valid records begin and end that nothing says were durable, `known` included; empty if
+    /// there are none.
+    pub(crate) fn doubtful(&self, known: Lsn) -> Range<usize> {
+        let known = known.max(self.durable);
+        let end = usize::try_from(self.end_at).unwrap_or(usize::MAX);
+        let first = self.found.iter().find_map(|found| match found {
+            Found::Record { lsn, payload } if *lsn >= known => Some(payload.start - HEAD_BYTES as usize),
+            _ => None,
+        });
+        first.unwrap_or(end)..end
+    }
 }
 
 /// Reads a segment whose first record has number `first`, as far as records below `until`.
 /// `durable_later` is what later segments of the same run know to have been durable.
 pub(crate) fn scan(bytes: &[u8], salted: &Salted, first: Lsn, until: Lsn, durable_later: Lsn) -> Scan {
-    let mut scan = Scan { found: Vec::new(), end_at: RECORDS_AT, end: first, seen: first };
+    let mut scan = Scan { found: Vec::new(), end_at: RECORDS_AT, end: first, seen: first, durable: Lsn::ZERO };
     // What each find knew to be durable, for the second pass.
     let mut durable = Vec::new();
     let mut at = RECORDS_AT;
@@ -57,6 +73,7 @@ pub(crate) fn scan(bytes: &[u8], salted: &Salted, first: Lsn, until: Lsn, durabl
             let start = at as usize + (payload.as_ptr() as usize - rest.as_ptr() as usize);
             scan.found.push(Found::Record { lsn: head.lsn, payload: start..start + payload.len() });
             durable.push(head.durable);
+            scan.durable = scan.durable.max(head.durable);
             (scan.end, scan.end_at) = (head.lsn.next(), next);
         }
         at = next;

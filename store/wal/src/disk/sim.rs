@@ -57,7 +57,7 @@ impl SimDisk {
         self.state().die_at(op);
     }
 
-    /// Another process begins, on a machine that never stopped.
+    /// Another process begins, on a machine that never stopped; faults still to come do not.
     pub fn restart(&self) {
         self.state().restart();
     }

@@ -159,6 +159,7 @@ impl State {
 
     pub(super) fn restart(&mut self) {
         self.dies_at = None;
+        self.faults.clear();
     }
 
     /// Whether the disk answers at all.
