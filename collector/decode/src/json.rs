@@ -162,8 +162,10 @@ impl<'l, 't> Walk<'l, 't> {
         let mut input = ScopeInput { schema_url: schema_url.text()?, ..ScopeInput::default() };
         input.attributes = self.builder.attributes();
         if let Some(message) = scope.value {
-            let [name, version, attributes] = fields(message, ["name", "version", "attributes"])?;
+            let [name, version, attributes, dropped] =
+                fields(message, ["name", "version", "attributes", "droppedAttributesCount"])?;
             (input.name, input.version) = (name.text()?, version.text()?);
+            input.dropped_attributes_count = dropped.u32()?;
             self.values.attributes_into(attributes, &mut input.attributes)?;
         }
         input.flags = self.values.take_flags();

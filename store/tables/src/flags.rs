@@ -30,6 +30,7 @@ row_flags! {
     ENTITIES_CUT = 11 => "entities_cut", "A business event named more entities than are kept.";
     VALUE_CUT = 12 => "value_cut", "A text of a business event, change or heartbeat was longer than is kept and was cut.";
     EVENT_MALFORMED = 13 => "event_malformed", "Part of a business event, change or heartbeat is missing or could not be read; the rest stands.";
+    SCOPE_CUT = 14 => "scope_cut", "The sender has dropped attributes of the instrumentation scope; how many is not kept.";
 }
 
 impl RowFlags {

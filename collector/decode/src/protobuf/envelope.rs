@@ -206,6 +206,7 @@ fn read_scope_message<'b>(field: Field<'b>, input: &mut ScopeInput<'b>) -> Resul
             1 => input.name = field.bytes()?,
             2 => input.version = field.bytes()?,
             3 => attribute(field.bytes()?, &mut input.attributes, &mut input.flags).map_err(Broken::from)?,
+            4 => input.dropped_attributes_count = field.uint32()?,
             _ => {}
         }
     }

@@ -116,7 +116,7 @@ fn what_says_nothing_is_no_value() {
 }
 
 #[test]
-fn half_a_surrogate_pair_and_stray_bytes_are_repaired_and_flagged() {
+fn d4_half_a_surrogate_pair_and_stray_bytes_are_repaired_and_flagged() {
     for any_value in [&br#"{"stringValue":"a\ud800b"}"#[..], b"{\"stringValue\":\"a\xffb\"}"] {
         let request = [
             &br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1700000000000000000","body":"#[..],
@@ -128,6 +128,14 @@ fn half_a_surrogate_pair_and_stray_bytes_are_repaired_and_flagged() {
         holds(&row(&decoded, TableId::Logs), &[("body", "a\u{fffd}b"), ("flags", "invalid_utf8")]);
         assert!(!decoded.warnings.is_empty());
     }
+}
+
+#[test]
+fn a_scope_whose_attributes_its_sender_dropped_says_so_on_its_rows() {
+    let request = br#"{"resourceLogs":[{"scopeLogs":[{"scope":{"droppedAttributesCount":3},
+        "logRecords":[{"timeUnixNano":"1700000000000000000"}]}]}]}"#;
+    let decoded = read(Signal::Logs, request.to_vec()).unwrap();
+    holds(&row(&decoded, TableId::Logs), &[("flags", "scope_cut")]);
 }
 
 #[test]

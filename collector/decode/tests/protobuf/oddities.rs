@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::{
     Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric, number_data_point,
@@ -338,6 +338,15 @@ fn sum(name: &str, temporality: i32, points: Vec<(i64, Vec<KeyValue>)>) -> Expor
 }
 
 #[test]
+fn a_scope_whose_attributes_its_sender_dropped_says_so_on_its_rows() {
+    let mut request = traces(vec![], vec![plain_span(1)]);
+    let scope = InstrumentationScope { dropped_attributes_count: 3, ..InstrumentationScope::default() };
+    request.resource_spans[0].scope_spans[0].scope = Some(scope);
+    let rows = rows(&decode_message(Signal::Traces, &request), TableId::Spans);
+    assert_eq!(flags(&rows[0]), "scope_cut");
+}
+
+#[test]
 fn drop_counters_of_senders_reach_the_ledger() {
     let by = |exporter: &str| vec![kv("exporter", string(exporter))];
     let cumulative = sum("otelcol_exporter_send_failed_spans", 2, vec![(5, by("a")), (7, by("b")), (-1, by("c"))]);
@@ -355,6 +364,7 @@ fn drop_counters_of_senders_reach_the_ledger() {
         ("otelcol_receiver_refused_log_records", vec![], 3),
         ("otelcol_processor_dropped_spans_total", vec![], 3),
         ("otel.sdk.exporter.span.exported", vec![kv("error.type", string("timeout"))], 3),
+        ("otel.sdk.exporter.span.exported.count", vec![kv("error.type", string("timeout"))], 3),
         ("otel.sdk.exporter.span.exported", vec![], 0),
         ("processedSpans", vec![kv("dropped", Value::BoolValue(true))], 3),
         ("processedSpans", vec![kv("dropped", Value::BoolValue(false))], 0),

@@ -273,7 +273,7 @@ fn nothing_is_a_good_request_and_leaves_no_rows() {
 }
 
 #[test]
-fn text_that_is_not_utf8_is_repaired_and_flagged_where_it_is() {
+fn d4_text_that_is_not_utf8_is_repaired_and_flagged_where_it_is() {
     let bad = b"caf\xe9 \xf0\x9f";
     let repaired = Cell::from("caf\u{fffd} \u{fffd}");
     let fields = [

@@ -40,7 +40,8 @@ impl DropCounterName {
             || (name.starts_with(b"otel.sdk.") && name.ends_with(b".dropped"))
         {
             Some(Self::Every)
-        } else if SDK.contains(&name) {
+        } else if SDK.contains(&name.strip_suffix(b".count").unwrap_or(name)) {
+            // The conventions before 1.34 put `.count` behind the names.
             Some(Self::WithErrorType)
         } else if name == b"processedSpans" || name == b"processedLogs" {
             Some(Self::WithDropped)

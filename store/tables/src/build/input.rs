@@ -126,6 +126,7 @@ pub struct ScopeInput<'a> {
     pub version: &'a [u8],
     pub attributes: Attributes<'a>,
     pub schema_url: &'a [u8],
+    pub dropped_attributes_count: u32,
     pub flags: RowFlags,
 }
 

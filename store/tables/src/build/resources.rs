@@ -61,6 +61,9 @@ impl Scope {
         if scope.attributes.beyond() > 0 {
             built.flags.insert(RowFlags::ATTRIBUTES_CUT);
         }
+        if scope.dropped_attributes_count > 0 {
+            built.flags.insert(RowFlags::SCOPE_CUT);
+        }
         built
     }
 }
