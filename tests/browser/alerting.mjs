@@ -60,7 +60,7 @@ export function alertingTests(browser) {
       // Nobody listens: that is said too.
       group.close();
       await page.getByRole("button", { name: "Send a test" }).click();
-      await page.waitForSelector("main li:has-text('on-call') :text('no connection')", { timeout: 60_000 });
+      await page.waitForSelector("main li:has-text('on-call') :text('no connection')");
       const shown = await page.locator("main").innerHTML();
       assert(!shown.includes(SECRET) && !shown.includes("access_token=abc"), "neither secret nor token stands in the page");
       await view.accessible("routes with a receiver");

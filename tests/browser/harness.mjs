@@ -9,7 +9,8 @@ import { chromium } from "playwright-core";
 import { serveFolder } from "./dist.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const START_MS = 60_000;
+const START_MS = 120_000;
+const WAIT_MS = 90_000;
 const PICTURE_PX_MAX = 6_000;
 
 export const artefacts = join(process.env.STORMGLASS_TEST_LOGS ?? tmpdir(), "screenshots");
@@ -20,7 +21,7 @@ export function assert(condition, sentence) {
 }
 
 /** Waits until `look` gives something; says what was waited for when it never does. */
-export async function until(what, look, within = 20_000) {
+export async function until(what, look, within = WAIT_MS) {
   const end = Date.now() + within;
   for (;;) {
     const found = await look();
@@ -102,6 +103,17 @@ export async function openBrowser() {
   return chromium.launch({ executablePath: process.env.STORMGLASS_CHROMIUM, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
 }
 
+/** Pages that no test has closed yet: of a test that fails they are kept as pictures. */
+const opened = new Set();
+
+async function leave(name) {
+  for (const [at, page] of [...opened].entries()) {
+    await page.screenshot({ path: join(artefacts, `failed-${name}${at || ""}.png`) }).catch(() => undefined);
+    await page.context().close().catch(() => undefined);
+  }
+  opened.clear();
+}
+
 /** A page that keeps what went wrong in it: errors, refusals of the policy, dialogs, words that were not found. */
 export async function openPage(browser, base, { language = "en", dark = false, phone = false, quiet = [] } = {}) {
   const context = await browser.newContext({
@@ -113,8 +125,11 @@ export async function openPage(browser, base, { language = "en", dark = false, p
     hasTouch: phone,
     isMobile: phone,
   });
+  // Tests say what must come, not how soon: a loaded machine is waited for.
+  context.setDefaultTimeout(WAIT_MS);
   await serveFolder(context, base);
   const page = await context.newPage();
+  opened.add(page);
   const faults = [];
   const expected = (text) => quiet.some((pattern) => pattern.test(text));
   page.on("pageerror", (error) => faults.push(`error: ${String(error).slice(0, 300)}`));
@@ -146,7 +161,7 @@ export async function openPage(browser, base, { language = "en", dark = false, p
     },
     /** Until nothing is asked of the server for half a second, or for as long as live pages allow. */
     async settled() {
-      await page.waitForSelector("h1", { timeout: 45_000 });
+      await page.waitForSelector("h1");
       await page.waitForFunction(() => !document.querySelector("[aria-busy=true]"), null, { timeout: 30_000 }).catch(() => undefined);
       await page.waitForTimeout(250);
     },
@@ -178,7 +193,10 @@ export async function openPage(browser, base, { language = "en", dark = false, p
       await page.screenshot({ path });
       return page.setViewportSize(size);
     },
-    close: () => context.close(),
+    close: () => {
+      opened.delete(page);
+      return context.close();
+    },
   };
 }
 
@@ -197,6 +215,7 @@ export async function runAll(words) {
     } catch (error) {
       failed += 1;
       console.log(`test ${name} ... FAILED\n  ${error.message}`);
+      await leave(name);
     }
   }
   console.log(`screenshots are in ${artefacts}`);

@@ -21,7 +21,7 @@ async function signIn(page, user, password, button = "Sign in") {
   await gate.getByRole("button", { name: button }).click();
 }
 
-const gone = (page) => page.getByRole("dialog").waitFor({ state: "detached", timeout: 30_000 });
+const gone = (page) => page.getByRole("dialog").waitFor({ state: "detached" });
 
 export function peopleTests(browser) {
   test("the_first_start_makes_the_administrator_in_the_page", async () => {
@@ -76,7 +76,7 @@ export function peopleTests(browser) {
       await page.getByLabel("Why").fill("stocktaking");
       // A new password, set by somebody else, ends every session of his.
       await server.call("POST", "/api/v1/users/bob/password", { password: NEW_PASSWORD }, hers);
-      await page.waitForSelector("[role=dialog]:has-text('Your session has ended')", { timeout: 30_000 });
+      await page.waitForSelector("[role=dialog]:has-text('Your session has ended')");
       await view.shot("session-ended");
       await signIn(page, "bob", NEW_PASSWORD);
       await gone(page);

@@ -35,7 +35,7 @@ export function troubleTests(browser, base) {
     failing = false;
     await page.locator("main [role=alert] button:has-text('Try again')").first().click();
     await page.waitForSelector("main a[href^='/services/']");
-    await page.waitForSelector("main [role=alert]", { state: "detached", timeout: 30_000 });
+    await page.waitForSelector("main [role=alert]", { state: "detached" });
     await view.sound("after the failure");
     await view.close();
   });
@@ -49,7 +49,7 @@ export function troubleTests(browser, base) {
       return refused <= 2 ? route.fulfill(refusal(503, "busy")) : route.continue();
     });
     await page.goto("/traces", { waitUntil: "domcontentloaded" });
-    await page.waitForSelector("main a[href^='/traces/']", { timeout: 30_000 });
+    await page.waitForSelector("main a[href^='/traces/']");
     assert(refused >= 3, `the question was put again: ${refused} times`);
     assert((await page.locator("main [role=alert]").count()) === 0, "nothing is said of what passed by itself");
     await view.close();

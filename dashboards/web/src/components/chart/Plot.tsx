@@ -45,15 +45,29 @@ export interface ChartProps {
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const resolveColour = (colour: string): string => (colour.startsWith("--") ? css(colour) : colour);
 
+/** Lines at instants, each with a flag above that tells what it is of. */
 function drawMarks(marks: ChartMark[]): uPlot.Plugin {
+  const flags = marks.map(({ label, time }) => {
+    const flag = document.createElement("div");
+    flag.className = style.flag ?? "";
+    flag.title = label ? `${label} · ${clock(time)}` : clock(time);
+    return flag;
+  });
   return {
     hooks: {
+      init: (plot) => plot.over.append(...flags),
       draw: (plot) => {
         const { ctx, bbox } = plot;
         ctx.save();
-        for (const mark of marks) {
+        for (const [at, mark] of marks.entries()) {
           const x = plot.valToPos(mark.time / 1e3, "x", true);
-          if (x < bbox.left || x > bbox.left + bbox.width) continue;
+          const flag = flags[at];
+          const within = x >= bbox.left && x <= bbox.left + bbox.width;
+          if (flag) {
+            flag.hidden = !within;
+            flag.style.left = `${plot.valToPos(mark.time / 1e3, "x")}px`;
+          }
+          if (!within) continue;
           ctx.strokeStyle = resolveColour(mark.colour ?? "--series-3");
           ctx.lineWidth = 1.5 * devicePixelRatio;
           ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
