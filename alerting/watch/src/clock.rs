@@ -1,8 +1,8 @@
 //! Up to when the data of a workspace is in, and which instants are to be judged next.
 //!
 //! Judging goes by event time. While services send, that is nearly the wall clock; an import of a past
-//! incident into a workspace that nothing sends to plays on the times of its own data. Nothing here
-//! waits or asks what time it is.
+//! incident into a workspace that nothing sends to plays on the times of its own data, and waits until it is
+//! in: files of a past come in any order. Nothing here waits or asks what time it is.
 
 use crate::Settings;
 use model::{TimeRange, UnixNanos};
@@ -16,8 +16,11 @@ pub(crate) struct EventClock {
     pub(crate) judged: Option<UnixNanos>,
     /// Latest event time that was seen since the clock was set.
     pub(crate) seen: Option<UnixNanos>,
-    /// Wall time at which something new came last.
+    /// Wall time at which telemetry came last.
     pub(crate) heard: UnixNanos,
+    /// Nothing of this period has been judged yet.
+    #[serde(default)]
+    pub(crate) fresh: bool,
 }
 
 /// The instants of one round, at equal steps; the last one is `until`.
@@ -34,9 +37,14 @@ pub(crate) struct Due {
 const GAP: Duration = Duration::from_secs(3_600);
 
 impl EventClock {
-    /// Takes in the range of event times that came since the last call.
+    /// Takes in the range of event times of telemetry that came since the last call.
     pub(crate) fn hear(&mut self, new: TimeRange, wall: UnixNanos, settings: &Settings) {
         self.heard = wall;
+        self.hear_of(new, wall, settings);
+    }
+
+    /// Takes in the range of event times of anything that came; alerts do not say that more is on its way.
+    pub(crate) fn hear_of(&mut self, new: TimeRange, wall: UnixNanos, settings: &Settings) {
         let live = |at: UnixNanos| at >= wall.saturating_sub(GAP);
         match (self.judged, self.seen) {
             (Some(judged), Some(seen)) => {
@@ -46,7 +54,12 @@ impl EventClock {
                     // Another period begins: what lies between has no data and is not gone through.
                     self.set(new, settings);
                 } else {
-                    self.seen = Some(seen.max(new.until));
+                    let seen = seen.max(new.until);
+                    self.seen = Some(seen);
+                    if self.fresh {
+                        // What is still coming in may begin before what came first.
+                        self.judged = Some(judged.min(new.from).max(seen.saturating_sub(settings.catch_up)));
+                    }
                 }
             }
             _ => self.set(new, settings),
@@ -56,6 +69,13 @@ impl EventClock {
     fn set(&mut self, new: TimeRange, settings: &Settings) {
         self.judged = Some(new.from.max(new.until.saturating_sub(settings.catch_up)));
         self.seen = Some(new.until);
+        self.fresh = true;
+    }
+
+    /// How much event time is in and not judged yet.
+    pub(crate) fn behind(&self) -> Duration {
+        let behind = self.judged.zip(self.seen).map_or(0, |(judged, seen)| seen.0.saturating_sub(judged.0));
+        Duration::from_nanos(u64::try_from(behind).unwrap_or_default())
     }
 
     /// What is to be judged now; up to the newest alert that waits, which is in already.
@@ -65,11 +85,14 @@ impl EventClock {
         let live = wall.saturating_sub(GAP) <= seen;
         // Who has fallen silent holds nothing up: live, the wall clock goes on in his place.
         let until = match (idle, live) {
-            (false, _) => seen.saturating_sub(settings.lateness),
+            (false, true) => seen.saturating_sub(settings.lateness),
+            // A past is judged when it is in; of one that goes on for long, what lies far enough back.
+            (false, false) => seen.saturating_sub(settings.catch_up),
             (true, true) => wall.saturating_sub(settings.lateness),
             (true, false) => seen.saturating_add(settings.step),
         };
-        let until = alerts.map_or(until, |at| until.max(at.saturating_add(settings.step)));
+        let waits = !idle && !live;
+        let until = alerts.filter(|_| !waits).map_or(until, |at| until.max(at.saturating_add(settings.step)));
         let step = coarse(judged, until, settings.step);
         let until = UnixNanos(until.0 - until.0.rem_euclid(nanos(step)));
         (until > judged).then_some(Due { from: judged, until, step, live })
@@ -77,6 +100,7 @@ impl EventClock {
 
     pub(crate) fn judged_until(&mut self, until: UnixNanos) {
         self.judged = Some(until);
+        self.fresh = false;
     }
 }
 
@@ -166,6 +190,41 @@ mod tests {
         let clock = heard(&[(1_000_000, 1_000_300)], wall);
         let due = clock.due(None, UnixNanos((wall + 60) * S), &settings()).unwrap();
         assert_eq!((due.from.0 / S, due.until.0 / S, due.live), (1_000_000, 1_000_305, false));
+    }
+
+    #[test]
+    fn the_files_of_a_past_are_waited_for_whatever_their_order() {
+        let wall = NOW / S;
+        let mut clock = heard(&[(1_000_200, 1_000_300), (1_000_000, 1_000_250)], wall);
+        assert_eq!(clock.due(None, UnixNanos(wall * S), &settings()), None, "more may be on its way");
+        let alert = Some(UnixNanos(1_000_290 * S));
+        assert_eq!(clock.due(alert, UnixNanos(wall * S), &settings()), None, "an alert of that past waits with it");
+        let due = clock.due(None, UnixNanos((wall + 60) * S), &settings()).unwrap();
+        assert_eq!((due.from.0 / S, due.until.0 / S), (1_000_000, 1_000_305));
+        clock.judged_until(due.until);
+        assert_eq!(clock.behind(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_past_that_goes_on_for_long_is_judged_as_it_goes() {
+        let wall = NOW / S;
+        let hour = Settings::default().catch_up.as_secs() as i64;
+        let clock = heard(&[(1_000_000, 1_000_060), (1_000_060, 1_000_900 + hour)], wall);
+        let due = clock.due(None, UnixNanos(wall * S), &Settings { idle: Duration::from_secs(60), ..settings() });
+        assert!(due.is_none(), "what lies further back than the catch-up is not gone through at first");
+        let mut clock = heard(&[(1_000_000, 1_000_060)], wall);
+        clock.judged_until(UnixNanos(1_000_000 * S));
+        clock.hear(range(1_000_060, 1_000_900 + hour), UnixNanos(wall * S), &settings());
+        let due = clock.due(None, UnixNanos(wall * S), &settings()).unwrap();
+        assert_eq!(due.until.0 / S, 1_000_900);
+    }
+
+    #[test]
+    fn alerts_without_telemetry_wait_for_nothing() {
+        let mut clock = EventClock::default();
+        clock.hear_of(range(1_000_000, 1_000_060), UnixNanos(NOW), &settings());
+        let due = clock.due(Some(UnixNanos(1_000_060 * S)), UnixNanos(NOW), &settings()).unwrap();
+        assert!(due.until.0 / S >= 1_000_060);
     }
 
     #[test]

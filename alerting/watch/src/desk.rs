@@ -36,6 +36,8 @@ pub(crate) struct Desk {
     pub(crate) pace: Mutex<Pace>,
     /// The event clock, for those who act between rounds.
     pub(crate) judged_until: parking_lot::Mutex<Option<UnixNanos>>,
+    /// Event time that is in and not judged yet.
+    pub(crate) behind: parking_lot::Mutex<std::time::Duration>,
     /// Whom each incident has hurt, as counted when it was judged last.
     pub(crate) impacts: RwLock<HashMap<IncidentId, Impact>>,
     /// Latest revision of each incident's message.
@@ -113,6 +115,7 @@ impl Desk {
             office: RwLock::new(office),
             judge: Mutex::new(judge),
             judged_until: parking_lot::Mutex::new(clock.judged),
+            behind: parking_lot::Mutex::default(),
             pace: Mutex::new(pace),
             impacts: RwLock::default(),
             revisions: parking_lot::Mutex::default(),

@@ -173,6 +173,9 @@ impl Asked {
     }
 }
 
+/// Who tells the alerts of rules.
+pub(crate) const SOURCE: &str = "rules";
+
 /// An alert of a rule as incidents hear of it.
 pub(crate) fn told(transition: &Transition) -> Told {
     let alert = &transition.alert;
@@ -198,6 +201,6 @@ pub(crate) fn told(transition: &Transition) -> Told {
         resolved: transition.what == What::Resolved,
         silent_after: None,
         generator_url: None,
-        source: "rules".into(),
+        source: SOURCE.into(),
     }
 }

@@ -18,6 +18,8 @@ use std::time::Duration;
 /// How often a window is searched for what no threshold finds, and how long that is.
 const SCAN_EVERY: Duration = Duration::from_secs(60);
 const SCAN_WINDOW: Duration = Duration::from_secs(180);
+/// Who tells what it finds.
+pub(crate) const SCAN_SOURCE: &str = "scan";
 /// For how long, and how often, an incident is judged again though no alert is new: telemetry grows.
 const YOUNG: Duration = Duration::from_secs(600);
 const JUDGE_AGAIN: Duration = Duration::from_secs(60);
@@ -35,8 +37,9 @@ impl Desk {
         let (new, newest) = self.office.read().await.waiting(pace.heard);
         if let Some((range, number)) = new {
             pace.heard = number;
-            pace.clock.hear(range, wall, self.ask.settings());
+            pace.clock.hear_of(range, wall, self.ask.settings());
         }
+        *self.behind.lock() = pace.clock.behind();
         let Some(due) = pace.clock.due(newest, wall, self.ask.settings()) else { return false };
         for instant in due.instants() {
             self.instant(pace, due, instant).await;
@@ -62,6 +65,7 @@ impl Desk {
         self.tell_of(office, &events).await;
         pace.clock.judged_until(now);
         *self.judged_until.lock() = Some(now);
+        *self.behind.lock() = pace.clock.behind();
         office.add([crate::docs::change(crate::docs::CLOCK, crate::docs::ALONE, Some(&pace.clock))]);
         self.store_quietly(office, self.now()).await;
     }
@@ -139,7 +143,9 @@ impl Desk {
             let judged = incident.verdict.as_ref().map(|verdict| verdict.judged_at);
             incident.is_live()
                 && now < incident.opened_at.saturating_add(YOUNG)
-                && judged.is_some_and(|at| now >= at.saturating_add(JUDGE_AGAIN))
+                && judged.is_some_and(|at| {
+                    now >= at.saturating_add(JUDGE_AGAIN) && at < incident.last_at.saturating_add(verdict::AFTER)
+                })
         };
         asked.extend(office.book.incidents().filter(grows).map(|incident| incident.id));
         asked.sort_unstable();
@@ -238,7 +244,7 @@ fn of_anomaly(anomaly: &Anomaly, now: UnixNanos) -> Told {
         annotations,
         starts_at: anomaly.since.or(Some(now)),
         silent_after: Some(SCAN_EVERY * 3),
-        source: "scan".into(),
+        source: SCAN_SOURCE.into(),
         ..Told::default()
     }
 }

@@ -4,15 +4,20 @@ use crate::ask::Questioner;
 use crate::evidence::{gather, reference};
 use crate::impact::{Impact, impact};
 use crate::office::Office;
+use crate::{judge, round};
 use cause::alerts::Ranker;
 use cause::{Anomaly, Case, Finding, Sensitivity, Window};
 use client::QueryError;
-use incident::{Estate, IncidentId, Verdict};
+use incident::{Episode, Estate, IncidentId, Verdict};
 use model::{Entity, TimeRange, UnixNanos};
 use std::time::Duration;
 
-/// What came a little before the first alert belongs to the incident: alerts wait for their conditions to hold.
-const BEFORE: Duration = Duration::from_secs(120);
+/// What came a little before an alert belongs to the incident: alerts wait for their conditions to hold. Of our
+/// own it is known for how long; other tools' wait for minutes, and look at windows of minutes.
+const BEFORE_OWN: Duration = Duration::from_secs(120);
+const BEFORE_OTHERS: Duration = Duration::from_secs(15 * 60);
+/// An incident to which nothing was added for so long is looked at as it was then.
+pub(crate) const AFTER: Duration = Duration::from_secs(300);
 /// The newest minutes of a long incident are what is looked at.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 
@@ -36,13 +41,20 @@ pub(crate) struct Found {
 /// The question of an incident, with what its alerts alone say; `None` if it is gone.
 pub(crate) fn question(office: &Office, ranker: &Ranker, id: IncidentId, now: UnixNanos) -> Option<CauseQuestion> {
     let incident = office.book.incident(id)?;
-    let first = incident.first_at.saturating_sub(BEFORE);
-    let current = TimeRange { from: first.max(now.saturating_sub(LONGEST)).min(now), until: now };
+    let first = office.book.members(id).map(began).min().unwrap_or(incident.first_at);
+    let until = now.min(incident.last_at.saturating_add(AFTER));
+    let current = TimeRange { from: first.max(until.saturating_sub(LONGEST)).min(until), until };
     let mut suffering: Vec<Entity> = office.book.members(id).filter_map(|episode| episode.entity.clone()).collect();
     suffering.sort();
     suffering.dedup();
     let by_alerts = ranker.rank(office.book.terrain(), incident, office.book.members(id), now);
     Some(CauseQuestion { current, suffering, services: incident.services.clone(), by_alerts })
+}
+
+/// Where to begin looking for what an alert tells.
+fn began(episode: &Episode) -> UnixNanos {
+    let own = [judge::SOURCE, round::SCAN_SOURCE].contains(&episode.alert.source.as_str());
+    episode.starts_at.saturating_sub(if own { BEFORE_OWN } else { BEFORE_OTHERS })
 }
 
 /// Reads the telemetry of the window and judges.

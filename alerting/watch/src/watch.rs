@@ -171,8 +171,10 @@ impl Watch {
     pub fn metrics(&self) -> Vec<Metric> {
         let metric = |kind, name, help, value: u64| Metric { name, help, kind, labels: vec![], value: value as f64 };
         let mut sums = [0_u64; 5];
+        let mut behind = std::time::Duration::ZERO;
         if let Ok(desks) = self.inner.desks.try_read() {
             for desk in desks.values() {
+                behind = behind.max(*desk.behind.lock());
                 let Ok(office) = desk.office.try_read() else { continue };
                 let counters = office.book.counters();
                 let figures = office.outbox.figures(desk.now());
@@ -199,6 +201,12 @@ impl Watch {
                 "stormglass_watch_rounds_running",
                 "Rounds under way.",
                 self.inner.running.load(Ordering::Relaxed),
+            ),
+            metric(
+                Kind::Gauge,
+                "stormglass_watch_behind_seconds",
+                "Event time that is in and not judged yet, of the workspace that is furthest behind.",
+                behind.as_secs_f64().ceil() as u64,
             ),
             metric(Kind::Counter, "stormglass_watch_alerts_total", "Alerts heard, repeats included.", heard),
             metric(Kind::Counter, "stormglass_watch_incidents_total", "Incidents opened.", opened),

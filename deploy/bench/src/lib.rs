@@ -14,11 +14,12 @@ mod query;
 mod rca;
 mod replay;
 mod report;
+pub mod scores;
 mod storage;
 mod storm;
 mod workload;
 
-pub use rca::{RcaReport, Score, System};
+pub use rca::{Answer, Cases, Half, Outcome, PlayedCase, RcaReport, Score, System};
 pub use report::{Goal, Report, Row, Verdict};
 pub use storm::{StormCost, StormReport, StormSystem};
 
@@ -57,8 +58,8 @@ pub struct Settings {
 ///
 /// # Errors
 /// When a file does not read, or the server fails.
-pub async fn run_rca(settings: &Settings) -> Result<RcaReport> {
-    rca::measure(settings).await
+pub async fn run_rca(settings: &Settings, cases: &Cases) -> Result<RcaReport> {
+    rca::measure(settings, cases).await
 }
 
 /// How labelled alerts (`DIR/alerts`) are grouped and explained, and what a storm costs.

@@ -333,6 +333,21 @@ pub(crate) struct Bench {
     /// Size of the generated workload; 1 is 200,000 spans, 200,000 log records, 400,000 points.
     #[arg(long, default_value_t = 1.0, value_name = "N")]
     pub(crate) scale: f64,
+    /// Of rca: cases whose name, system or fault contains one of these.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Of rca: only the half of the cases that is held back while rules are made.
+    #[arg(long, conflicts_with = "tuned")]
+    pub(crate) held_back: bool,
+    /// Of rca: only the other half.
+    #[arg(long)]
+    pub(crate) tuned: bool,
+    /// Of rca and storm: write the table into this file, between the marks that are its place.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) readme: Option<PathBuf>,
+    /// Of rca: how many cases run at a time; each wants half a core.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) jobs: usize,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

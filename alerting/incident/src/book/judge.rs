@@ -57,11 +57,13 @@ impl Book {
     /// Takes a verdict on an incident at event time `now`. One that is gone or merged is not judged any more, and
     /// a verdict that says nothing at all leaves what was said.
     pub fn judged(&mut self, id: IncidentId, verdict: Verdict, now: UnixNanos) {
-        let says_nothing = verdict.causes.is_empty() && verdict.undetermined.is_none();
+        let says_nothing = verdict.causes.is_empty();
         let Some(live) = self.live.get_mut(&id).filter(|live| live.incident.merged_into.is_none()) else { return };
         live.judged_at = Some(now);
         live.unjudged = false;
-        if says_nothing && live.incident.verdict.is_some() {
+        // A fault that is over leaves nothing to see: what was found while it lasted stands.
+        if let Some(stands) = live.incident.verdict.as_mut().filter(|_| says_nothing) {
+            stands.judged_at = verdict.judged_at;
             return;
         }
         let top = verdict.causes.first().map(|cause| (cause.entity.clone(), cause.kind));

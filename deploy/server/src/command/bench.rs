@@ -11,9 +11,22 @@ use std::io::IsTerminal;
 pub(super) async fn run(args: Bench) -> Outcome {
     let exe = std::env::current_exe().context("the path of this program cannot be told")?;
     let progress = std::io::stderr().is_terminal();
-    let settings = |subject| bench::Settings { subject, exe, data: args.data, scale: args.scale, progress };
+    let settings =
+        |subject| bench::Settings { subject, exe: exe.clone(), data: args.data.clone(), scale: args.scale, progress };
     let subject = match args.subject {
-        Subject::Rca => return show(&bench::run_rca(&settings(bench::Subject::Query)).await?, args.json),
+        Subject::Rca => {
+            let half = match (args.tuned, args.held_back) {
+                (true, _) => bench::Half::Tuned,
+                (_, true) => bench::Half::HeldBack,
+                _ => bench::Half::Both,
+            };
+            let cases = bench::Cases { only: args.only, half, jobs: args.jobs };
+            let report = bench::run_rca(&settings(bench::Subject::Query), &cases).await?;
+            if let Some(file) = &args.readme {
+                bench::scores::write(file, "rca", &report.markdown())?;
+            }
+            return show(&report, args.json);
+        }
         Subject::Storm => return show(&bench::run_storm(&settings(bench::Subject::Query)).await?, args.json),
         Subject::Ingest => bench::Subject::Ingest,
         Subject::Storage => bench::Subject::Storage,
