@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Change } from "../src/api/types";
 import { once } from "../src/components/ChangeList";
 import { seriesOf, varied } from "../src/pages/incident/picture";
-import { lettering, written } from "../src/pages/map/model";
+import { lettering } from "../src/pages/map/layout";
+import { written } from "../src/pages/map/model";
 
 const MINUTE = 60e3;
 const START = Date.parse("2026-11-20T19:00:00Z");

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { IncidentAlert } from "../src/api/incidents";
 import type { GraphEdge, GraphNode } from "../src/api/types";
 import { DEPTH_MAX, lines, reasons, tree } from "../src/pages/incident/tree";
-import { collapse, drawn, places, read, size, upstream } from "../src/pages/map/model";
+import { places, size } from "../src/pages/map/layout";
+import { collapse, drawn, read, upstream } from "../src/pages/map/model";
 
 const alert = (entity: string | null, via: string[], rule = "calls"): IncidentAlert => ({
   fingerprint: `${entity}${via.length}`,

@@ -20,7 +20,8 @@ import { HealthShape, healthColour } from "../../components/HealthMark";
 import { Emphasis, useAnyLit, useLitEdge, useLitNode } from "./emphasis";
 import { KindGlyph } from "./KindGlyph";
 import style from "./Canvas.module.css";
-import { COLUMN, type MapEdge, type MapGraph, type MapNode, ROW, drawn, lettering, places, size, upstream } from "./model";
+import { COLUMN, ROW, lettering, places, size } from "./layout";
+import { type MapEdge, type MapGraph, type MapNode, drawn, upstream } from "./model";
 
 type FlowNode = Node<{ node: MapNode; size: number; difference?: string; found: boolean }, "thing">;
 type FlowEdge = Edge<{ edge: MapEdge; width: number; pointed: boolean; difference?: string }, "call">;
