@@ -38,8 +38,10 @@ impl Growth {
         if known.is_empty() {
             return None;
         }
+        // Few samples of its own do not tell how far its times spread, but they do tell where they lie.
+        let at = |q: f64| quantile(known, q).max(quantile(&own, q)).max(floor);
         let best = QUANTILES.into_iter().filter_map(|q| {
-            let threshold = quantile(known, q).max(floor);
+            let threshold = at(q);
             let (mut hits, mut of): (Counts, Counts) = ([0; SLOTS_MAX + 1], [0; SLOTS_MAX + 1]);
             for (slot, value, _) in samples {
                 of[*slot] += 1;
@@ -56,10 +58,10 @@ impl Growth {
         let mut current: Vec<&Sample> = samples.iter().filter(|(slot, ..)| *slot >= best.split).collect();
         current.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.2.cmp(&b.2)));
         let now = quantile(&sorted(current.iter().map(|sample| sample.1).collect()), 0.5);
-        let reference = quantile(known, 0.5).max(floor);
+        let reference = quantile(known, 0.5).max(quantile(&own, 0.5));
         Some(Self {
             statistic: if best.difference() > 0.0 { best.nats - (QUANTILES.len() as f64).ln() } else { 0.0 },
-            ratio: now / reference.max(1.0),
+            ratio: now / at(0.5).max(1.0),
             difference: best.difference(),
             split: best.split,
             now,

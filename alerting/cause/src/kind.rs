@@ -11,8 +11,8 @@ struct View<'a> {
     candidate: &'a Candidate,
     /// The kind of change that is held to be the culprit.
     change: Option<&'a str>,
-    /// The same record fails time and again.
-    one_record: bool,
+    /// What it is that the same record fails time and again.
+    record: Option<CauseKind>,
 }
 
 impl View<'_> {
@@ -32,6 +32,17 @@ impl View<'_> {
         self.signs().filter(told).map(|sign| sign.bits).fold(0.0, f64::max)
     }
 
+    /// Bits of signs that name a kind of cause themselves.
+    fn told(&self, cause: CauseKind) -> f64 {
+        self.signs().filter(|sign| sign.cause == Some(cause)).map(|sign| sign.bits).fold(0.0, f64::max)
+    }
+
+    /// Bits of signs that it behaves otherwise or fails.
+    fn failure(&self, of: impl Fn(&Sign) -> bool) -> f64 {
+        let failures = [Aspect::Behaviour, Aspect::ErrorLog, Aspect::ErrorOrigin];
+        self.signs().filter(|s| failures.contains(&s.aspect) && of(s)).map(|sign| sign.bits).fold(0.0, f64::max)
+    }
+
     fn is(&self, kind: EntityKind) -> bool {
         self.candidate.entity.kind == kind
     }
@@ -48,8 +59,8 @@ struct Rule {
 const BY_NATURE: f64 = 20.0;
 /// A convicted change outweighs that something behaves otherwise or fails.
 const BY_CHANGE: f64 = 15.0;
-/// From so many bits on, the mechanism by which a release did harm is its kind: it says what to look at, and
-/// the release stands beside it.
+/// From so many bits on, the mechanism by which a release did harm (or that it did not reach everybody) is the
+/// kind: it says what to look at, and the release stands beside it.
 const BY_MECHANISM: f64 = 2.0;
 const MECHANISMS: &[CauseKind] = &[
     CauseKind::ConnectionPool,
@@ -60,6 +71,7 @@ const MECHANISMS: &[CauseKind] = &[
     CauseKind::Disk,
     CauseKind::Lock,
     CauseKind::RetryStorm,
+    CauseKind::VersionDrift,
 ];
 const MECHANICAL: &[Aspect] =
     &[Aspect::Pool, Aspect::Threads, Aspect::CallCount, Aspect::Memory, Aspect::Disk, Aspect::Lock, Aspect::Retry];
@@ -76,6 +88,23 @@ fn when(condition: bool, weight: f64) -> f64 {
 const STARVED: f64 = 3.0;
 const NETWORK: &[Aspect] = &[Aspect::Gap, Aspect::EdgeMetric];
 
+/// That nobody answered says that something was wrong, and next to nothing of what.
+const UNANSWERED: f64 = 0.3;
+
+fn is_unanswered(sign: &Sign) -> bool {
+    const WORDS: [&str; 7] = [
+        "connectexception",
+        "connecttimeout",
+        "connecterror",
+        "connection refused",
+        "timeout",
+        "timed out",
+        "unavailable",
+    ];
+    let says = |word: &String| WORDS.iter().any(|part| word.to_ascii_lowercase().contains(part));
+    !sign.words.is_empty() && sign.words.iter().all(says)
+}
+
 const RULES: &[Rule] = &[
     rule("traffic is traffic", CauseKind::Traffic, |v| when(v.is(EntityKind::Traffic), BY_NATURE)),
     rule("a node or host is a host", CauseKind::Host, |v| {
@@ -85,11 +114,19 @@ const RULES: &[Rule] = &[
     rule("a device is a device", CauseKind::Device, |v| when(v.is(EntityKind::Device), BY_NATURE)),
     rule("a region is a region", CauseKind::Region, |v| when(v.is(EntityKind::Region), BY_NATURE)),
     rule("a cache is a cache", CauseKind::Cache, |v| when(v.is(EntityKind::Cache), BY_NATURE)),
-    rule("one record that fails again and again in a queue is poison", CauseKind::PoisonMessage, |v| {
-        when(v.one_record && v.is(EntityKind::Queue), BY_NATURE + 1.0)
+    rule("one message that fails again and again is poison", CauseKind::PoisonMessage, |v| {
+        let in_queue = v.record.is_some() && v.is(EntityKind::Queue);
+        when(in_queue || v.record == Some(CauseKind::PoisonMessage), BY_NATURE + 1.0)
     }),
     rule("one record that fails again and again is bad data", CauseKind::BadData, |v| {
-        when(v.one_record, BY_CHANGE + 1.0)
+        when(v.record.is_some(), BY_CHANGE + 1.0)
+    }),
+    rule("a host whose disk is full is a disk", CauseKind::Disk, |v| {
+        let own = v.is(EntityKind::Node) || v.is(EntityKind::Host);
+        when(
+            own && v.told(CauseKind::Disk) >= 1.0 && v.told(CauseKind::Disk) >= v.bits(&[Aspect::Cpu]),
+            BY_NATURE + 1.0,
+        )
     }),
     rule("a queue is a queue", CauseKind::Queue, |v| when(v.is(EntityKind::Queue), BY_NATURE)),
     rule("a flag or configuration was changed", CauseKind::Config, |v| {
@@ -124,13 +161,13 @@ const RULES: &[Rule] = &[
         )
     }),
     rule("it behaves otherwise or fails", CauseKind::Exception, |v| {
-        0.9 * v.bits(&[Aspect::Behaviour, Aspect::ErrorLog, Aspect::ErrorOrigin])
+        (0.9 * v.failure(|sign| !is_unanswered(sign))).max(UNANSWERED * v.failure(|_| true))
     }),
 ];
 
 /// Names the kind of a candidate.
-pub(crate) fn of(candidate: &Candidate, change: Option<&str>, one_record: bool) -> CauseKind {
-    let view = View { candidate, change, one_record };
+pub(crate) fn of(candidate: &Candidate, change: Option<&str>, record: Option<CauseKind>) -> CauseKind {
+    let view = View { candidate, change, record };
     let mut weights: Vec<(f64, CauseKind, &str)> =
         RULES.iter().map(|rule| ((rule.weight)(&view), rule.kind, rule.name)).collect();
     // A sign that names its kind speaks for it with its own bits, a little before general rules.

@@ -33,7 +33,7 @@
 //!
 //! | call | table | columns |
 //! |---|---|---|
-//! | [`Telemetry::span`] | `spans` | `trace_id, span_id, parent_span_id, service, operation, kind, status, time, duration_ns`, resource `service.instance.id` or `k8s.pod.name`, `k8s.node.name` or `host.name`, `service.version`; attributes `db.system.name`, `db.namespace`, `db.query.text`, `server.address`, `messaging.system`, `messaging.destination.name`, `resilience.outcome`, `error.type` or `exception.type` of its exception event, `status_message`, `http.request.resend_count` |
+//! | [`Telemetry::span`] | `spans` | `trace_id, span_id, parent_span_id, service, operation, kind, status, time, duration_ns`, resource `service.instance.id` or `k8s.pod.name`, `k8s.node.name` or `host.name`, `service.version`; attributes `db.system.name`, `db.namespace`, `db.query.text`, `server.address`, `messaging.system`, `messaging.destination.name`, `resilience.outcome`, `error.type` or `exception.type` of its exception event, `status_message`, `http.request.resend_count`, `messaging.message.id` |
 //! | [`Telemetry::log`] | `logs` | `time, trace_id, span_id, service, severity, body`, the same resource keys |
 //! | [`Telemetry::point`] | `metrics` | `time, name, unit, type, value` (histograms: `sum / count`), `service`, the same resource keys, all `attributes` |
 //! | [`Case::changes`] | `changes` | every row from a day before the incident on |
@@ -55,9 +55,12 @@
 //! | `edge` | the same from the metrics of a mesh; edges that fall silent | z of 5 |
 //! | `self_time`, `peer_latency` | time spent in an operation itself; in a peer without telemetry | 8, 5 nats |
 //! | `call_count`, `retry` | calls of one kind under one span | 6 nats |
+//! | `version` | callers of an old version that fail where those of the new one are served | 4 nats |
 //! | `silence` | senders that stop while others go on; late heartbeats | 8 nats |
 //! | `traffic` | requests that come in from outside | z of 6 |
 //! | `cpu`, `memory`, `disk`, `io`, `threads`, `pool`, `lock`, `lag`, `cache`, `dns`, `restart`, `symptom` | metrics by family | z of 6 |
+//! | `status` | what a device says of itself: its status, errors, losses | z of 6 |
+//! | `shared` | what suffers alike on one node, or behind one device | |
 //! | `change` | a change that is held to be the culprit | |
 //! | `residual` | (against) what a deeper candidate or a surge explains | |
 //! | `finding`, or its own kind | what others have found | |
@@ -69,13 +72,16 @@
 //! [`Telemetry`] accepts any number of rows and keeps at most [`Bounds`]: of too many spans it keeps whole
 //! traces by a hash of the trace id, with their logs, and the verdict says so.
 
+mod across;
 pub mod alerts;
 mod case;
 mod changes;
 mod choice;
 mod cover;
+mod dependency;
 mod detect;
 mod growth;
+mod independent;
 mod kind;
 mod missing;
 mod names;

@@ -3,8 +3,8 @@
 use crate::names::Name;
 use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
-use crate::suspect::Candidate;
-use model::{Bilingual, Entity, EntityKind};
+use crate::suspect::{Candidate, is_failure};
+use model::{Bilingual, CauseKind, Entity, EntityKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The share of a node's instances that must suffer before the node is held to be the cause.
@@ -16,8 +16,8 @@ const USED_BY_ONE: f64 = 0.25;
 const SHARED: f64 = 0.4;
 const BITS_MAX: f64 = 10.0;
 
-/// Aspects in which a node makes its instances suffer.
-const SHARED_ASPECTS: [Aspect; 8] = [
+/// Aspects in which a node makes its instances suffer. The last is any of [`LATE`].
+const SHARED_ASPECTS: [Aspect; 9] = [
     Aspect::Cpu,
     Aspect::Memory,
     Aspect::Disk,
@@ -26,7 +26,10 @@ const SHARED_ASPECTS: [Aspect; 8] = [
     Aspect::Gap,
     Aspect::Silence,
     Aspect::Threads,
+    Aspect::Shared,
 ];
+/// Who is given no processor is late in one of these ways: in what he does himself, or in what he waits for.
+const LATE: [Aspect; 4] = [Aspect::SelfTime, Aspect::Gap, Aspect::Threads, Aspect::Cpu];
 
 pub(crate) fn lift(scene: &Scene<'_>, candidates: &mut Vec<Candidate>) {
     let mut members: BTreeMap<Name, BTreeSet<Name>> = BTreeMap::new();
@@ -36,6 +39,7 @@ pub(crate) fn lift(scene: &Scene<'_>, candidates: &mut Vec<Candidate>) {
     let suffering = suffering(scene, candidates);
     for (node, members) in members {
         let entity = Entity::new(EntityKind::Node, scene.text(node));
+        for_one_reason(scene, candidates, &entity, &members);
         let services: BTreeSet<&str> = members.iter().map(|member| scene.service(*member)).collect();
         let mut lifted = Vec::new();
         if members.len() >= MEMBERS_MIN && services.len() >= MEMBERS_MIN {
@@ -56,6 +60,42 @@ pub(crate) fn lift(scene: &Scene<'_>, candidates: &mut Vec<Candidate>) {
     }
 }
 
+/// What a node itself shows (a full disk, say) is the reason of those on it who fail and name the same reason; that
+/// others on it need none of it does not speak against.
+fn for_one_reason(scene: &Scene<'_>, candidates: &mut [Candidate], node: &Entity, members: &BTreeSet<Name>) {
+    let Some(own) = candidates.iter().position(|candidate| candidate.entity == *node) else { return };
+    let reasons: BTreeSet<CauseKind> =
+        candidates[own].signs.iter().filter(|sign| sign.bits >= 1.0).filter_map(|sign| sign.cause).collect();
+    let names: BTreeSet<&str> = members.iter().map(|member| scene.text(*member)).collect();
+    for reason in reasons {
+        let fails_here = |candidate: &Candidate| {
+            candidate.entity != *node
+                && candidate.signs.iter().any(|sign| sign.cause == Some(reason))
+                && candidate.signs.iter().any(|sign| names.contains(sign.accused.name.as_str()))
+        };
+        let failing: Vec<usize> = (0..candidates.len()).filter(|at| fails_here(&candidates[*at])).collect();
+        if failing.is_empty() {
+            continue;
+        }
+        let signs: Vec<&Sign> = failing.iter().flat_map(|at| &candidates[*at].signs).collect();
+        let bits = signs.iter().map(|sign| sign.bits).fold(0.0, f64::max);
+        let since = signs.iter().map(|sign| sign.since).filter(|since| *since > 0).min().unwrap_or(0);
+        let who: Vec<&str> = failing.iter().map(|at| candidates[*at].entity.name.as_str()).collect();
+        let who = who.join(", ");
+        let text = Bilingual::new(
+            format!("{who} fail on {} and name the same reason: {}", node.name, reason.as_str()),
+            format!("{who} 在 {} 上失败，且原因相同：{}", node.name, reason.as_str()),
+        );
+        let sign = Sign { bits, since, cause: Some(reason), ..Sign::new(Aspect::Shared, node.clone(), text) };
+        for at in failing {
+            for sign in candidates[at].signs.iter_mut().filter(|sign| is_failure(sign.aspect)) {
+                sign.bits *= SHARED;
+            }
+        }
+        candidates[own].signs.push(sign);
+    }
+}
+
 /// Bits of each aspect, by instance.
 fn suffering(scene: &Scene<'_>, candidates: &[Candidate]) -> BTreeMap<(Aspect, Name), f64> {
     let mut bits: BTreeMap<(Aspect, Name), f64> = BTreeMap::new();
@@ -65,8 +105,11 @@ fn suffering(scene: &Scene<'_>, candidates: &[Candidate]) -> BTreeMap<(Aspect, N
         .filter(|sign| sign.accused.kind == EntityKind::Instance)
     {
         if let Some(instance) = scene.names.find(&sign.accused.name) {
-            let known = bits.entry((sign.aspect, instance)).or_default();
-            *known = known.max(sign.bits);
+            let late = LATE.contains(&sign.aspect).then_some(Aspect::Shared);
+            for aspect in std::iter::once(sign.aspect).chain(late) {
+                let known = bits.entry((aspect, instance)).or_default();
+                *known = known.max(sign.bits);
+            }
         }
     }
     bits
@@ -138,7 +181,9 @@ fn own_of_one(
 fn take_from_members(scene: &Scene<'_>, candidates: &mut [Candidate], members: &BTreeSet<Name>, lifted: &[Sign]) {
     let names: BTreeSet<&str> = members.iter().map(|member| scene.text(*member)).collect();
     for sign in candidates.iter_mut().flat_map(|candidate| &mut candidate.signs) {
-        if names.contains(sign.accused.name.as_str()) && lifted.iter().any(|node| node.aspect == sign.aspect) {
+        let of =
+            |node: &Sign| node.aspect == sign.aspect || (node.aspect == Aspect::Shared && LATE.contains(&sign.aspect));
+        if names.contains(sign.accused.name.as_str()) && lifted.iter().any(of) {
             sign.bits *= SHARED;
         }
     }

@@ -18,7 +18,7 @@ pub(crate) fn explain(scene: &Scene<'_>, cause: &Entity) -> Vec<Explained> {
         .suffering
         .iter()
         .filter_map(|entity| {
-            let path = way(&came_from, cause, entity).or_else(|| way(&came_from, cause, &subject(scene, entity)))?;
+            let path = way(&came_from, cause, entity).or_else(|| way(&came_from, cause, &bearer(scene, entity)))?;
             let names: Vec<&str> = path.iter().map(|step| step.name.as_str()).collect();
             let why = if path.len() == 1 {
                 Bilingual::new("it is the cause itself", "它就是根因")
@@ -31,6 +31,19 @@ pub(crate) fn explain(scene: &Scene<'_>, cause: &Entity) -> Vec<Explained> {
             Some(Explained { entity: entity.clone(), by: cause.clone(), path, why })
         })
         .collect()
+}
+
+/// Whether one entity can hurt another, along calls and what runs where.
+pub(crate) fn hurts(scene: &Scene<'_>, cause: &Entity, other: &Entity) -> bool {
+    cause == other || reached(scene, cause).contains_key(other)
+}
+
+/// The service of an operation or instance.
+fn bearer(scene: &Scene<'_>, entity: &Entity) -> Entity {
+    match (entity.kind, entity.name.split_once('/')) {
+        (EntityKind::Operation, Some((service, _))) => Entity::service(service),
+        _ => subject(scene, entity),
+    }
 }
 
 /// From whom each entity that a cause hurts gets it: callers from callees, instances from nodes.

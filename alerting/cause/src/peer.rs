@@ -11,16 +11,27 @@ const CACHES: [&str; 5] = ["redis", "memcached", "valkey", "hazelcast", "ehcache
 pub(crate) fn of(row: &SpanRow<'_>) -> Option<String> {
     if !row.db_system.is_empty() {
         let kind = if CACHES.contains(&row.db_system) { EntityKind::Cache } else { EntityKind::Database };
-        let name = [row.db_namespace, row.server_address, row.db_system].into_iter().find(|name| !name.is_empty());
-        return Some(Entity::new(kind, name.unwrap_or_default()).to_string());
+        let name = match (row.db_namespace, row.server_address) {
+            ("", "") => row.db_system.to_owned(),
+            ("", address) => address.to_owned(),
+            (namespace, _) => joined(row.db_system, namespace),
+        };
+        return Some(Entity::new(kind, name).to_string());
     }
     if !row.messaging_system.is_empty() || !row.destination.is_empty() {
-        let name = if row.destination.is_empty() { row.messaging_system } else { row.destination };
-        return Some(Entity::new(EntityKind::Queue, name).to_string());
+        return Some(Entity::new(EntityKind::Queue, joined(row.messaging_system, row.destination)).to_string());
     }
     let leaves = matches!(row.kind, "client" | "producer");
     (leaves && !row.server_address.is_empty())
         .then(|| Entity::new(EntityKind::ThirdParty, host(row.server_address)).to_string())
+}
+
+/// A store's name as the service graph writes it: `mysql/order`, `kafka/paid`.
+fn joined(system: &str, name: &str) -> String {
+    match (system, name) {
+        ("", only) | (only, "") => only.to_owned(),
+        (system, name) => format!("{system}/{name}"),
+    }
 }
 
 /// The entity that a peer's text means: an address that is the name of a service is that service.

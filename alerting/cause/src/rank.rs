@@ -4,14 +4,15 @@
 use crate::case::{Case, Finding};
 use crate::changes;
 use crate::detect::signs;
+use crate::independent;
 use crate::kind;
 use crate::missing;
 use crate::path;
 use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
 use crate::suspect::{Candidate, candidates, sort};
-use incident::{Cause, ChangeVerdict, Confidence, Evidence, Verdict};
-use model::{Bilingual, Entity, EntityKind, UnixNanos};
+use incident::{Cause, ChangeVerdict, Confidence, Evidence, Explained, Verdict};
+use model::{Bilingual, CauseKind, Entity, EntityKind, UnixNanos};
 use std::collections::BTreeSet;
 
 /// Candidates closer than this cannot be told apart, bits.
@@ -26,6 +27,9 @@ const CHANGE_BITS: f64 = 2.0;
 /// A candidate that began so much later than the first is another fault, if one at all.
 const LATER_NS: i64 = 120 * UnixNanos::SECOND;
 
+/// Who fails on one record again and again, and what kind of cause that is.
+type Record = (Entity, Option<CauseKind>);
+
 /// Names the likely causes of what happened in a case. The same rows in any order give the same verdict.
 pub fn judge(case: &Case) -> Verdict {
     let scene = Scene::new(case);
@@ -33,7 +37,7 @@ pub fn judge(case: &Case) -> Verdict {
     signs.extend(case.findings.iter().filter(|finding| !finding.against).map(of_finding));
     let record = changes::one_record(&scene);
     signs.extend(record.clone());
-    let record = record.map(|sign| sign.accused);
+    let record = record.map(|sign| (sign.accused, sign.cause));
     let mut candidates = candidates(&scene, signs);
     for finding in case.findings.iter().filter(|finding| finding.against) {
         if let Some(candidate) = candidates.iter_mut().find(|candidate| candidate.entity == finding.accused) {
@@ -41,7 +45,7 @@ pub fn judge(case: &Case) -> Verdict {
         }
     }
     sort(&mut candidates);
-    let changes = changes::judge(&scene, &candidates, record.as_ref());
+    let changes = changes::judge(&scene, &candidates, record.as_ref().map(|(consumer, _)| consumer));
     convict(&mut candidates, &changes);
     sort(&mut candidates);
     candidates.retain(|candidate| candidate.score() > 0.0);
@@ -85,14 +89,14 @@ fn verdict(
     scene: &Scene<'_>,
     candidates: Vec<Candidate>,
     changes: Vec<changes::Judged>,
-    record: Option<&Entity>,
+    record: Option<&Record>,
 ) -> Verdict {
     let case = scene.case;
-    let margin = match candidates.as_slice() {
-        [] => 0.0,
-        [only] => only.score(),
-        [first, second, ..] => first.score() - second.score(),
-    };
+    let beside = independent::of(scene, &candidates);
+    // Who is a cause beside the first is no rival of it.
+    let is_rival = |(at, _): &(usize, &Candidate)| !beside.iter().any(|found| found.at == *at);
+    let rival = candidates.iter().enumerate().skip(1).find(is_rival).map_or(0.0, |(_, rival)| rival.score());
+    let margin = candidates.first().map_or(0.0, |first| first.score() - rival);
     let missing = missing::of(scene);
     let onset = candidates.first().and_then(Candidate::since);
     let mut causes: Vec<Cause> = Vec::new();
@@ -102,13 +106,22 @@ fn verdict(
         causes.push(cause(scene, candidate, change.map(|change| &change.verdict), onset, record));
     }
     for (at, cause) in causes.iter_mut().enumerate() {
-        cause.confidence = if at == 0 { confidence(margin, cause.score, missing.len()) } else { Confidence::Low };
+        cause.confidence = match at {
+            0 => confidence(margin, cause.score, missing.len()),
+            _ if beside.iter().any(|found| found.at == at) => confidence(cause.score, cause.score, missing.len()),
+            _ => Confidence::Low,
+        };
+    }
+    let mut explained = causes.first().map(|cause| path::explain(scene, &cause.entity)).unwrap_or_default();
+    for found in beside {
+        let by = &causes[found.at].entity;
+        explained.extend(found.explained.into_iter().map(|hurt| Explained { by: by.clone(), ..hurt }));
     }
     let undetermined = (margin < MARGIN_MIN).then(|| undetermined(&causes));
     Verdict {
         judged_at: case.window.current.until,
         onset: onset.map(UnixNanos),
-        explained: causes.first().map(|cause| path::explain(scene, &cause.entity)).unwrap_or_default(),
+        explained,
         causes,
         undetermined,
         missing,
@@ -149,11 +162,12 @@ fn cause(
     candidate: Candidate,
     change: Option<&ChangeVerdict>,
     onset: Option<i64>,
-    record: Option<&Entity>,
+    record: Option<&Record>,
 ) -> Cause {
     let since = candidate.since();
+    let record = record.filter(|(consumer, _)| *consumer == candidate.entity).and_then(|(_, kind)| *kind);
     Cause {
-        kind: kind::of(&candidate, change.map(|change| change.kind.as_str()), record == Some(&candidate.entity)),
+        kind: kind::of(&candidate, change.map(|change| change.kind.as_str()), record),
         entity: narrowed(scene, &candidate),
         score: candidate.score(),
         confidence: Confidence::Low,

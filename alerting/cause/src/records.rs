@@ -48,6 +48,8 @@ pub(crate) struct Span {
     pub(crate) statement: Name,
     pub(crate) outcome: Name,
     pub(crate) exception: Name,
+    /// The message that it is about; 0 where it names none.
+    pub(crate) record: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

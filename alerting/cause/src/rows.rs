@@ -38,6 +38,8 @@ pub struct SpanRow<'a> {
     /// `error.type`, or `exception.type` of its exception event.
     pub exception: &'a str,
     pub status_message: &'a str,
+    /// `messaging.message.id`.
+    pub message_id: &'a str,
     /// It repeats an attempt that has failed (`http.request.resend_count` above 0).
     pub resent: bool,
 }

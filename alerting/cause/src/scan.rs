@@ -5,7 +5,7 @@ use crate::case::Case;
 use crate::detect::signs;
 use crate::rank::evidence;
 use crate::scene::Scene;
-use crate::sign::Aspect;
+use crate::sign::{Aspect, Sign};
 use incident::Evidence;
 use model::{CauseKind, Entity, UnixNanos};
 
@@ -32,6 +32,16 @@ impl Default for Sensitivity {
     }
 }
 
+/// A processor that did nothing before and is not half busy now has begun to work, which is what it is there for.
+fn has_woken_up(sign: &Sign) -> bool {
+    const IDLE: f64 = 1.0;
+    const HALF: f64 = 50.0;
+    sign.aspect == Aspect::Cpu
+        && sign.unit == "%"
+        && sign.reference.is_some_and(|usual| usual < IDLE)
+        && sign.now.is_some_and(|now| now < HALF)
+}
+
 /// Most anomalies that one scan tells; the strongest.
 pub const ANOMALIES_MAX: usize = 200;
 
@@ -40,7 +50,10 @@ pub const ANOMALIES_MAX: usize = 200;
 pub fn scan(case: &Case, sensitivity: Sensitivity) -> Vec<Anomaly> {
     let scene = Scene::new(case);
     let mut signs = signs(&scene);
-    signs.retain(|sign| sign.bits >= sensitivity.bits_min && !matches!(sign.aspect, Aspect::Symptom | Aspect::Traffic));
+    signs.retain(|sign| {
+        let left = matches!(sign.aspect, Aspect::Symptom | Aspect::Traffic) || has_woken_up(sign);
+        sign.bits >= sensitivity.bits_min && !left
+    });
     signs.sort_by(|a, b| {
         b.bits
             .total_cmp(&a.bits)
@@ -49,7 +62,7 @@ pub fn scan(case: &Case, sensitivity: Sensitivity) -> Vec<Anomaly> {
     let mut told: std::collections::BTreeSet<(Aspect, Entity)> = std::collections::BTreeSet::new();
     signs.retain(|sign| told.insert((sign.aspect, sign.accused.clone())));
     signs.truncate(ANOMALIES_MAX);
-    let anomaly = |sign: crate::sign::Sign| Anomaly {
+    let anomaly = |sign: Sign| Anomaly {
         entity: sign.accused.clone(),
         cause: sign.cause,
         since: (sign.since > 0).then_some(UnixNanos(sign.since)),

@@ -84,6 +84,9 @@ fn family(aspect: Aspect) -> u8 {
         Aspect::Change => 13,
         Aspect::Residual | Aspect::Other => 14,
         Aspect::Dns => 15,
+        Aspect::Status => 16,
+        Aspect::Shared => 17,
+        Aspect::Drift => 18,
     }
 }
 
@@ -110,6 +113,7 @@ fn is_load(aspect: Aspect) -> bool {
             | Aspect::SelfTime
             | Aspect::Gap
             | Aspect::EdgeMetric
+            | Aspect::PeerLatency
             | Aspect::Pool
             | Aspect::Lag
             | Aspect::Symptom
@@ -127,8 +131,11 @@ pub(crate) fn candidates(scene: &Scene<'_>, signs: Vec<Sign>) -> Vec<Candidate> 
     }
     let mut candidates: Vec<Candidate> = candidates.into_values().collect();
     crate::node::lift(scene, &mut candidates);
+    crate::dependency::lift(scene, &mut candidates);
     let busier = inner_traffic(scene, &mut candidates);
     explained_by_traffic(scene, &mut candidates, &busier);
+    explained_by_versions(&mut candidates);
+    explained_by_stores(scene, &mut candidates);
     explained_by_callees(scene, &mut candidates);
     sort(&mut candidates);
     candidates
@@ -207,6 +214,57 @@ fn explained_by_traffic(scene: &Scene<'_>, candidates: &mut [Candidate], busier:
             discount(candidate, is_load, LOADED, since, Sign::new(Aspect::Traffic, traffic.clone(), text.clone()));
         }
     }
+}
+
+/// Who fails for callers of an old version only is not at fault.
+fn explained_by_versions(candidates: &mut [Candidate]) {
+    let drifts: Vec<Sign> = candidates
+        .iter()
+        .flat_map(|candidate| &candidate.signs)
+        .filter(|sign| sign.aspect == Aspect::Drift && sign.bits >= EXPLAINS_MIN)
+        .cloned()
+        .collect();
+    for drift in drifts {
+        let callee = drift.words.first().map(|callee| Entity::read(callee));
+        let text = Bilingual::new(
+            format!("it fails only for {}, which was left on an old version", drift.accused.name),
+            format!("仅对停留在旧版本的 {} 失败", drift.accused.name),
+        );
+        for candidate in candidates.iter_mut().filter(|candidate| Some(&candidate.entity) == callee.as_ref()) {
+            let why = Sign::new(Aspect::Residual, drift.accused.clone(), text.clone());
+            discount(candidate, is_failure, EXPLAINED, drift.since, why);
+        }
+    }
+}
+
+/// A database or cache sends no spans of its own: what it does wrong shows as failures of those who ask it.
+fn explained_by_stores(scene: &Scene<'_>, candidates: &mut [Candidate]) {
+    let is_own = |aspect: Aspect| {
+        matches!(aspect, Aspect::Lag | Aspect::Lock | Aspect::Memory | Aspect::Disk | Aspect::Io | Aspect::Cache)
+    };
+    let stores: Vec<(Entity, i64)> = candidates
+        .iter()
+        .filter(|candidate| matches!(candidate.entity.kind, EntityKind::Database | EntityKind::Cache))
+        .filter(|candidate| candidate.weight_of(is_own) >= EXPLAINS_MIN)
+        .map(|candidate| (candidate.entity.clone(), candidate.since().unwrap_or(0)))
+        .collect();
+    for (store, since) in stores {
+        let text = Bilingual::new(
+            format!("{}, which it asks, shows faults of its own", store.name),
+            format!("它所访问的 {} 自身存在异常", store.name),
+        );
+        for candidate in
+            candidates.iter_mut().filter(|candidate| scene.calls.contains(&(candidate.entity.clone(), store.clone())))
+        {
+            let why = Sign::new(Aspect::Residual, store.clone(), text.clone());
+            discount(candidate, is_failure, EXPLAINED, since, why);
+        }
+    }
+}
+
+/// It fails, or does not do what it usually does.
+pub(crate) fn is_failure(aspect: Aspect) -> bool {
+    matches!(aspect, Aspect::Behaviour | Aspect::ErrorOrigin | Aspect::ErrorLog | Aspect::Degraded)
 }
 
 /// Errors and waiting of a caller are the wake of a callee that shows something of its own.

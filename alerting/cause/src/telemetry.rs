@@ -79,6 +79,7 @@ impl Telemetry {
             statement: name(&statement),
             outcome: name(row.outcome),
             exception: name(exception),
+            record: template::id(row.message_id),
         });
         self.hold_bounds();
     }

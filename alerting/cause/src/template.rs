@@ -67,10 +67,19 @@ pub(crate) fn record(body: &str) -> u64 {
     let mut hash = 0_u64;
     for (key, value) in body.split_ascii_whitespace().filter_map(|word| word.split_once('=')) {
         if RECORD_KEYS.contains(&key.to_ascii_lowercase().as_str()) && !value.is_empty() {
-            hash = value.bytes().fold(hash | 1, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+            hash = mixed_in(hash, value);
         }
     }
     hash
+}
+
+/// A hash of the id of a record; 0 of an empty one.
+pub(crate) fn id(text: &str) -> u64 {
+    if text.is_empty() { 0 } else { mixed_in(0, text) }
+}
+
+fn mixed_in(hash: u64, text: &str) -> u64 {
+    text.bytes().fold(hash | 1, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// A statement without its literals.

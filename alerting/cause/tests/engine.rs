@@ -246,7 +246,7 @@ fn case(rows: &[Row]) -> Case {
 #[test]
 fn each_fault_is_named_with_its_place_and_kind() {
     for (fault, entity, kind) in [
-        (Fault::SlowQuery, Entity::new(EntityKind::Database, "orders"), CauseKind::Database),
+        (Fault::SlowQuery, Entity::new(EntityKind::Database, "postgresql/orders"), CauseKind::Database),
         (Fault::Loop, Entity::service("order"), CauseKind::NPlusOne),
         (Fault::Throws, Entity::service("order"), CauseKind::Exception),
         (Fault::Network, Entity::service("payment"), CauseKind::Network),

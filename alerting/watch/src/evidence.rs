@@ -117,18 +117,20 @@ fn spans(telemetry: &mut Telemetry, batch: &RecordBatch) {
         "version",
     ]
     .map(text);
-    let [db_system, db_namespace, statement, address, messaging, destination, outcome, exception, resend] = [
-        "db_system",
-        "db_namespace",
-        "statement",
-        "server_address",
-        "messaging_system",
-        "destination",
-        "outcome",
-        "exception",
-        "resend",
-    ]
-    .map(text);
+    let [db_system, db_namespace, statement, address, messaging, destination, outcome, exception, resend, message_id] =
+        [
+            "db_system",
+            "db_namespace",
+            "statement",
+            "server_address",
+            "messaging_system",
+            "destination",
+            "outcome",
+            "exception",
+            "resend",
+            "message_id",
+        ]
+        .map(text);
     let (start, duration) = (Ints::of(batch, "time"), Ints::of(batch, "duration_ns"));
     for row in 0..batch.num_rows() {
         telemetry.span(&SpanRow {
@@ -153,6 +155,7 @@ fn spans(telemetry: &mut Telemetry, batch: &RecordBatch) {
             destination: destination.at(row),
             outcome: outcome.at(row),
             exception: exception.at(row),
+            message_id: message_id.at(row),
             resent: !matches!(resend.at(row), "" | "0"),
         });
     }
@@ -177,13 +180,18 @@ fn logs(telemetry: &mut Telemetry, batch: &RecordBatch) {
 }
 
 fn points(telemetry: &mut Telemetry, batch: &RecordBatch) {
-    let [name, unit, service, instance, node, temporality] =
-        ["name", "unit", "service", "instance", "node", "temporality"].map(|name| Texts::of(batch, name));
+    let [name, unit, service, instance, node, device, temporality] =
+        ["name", "unit", "service", "instance", "node", "device", "temporality"].map(|name| Texts::of(batch, name));
     let (time, value, monotonic) =
         (Ints::of(batch, "time"), Numbers::of(batch, "value"), Texts::of(batch, "monotonic"));
     let attributes = Maps::of(batch, "attributes");
     for row in 0..batch.num_rows() {
         let Some(value) = value.at(row) else { continue };
+        let mut own = attributes.at(row);
+        // A device is named by its resource, since who tells of it is another.
+        if !device.at(row).is_empty() {
+            own.push(("network.device.name", device.at(row)));
+        }
         telemetry.point(&PointRow {
             time: UnixNanos(time.at(row)),
             name: name.at(row),
@@ -193,7 +201,7 @@ fn points(telemetry: &mut Telemetry, batch: &RecordBatch) {
             node: node.at(row),
             value,
             cumulative: temporality.at(row) == "cumulative" && monotonic.at(row) == "true",
-            attributes: &attributes.at(row),
+            attributes: &own,
         });
     }
 }

@@ -49,6 +49,60 @@ struct Bundle {
 
 type Bundles = BTreeMap<(usize, &'static str), Bundle>;
 
+/// Requests of one batch, with how much is in each.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) traces: ExportTraceServiceRequest,
+    pub(crate) logs: ExportLogsServiceRequest,
+    pub(crate) metrics: ExportMetricsServiceRequest,
+    spans: u64,
+    records: u64,
+    points: u64,
+}
+
+impl Batch {
+    pub(crate) fn of(sources: &Sources, parcels: Vec<Parcel>) -> Self {
+        let mut bundles = Bundles::new();
+        for Parcel { version, item } in parcels {
+            let bundle = bundles.entry((item.source(), version)).or_default();
+            match item {
+                Item::Span(_, span) => bundle.spans.push(span),
+                Item::Log(_, record) => bundle.records.push(record),
+                Item::Metrics(_, metrics) => bundle.metrics.extend(metrics),
+            }
+        }
+        let mut batch = Self::default();
+        for ((source, version), bundle) in bundles {
+            batch.take(sources, source, version, bundle);
+        }
+        batch
+    }
+
+    fn take(&mut self, sources: &Sources, source: usize, version: &str, bundle: Bundle) {
+        let resource = || Some(sources.resource(source, version));
+        let scope = || Some(sources.scope(source));
+        let Bundle { spans, records: log_records, metrics } = bundle;
+        self.spans += spans.len() as u64;
+        self.records += log_records.len() as u64;
+        self.points += points(&metrics) as u64;
+        if !spans.is_empty() {
+            let scope_spans = vec![ScopeSpans { scope: scope(), spans, ..ScopeSpans::default() }];
+            let of = ResourceSpans { resource: resource(), scope_spans, ..ResourceSpans::default() };
+            self.traces.resource_spans.push(of);
+        }
+        if !log_records.is_empty() {
+            let scope_logs = vec![ScopeLogs { scope: scope(), log_records, ..ScopeLogs::default() }];
+            let of = ResourceLogs { resource: resource(), scope_logs, ..ResourceLogs::default() };
+            self.logs.resource_logs.push(of);
+        }
+        if !metrics.is_empty() {
+            let scope_metrics = vec![ScopeMetrics { scope: scope(), metrics, ..ScopeMetrics::default() }];
+            let of = ResourceMetrics { resource: resource(), scope_metrics, ..ResourceMetrics::default() };
+            self.metrics.resource_metrics.push(of);
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Exporter {
     collector: usize,
@@ -91,62 +145,13 @@ impl Exporter {
 
     /// Sends a batch, each signal in a request of its own.
     async fn export(&self, parcels: Vec<Parcel>) {
-        let mut bundles = Bundles::new();
-        for Parcel { version, item } in parcels {
-            let bundle = bundles.entry((item.source(), version)).or_default();
-            match item {
-                Item::Span(_, span) => bundle.spans.push(span),
-                Item::Log(_, record) => bundle.records.push(record),
-                Item::Metrics(_, metrics) => bundle.metrics.extend(metrics),
-            }
-        }
-        let count = |of: fn(&Bundle) -> usize| bundles.values().map(of).sum::<usize>() as u64;
-        let spans = count(|b| b.spans.len());
-        let records = count(|b| b.records.len());
-        let metrics = count(|b| points(&b.metrics));
-        let (traces, logs, points) = (self.traces(&mut bundles), self.logs(&mut bundles), self.metrics(&mut bundles));
+        let batch = Batch::of(&self.sources, parcels);
         // Each waits for the disk of the server: together, not one after the other.
         tokio::join!(
-            self.deliver(Kind::Traces, traces, spans),
-            self.deliver(Kind::Logs, logs, records),
-            self.deliver(Kind::Metrics, points, metrics),
+            self.deliver(Kind::Traces, batch.traces.encode_to_vec(), batch.spans),
+            self.deliver(Kind::Logs, batch.logs.encode_to_vec(), batch.records),
+            self.deliver(Kind::Metrics, batch.metrics.encode_to_vec(), batch.points),
         );
-    }
-
-    fn traces(&self, bundles: &mut Bundles) -> Vec<u8> {
-        let of = |(key, bundle): (&(usize, &'static str), &mut Bundle)| {
-            let spans = std::mem::take(&mut bundle.spans);
-            let scope_spans =
-                vec![ScopeSpans { scope: Some(self.sources.scope(key.0)), spans, ..ScopeSpans::default() }];
-            let resource = Some(self.sources.resource(key.0, key.1));
-            ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }
-        };
-        let resource_spans = bundles.iter_mut().filter(|(_, b)| !b.spans.is_empty()).map(of).collect();
-        ExportTraceServiceRequest { resource_spans }.encode_to_vec()
-    }
-
-    fn logs(&self, bundles: &mut Bundles) -> Vec<u8> {
-        let of = |(key, bundle): (&(usize, &'static str), &mut Bundle)| {
-            let log_records = std::mem::take(&mut bundle.records);
-            let scope_logs =
-                vec![ScopeLogs { scope: Some(self.sources.scope(key.0)), log_records, ..ScopeLogs::default() }];
-            let resource = Some(self.sources.resource(key.0, key.1));
-            ResourceLogs { resource, scope_logs, ..ResourceLogs::default() }
-        };
-        let resource_logs = bundles.iter_mut().filter(|(_, b)| !b.records.is_empty()).map(of).collect();
-        ExportLogsServiceRequest { resource_logs }.encode_to_vec()
-    }
-
-    fn metrics(&self, bundles: &mut Bundles) -> Vec<u8> {
-        let of = |(key, bundle): (&(usize, &'static str), &mut Bundle)| {
-            let metrics = std::mem::take(&mut bundle.metrics);
-            let scope_metrics =
-                vec![ScopeMetrics { scope: Some(self.sources.scope(key.0)), metrics, ..ScopeMetrics::default() }];
-            let resource = Some(self.sources.resource(key.0, key.1));
-            ResourceMetrics { resource, scope_metrics, ..ResourceMetrics::default() }
-        };
-        let resource_metrics = bundles.iter_mut().filter(|(_, b)| !b.metrics.is_empty()).map(of).collect();
-        ExportMetricsServiceRequest { resource_metrics }.encode_to_vec()
     }
 
     /// Sends the same bytes until they are answered for good, backing off as the server asks.

@@ -12,6 +12,7 @@ mod estate;
 mod export;
 mod faults;
 mod instruments;
+mod rehearsal;
 mod sources;
 mod story;
 mod telemetry;
@@ -25,6 +26,7 @@ pub use control::{
 };
 pub use counters::{Counters, Totals};
 pub use faults::{Answer, Said};
+pub use rehearsal::{Exported, Known, Rehearsal, catalogue, topology};
 
 use export::{Exporter, Parcel, QUEUE_MAX};
 use instruments::points;

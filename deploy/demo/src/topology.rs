@@ -26,7 +26,7 @@ pub(crate) async fn tell(settings: &Settings) {
 }
 
 /// Relations of the catalog: `{from, relation, to}` with entities as `kind:name`.
-fn relations() -> Vec<Value> {
+pub(crate) fn relations() -> Vec<Value> {
     let relation = |from: String, relation: &str, to: String| json!({ "from": from, "relation": relation, "to": to });
     let runs_on = |from: String, host: usize| relation(from, "runs_on", format!("host:{}", HOSTS[host].name));
     let mut all = Vec::new();

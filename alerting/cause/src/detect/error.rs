@@ -36,6 +36,16 @@ struct Origin {
     traces: Vec<u128>,
     words: BTreeSet<Name>,
     degraded: bool,
+    /// Current failures by the instance they are laid on.
+    instances: BTreeMap<Name, u32>,
+}
+
+/// What failed in one trace and is laid on one accused.
+#[derive(Debug, Default)]
+struct Failed {
+    degraded: bool,
+    words: Vec<Name>,
+    instances: Vec<Name>,
 }
 
 /// Operation of a service, and whom its failures accuse.
@@ -45,6 +55,8 @@ type Key = ((Name, Name), Accused);
 struct Origins {
     units: HashMap<(Name, Name), Counts>,
     origins: BTreeMap<Key, Origin>,
+    /// Current traces that reached each instance of a service.
+    reached: HashMap<Name, BTreeMap<Name, u32>>,
 }
 
 pub(super) fn signs(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
@@ -58,7 +70,10 @@ pub(super) fn signs(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
         let weight = if shift.reference.hits == 0.0 { 1.0 } else { shift.difference().max(0.0).sqrt() };
         let weight = if matches!(key.1, Accused::Waited(_)) { weight * IMPATIENT_WEIGHT } else { weight };
         let score = (shift.nats - tried.get(&key.0.0).copied().unwrap_or(1.0).ln()) * weight;
-        (shift.difference() > 0.0 && score >= LEVEL).then(|| sign(scene, teller, key, origin, &shift, score))
+        (shift.difference() > 0.0 && score >= LEVEL).then(|| Sign {
+            accused: accused_of(scene, key, origin, &counted.reached),
+            ..sign(scene, teller, key, origin, &shift, score)
+        })
     };
     counted.origins.iter().filter_map(weigh).collect()
 }
@@ -70,29 +85,40 @@ fn count(scene: &Scene<'_>) -> Origins {
     for trace in &trees.traces {
         let Some(slot) = scene.slots.of(trees.start(trace)) else { continue };
         let mut units: BTreeSet<(Name, Name)> = BTreeSet::new();
-        let mut failed: BTreeMap<Key, (bool, Vec<Name>)> = BTreeMap::new();
+        let mut failed: BTreeMap<Key, Failed> = BTreeMap::new();
+        let mut reached: BTreeSet<(Name, Name)> = BTreeSet::new();
         for index in trace.clone() {
             let span = &trees.spans[index];
+            reached.insert((span.service, span.instance));
             let operation = (span.service, span.operation);
             units.insert(operation);
             if let Some(degraded) = failure(scene, index)
                 && trees.children(index).all(|child| failure(scene, child).is_none())
             {
                 let found = failed.entry((operation, accused(scene, index, &usual))).or_default();
-                found.0 |= degraded;
-                found.1.push(span.exception.or(span.outcome));
+                found.degraded |= degraded;
+                found.words.push(span.exception.or(span.outcome));
+                found.instances.push(trees.callee(index).map_or(span.instance, |server| trees.spans[server].instance));
+            }
+        }
+        if slot > 0 {
+            for (service, instance) in reached.into_iter().filter(|(_, instance)| !instance.is_none()) {
+                *counted.reached.entry(service).or_default().entry(instance).or_default() += 1;
             }
         }
         for unit in units {
             counted.units.entry(unit).or_insert([0; SLOTS_MAX + 1])[slot] += 1;
         }
-        for (key, (degraded, words)) in failed {
+        for (key, failed) in failed {
             let origin = counted.origins.entry(key).or_default();
             origin.hits[slot] += 1;
-            origin.degraded |= degraded;
-            origin.words.extend(words);
-            if slot > 0 && origin.traces.len() < TRACES_SHOWN {
-                origin.traces.push(trees.spans[trace.start].trace);
+            origin.degraded |= failed.degraded;
+            origin.words.extend(failed.words);
+            if slot > 0 {
+                failed.instances.into_iter().for_each(|name| *origin.instances.entry(name).or_default() += 1);
+                if origin.traces.len() < TRACES_SHOWN {
+                    origin.traces.push(trees.spans[trace.start].trace);
+                }
             }
         }
     }
@@ -136,6 +162,30 @@ fn usual_callees(scene: &Scene<'_>) -> HashMap<(Name, Name), Option<Name>> {
         }
     }
     callees
+}
+
+/// Whom failures are laid on: the one instance of several that they all come from, else its service.
+fn accused_of(scene: &Scene<'_>, key: &Key, origin: &Origin, reached: &HashMap<Name, BTreeMap<Name, u32>>) -> Entity {
+    /// So many failures must come from one instance before it is named, and so much must others have been asked.
+    const ALONE_MIN: u32 = 5;
+    let service = match key.1 {
+        Accused::Peer(peer) => return scene.peer(peer),
+        Accused::Service(service) | Accused::Waited(service) => service,
+    };
+    let mut instances = origin.instances.iter();
+    let only = instances.next().filter(|_| instances.next().is_none());
+    let others = |name: Name| {
+        let all = reached.get(&service).into_iter().flatten();
+        all.filter(|(instance, _)| **instance != name).map(|(_, count)| *count).max().unwrap_or(0)
+    };
+    match only {
+        Some((name, hits))
+            if *hits >= ALONE_MIN && scene.instances.get(name) == Some(&service) && others(*name) >= ALONE_MIN =>
+        {
+            Entity::new(model::EntityKind::Instance, scene.text(*name))
+        }
+        _ => Entity::service(scene.text(service)),
+    }
 }
 
 fn sign(scene: &Scene<'_>, teller: &Teller<'_>, key: &Key, origin: &Origin, shift: &Shift, score: f64) -> Sign {
@@ -191,6 +241,9 @@ const TELLING: &[(&str, CauseKind)] = &[
     ("x509", CauseKind::Certificate),
     ("outofmemory", CauseKind::Memory),
     ("oomkilled", CauseKind::Memory),
+    ("heapspace", CauseKind::Memory),
+    ("connectionisnotavailable", CauseKind::ConnectionPool),
+    ("toomanyconnections", CauseKind::ConnectionPool),
     ("connectionpool", CauseKind::ConnectionPool),
     ("transientconnection", CauseKind::ConnectionPool),
     ("pooltimeout", CauseKind::ConnectionPool),

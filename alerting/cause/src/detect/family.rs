@@ -38,9 +38,30 @@ const fn family(
 const FAMILIES: &[Family] = &[
     family(
         Aspect::Lag,
-        Scale::Amount(1.0, 5.0),
+        Scale::Amount(1.0, 0.5),
         Some(CauseKind::ReplicaLag),
-        &[&["replica", "lag"], &["replication", "lag"], &["replica", "delay"], &["replication", "delay"]],
+        &[
+            &["replica", "lag"],
+            &["replication", "lag"],
+            &["replica", "delay"],
+            &["replication", "delay"],
+            &["replica", "behind"],
+            &["replication", "behind"],
+            &["seconds", "behind"],
+        ],
+    ),
+    family(Aspect::Status, Scale::FallingShare(5.0), None, &[&["hw.status"], &["device", "status"], &["device", "up"]]),
+    family(
+        Aspect::Status,
+        Scale::Amount(1.0, 1.0),
+        None,
+        &[
+            &["hw.errors"],
+            &["hw.network", "errors"],
+            &["packet", "loss"],
+            &["packets", "lost"],
+            &["packets", "dropped"],
+        ],
     ),
     family(
         Aspect::Dns,
@@ -232,6 +253,9 @@ mod tests {
             ("system.filesystem.utilization", Some(Aspect::Disk)),
             ("kafka.consumer.lag", Some(Aspect::Lag)),
             ("mysql.replica.lag", Some(Aspect::Lag)),
+            ("mysql.replica.time_behind_source", Some(Aspect::Lag)),
+            ("hw.status", Some(Aspect::Status)),
+            ("hw.errors", Some(Aspect::Status)),
             ("jvm.gc.duration", Some(Aspect::Memory)),
             ("k8s.container.restarts", Some(Aspect::Restart)),
             ("http.server.request.duration", Some(Aspect::Symptom)),

@@ -1,6 +1,7 @@
 //! What happens between a client and its server: the time that the client waits and the server does not
 //! work. A slow network, a full accept queue or a proxy make it long; slow code does not.
 
+use crate::across;
 use crate::cover::{Covering, Edge, cover};
 use crate::growth::{Growth, Sample};
 use crate::scene::Scene;
@@ -29,6 +30,32 @@ fn samples(trees: &Trees<'_>, slots: &Slots) -> BTreeMap<Edge, Vec<Sample>> {
     edges
 }
 
+/// Gaps of the reference, sorted: between two services, and of all.
+#[derive(Debug)]
+struct Usual<'a> {
+    between: BTreeMap<(&'a str, &'a str), Vec<f64>>,
+    all: Vec<f64>,
+}
+
+impl<'a> Usual<'a> {
+    fn of(scene: &Scene<'a>, samples: &BTreeMap<Edge, Vec<Sample>>) -> Self {
+        let mut between: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
+        for (edge, samples) in samples {
+            let gaps = samples.iter().filter(|(slot, ..)| *slot == 0).map(|sample| sample.1);
+            between.entry((scene.service(edge.0), scene.service(edge.1))).or_default().extend(gaps);
+        }
+        let all = sorted(between.values().flatten().copied().collect());
+        Self { between: between.into_iter().map(|(edge, gaps)| (edge, sorted(gaps))).collect(), all }
+    }
+
+    /// What an edge that is seldom called borrows: gaps between the same two services where there are any, for
+    /// they lie as far apart; else of all.
+    fn of_edge(&self, scene: &Scene<'a>, edge: Edge) -> &[f64] {
+        let own = self.between.get(&(scene.service(edge.0), scene.service(edge.1)));
+        own.filter(|gaps| !gaps.is_empty()).unwrap_or(&self.all)
+    }
+}
+
 /// A gap below this is noise of clocks and schedulers.
 const GAP_FLOOR_NS: f64 = 1_000_000.0;
 /// What healthy data reaches.
@@ -37,27 +64,43 @@ const LEVEL: f64 = 5.0;
 /// Edges whose gap has grown, blamed on places.
 pub(super) fn signs(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
     let samples = samples(&scene.trees, &scene.slots);
-    let all = sorted(samples.values().flatten().filter(|(slot, ..)| *slot == 0).map(|sample| sample.1).collect());
+    let usual = Usual::of(scene, &samples);
     let growths: BTreeMap<Edge, Growth> = samples
         .iter()
-        .filter_map(|(edge, samples)| Some((*edge, Growth::of(samples, &all, &scene.slots, GAP_FLOOR_NS)?)))
+        .filter_map(|(edge, samples)| {
+            Some((*edge, Growth::of(samples, usual.of_edge(scene, *edge), &scene.slots, GAP_FLOOR_NS)?))
+        })
         .collect();
-    let inflated = growths
+    let mut inflated: BTreeMap<Edge, f64> = growths
         .iter()
         .filter(|(_, growth)| growth.is_inflated())
         .map(|(edge, growth)| (*edge, growth.statistic))
         .collect();
-    cover(&inflated, growths.keys().copied())
-        .into_iter()
-        .filter_map(|covering| {
-            let worst = covering.edges.iter().max_by(|a, b| growths[*a].statistic.total_cmp(&growths[*b].statistic))?;
-            Some(sign(scene, teller, &covering, *worst, &growths[worst]))
-        })
-        .collect()
+    let worst =
+        |edges: &[Edge]| edges.iter().max_by(|a, b| growths[*a].statistic.total_cmp(&growths[*b].statistic)).copied();
+    let mut signs = Vec::new();
+    for (device, covering) in across::devices(scene, &inflated, growths.keys().copied()) {
+        if let Some(worst) = worst(&covering.edges) {
+            let sign = sign(scene, teller, (&covering, &device.name), worst, &growths[&worst]);
+            signs.push(Sign { accused: device, ..sign });
+        }
+        inflated.retain(|edge, _| !covering.edges.contains(edge));
+    }
+    signs.extend(cover(&inflated, growths.keys().copied()).into_iter().filter_map(|covering| {
+        let worst = worst(&covering.edges)?;
+        Some(sign(scene, teller, (&covering, scene.text(covering.place)), worst, &growths[&worst]))
+    }));
+    signs
 }
 
-fn sign(scene: &Scene<'_>, teller: &Teller<'_>, covering: &Covering, worst: Edge, growth: &Growth) -> Sign {
-    let (caller, callee, place) = (scene.text(worst.0), scene.text(worst.1), scene.text(covering.place));
+fn sign(
+    scene: &Scene<'_>,
+    teller: &Teller<'_>,
+    (covering, place): (&Covering, &str),
+    worst: Edge,
+    growth: &Growth,
+) -> Sign {
+    let (caller, callee) = (scene.text(worst.0), scene.text(worst.1));
     let (now, before) = (duration(growth.now), duration(growth.reference));
     let (count, quiet) = (covering.edges.len(), covering.quiet);
     let (en, zh) = covering.direction.words();

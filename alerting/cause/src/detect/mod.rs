@@ -5,6 +5,7 @@
 
 mod behaviour;
 mod calls;
+mod drift;
 mod edge;
 pub(crate) mod error;
 mod family;
@@ -13,6 +14,7 @@ mod resource;
 mod silence;
 mod time;
 mod traffic;
+mod untraced;
 
 use crate::scene::Scene;
 use crate::sign::Sign;
@@ -30,6 +32,8 @@ pub(crate) fn signs(scene: &Scene<'_>) -> Vec<Sign> {
         calls::signs,
         silence::signs,
         traffic::signs,
+        untraced::signs,
+        drift::signs,
         resource::signs,
     ];
     detectors.into_iter().flat_map(|detect| detect(scene, &teller)).collect()

@@ -97,6 +97,17 @@ fn values(series: &Series) -> Vec<(i64, f64)> {
     series.points.windows(2).filter_map(rate).collect()
 }
 
+/// The attribute that names a device.
+const DEVICE: &str = "network.device.name";
+
+/// A store as those who call it name it, by the last part of its name.
+fn store(scene: &Scene<'_>, kind: EntityKind, name: &str) -> Entity {
+    let is_it =
+        |entity: &&Entity| entity.kind == kind && (entity.name == name || entity.name.rsplit('/').next() == Some(name));
+    let mut known = scene.calls.iter().map(|(_, callee)| callee).filter(is_it);
+    known.next().cloned().unwrap_or_else(|| Entity::new(kind, name))
+}
+
 /// Whom a series is about: a node, a queue or database that its attributes name, an instance, a service.
 fn about(scene: &Scene<'_>, key: &SeriesKey, family: &Family) -> Entity {
     let metric = scene.text(key.metric);
@@ -108,18 +119,24 @@ fn about(scene: &Scene<'_>, key: &SeriesKey, family: &Family) -> Entity {
         let node = if key.node.is_none() { key.service } else { key.node };
         return Entity::new(EntityKind::Node, scene.text(node));
     }
+    // Who tells of a device is seldom the device itself; a host behind it tells of itself.
+    if let Some(device) = attribute(&[DEVICE]).filter(|_| key.instance.is_none() && key.node.is_none()) {
+        return Entity::new(EntityKind::Device, device);
+    }
     if family.aspect == Aspect::Lag {
         if let Some(queue) = attribute(&["messaging.destination.name", "topic", "queue", "messaging.kafka.topic"]) {
-            return Entity::new(EntityKind::Queue, queue);
+            return store(scene, EntityKind::Queue, queue);
         }
         if let Some(database) = attribute(&["db.namespace", "db.name", "database"]) {
-            return Entity::new(EntityKind::Database, database);
+            return store(scene, EntityKind::Database, database);
         }
     }
     if family.aspect == Aspect::Traffic {
         return Entity::new(EntityKind::Traffic, scene.text(key.service));
     }
-    if key.instance.is_none() {
+    if key.instance.is_none() && key.service.is_none() {
+        Entity::new(EntityKind::Node, scene.text(key.node))
+    } else if key.instance.is_none() {
         Entity::service(scene.text(key.service))
     } else {
         scene.place(key.instance.or(key.service))

@@ -2,6 +2,7 @@
 //! does so no more while others go on. And heartbeats that are late.
 
 use crate::names::Name;
+use crate::records::SpanKind;
 use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
 use crate::statistic::{bits, shift};
@@ -76,11 +77,15 @@ fn in_traces(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
     let mut hits: BTreeMap<Name, Counts> = BTreeMap::new();
     let replaced = replaced(scene, trees.spans.iter().map(|span| (span.instance, span.start)));
     let callers = callers(scene);
+    // Who handles what he is given is not silent when he is given nothing; a backlog tells when he is.
+    let mut fed: BTreeSet<Name> = BTreeSet::new();
     for trace in &trees.traces {
         let Some(slot) = scene.slots.of(trees.start(trace)) else { continue };
         all[slot] += 1;
-        let places: BTreeSet<Name> =
-            trace.clone().map(|index| trees.spans[index].instance.or(trees.spans[index].service)).collect();
+        let place = |index: usize| trees.spans[index].instance.or(trees.spans[index].service);
+        let is_fed = |index: &usize| trees.spans[*index].kind == SpanKind::Consumer && trees.parent(*index).is_none();
+        fed.extend(trace.clone().filter(is_fed).map(place));
+        let places: BTreeSet<Name> = trace.clone().map(place).collect();
         for place in places {
             hits.entry(place).or_insert([0; SLOTS_MAX + 1])[slot] += 1;
         }
@@ -108,7 +113,7 @@ fn in_traces(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
         })
     };
     hits.into_iter()
-        .filter(|(place, _)| !place.is_none() && !replaced.contains(scene.service(*place)))
+        .filter(|(place, _)| !place.is_none() && !fed.contains(place) && !replaced.contains(scene.service(*place)))
         .filter_map(silent)
         .collect()
 }

@@ -116,6 +116,7 @@ impl Reader {
                     destination: first(&own, &["messaging.destination.name"]),
                     outcome: first(&own, &["resilience.outcome"]),
                     exception: if exception.is_empty() { first(&own, &["error.type"]) } else { &exception },
+                    message_id: first(&own, &["messaging.message.id"]),
                     status_message: span.status.as_ref().map_or("", |status| status.message.as_str()),
                     resent: first(&own, &["http.request.resend_count"]).parse::<u32>().is_ok_and(|count| count > 0),
                 });

@@ -31,7 +31,8 @@ pub(super) fn spans(range: TimeRange, share: u32) -> String {
          COALESCE(attributes['service.peer.name'], attributes['server.address']) AS server_address, \
          attributes['messaging.system'] AS messaging_system, \
          attributes['messaging.destination.name'] AS destination, attributes['resilience.outcome'] AS outcome, \
-         attributes['error.type'] AS exception, attributes['http.request.resend_count'] AS resend \
+         attributes['error.type'] AS exception, attributes['http.request.resend_count'] AS resend, \
+         attributes['messaging.message.id'] AS message_id \
          FROM spans WHERE {}{}",
         within(range),
         sampled(share, "")
@@ -50,6 +51,7 @@ pub(super) fn logs(range: TimeRange, share: u32) -> String {
 pub(super) fn points(range: TimeRange) -> String {
     format!(
         "SELECT time, name, unit, service, temporality, CAST(monotonic AS TEXT) AS monotonic, {PLACE}, attributes, \
+         resource['network.device.name'] AS device, \
          COALESCE(value, sum / NULLIF(count, 0)) AS value FROM metrics WHERE {}",
         within(range)
     )

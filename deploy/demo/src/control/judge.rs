@@ -62,29 +62,13 @@ fn is_of_its_time(episode: &Episode, incident: &Incident) -> bool {
 fn compare(answer: &Answer, incident: &Incident) -> Verdict {
     let entity = incident.shown.entity.as_deref();
     let Some(entity) = entity.filter(|_| !incident.undetermined) else { return Verdict::Undetermined };
-    let kind = incident.shown.kind.as_deref().is_some_and(|kind| answer.kinds.contains(&kind));
-    match (is_entity(answer, entity), kind) {
+    let kind = incident.shown.kind.as_deref().is_some_and(|kind| answer.accepts(kind));
+    match (answer.names(entity), kind) {
         (true, true) => Verdict::Right,
         (true, false) => Verdict::EntityOnly,
         (false, true) => Verdict::KindOnly,
         (false, false) => Verdict::Wrong,
     }
-}
-
-/// Whether an entity is one of those that the truth allows. An instance or operation stands for its
-/// service, a change for its target, a store may be called without its system, and load has no name of its own.
-fn is_entity(answer: &Answer, entity: &str) -> bool {
-    let (kind, name) = entity.split_once(':').unwrap_or(("service", entity));
-    answer.entities.iter().any(|expected| {
-        let (wanted, of) = expected.split_once(':').unwrap_or(("service", expected));
-        match (wanted, kind) {
-            ("traffic", "traffic") => true,
-            ("service", "operation") => name.split_once('/').is_some_and(|(service, _)| service == of),
-            ("database" | "queue", _) if wanted == kind => of == name || of.rsplit('/').next() == Some(name),
-            ("service", "instance") => name.strip_prefix(of).is_some_and(|rest| rest.starts_with('-')),
-            _ => wanted == kind && of == name,
-        }
-    }) || (kind == "change" && answer.change.is_some_and(|target| name.contains(target)))
 }
 
 fn score(episode: &Episode, truth: &'static Answer, incident: Option<&Incident>, now: UnixNanos) -> Scored {

@@ -35,6 +35,29 @@ pub struct Answer {
     pub change: Option<&'static str>,
 }
 
+impl Answer {
+    /// Whether an entity (`kind:name`) is right to name. An instance or operation stands for its service, a change
+    /// for its target, a store may be called without its system, and load has no name of its own.
+    pub fn names(&self, entity: &str) -> bool {
+        let (kind, name) = entity.split_once(':').unwrap_or(("service", entity));
+        self.entities.iter().any(|expected| {
+            let (wanted, of) = expected.split_once(':').unwrap_or(("service", expected));
+            match (wanted, kind) {
+                ("traffic", "traffic") => true,
+                ("service", "operation") => name.split_once('/').is_some_and(|(service, _)| service == of),
+                ("database" | "queue", _) if wanted == kind => of == name || of.rsplit('/').next() == Some(name),
+                ("service", "instance") => name.strip_prefix(of).is_some_and(|rest| rest.starts_with('-')),
+                _ => wanted == kind && of == name,
+            }
+        }) || (kind == "change" && self.change.is_some_and(|target| name.contains(target)))
+    }
+
+    /// Whether a kind of cause is right to name.
+    pub fn accepts(&self, kind: &str) -> bool {
+        self.kinds.contains(&kind)
+    }
+}
+
 /// One fault of the catalogue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Fault {

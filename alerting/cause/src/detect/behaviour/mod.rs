@@ -10,6 +10,7 @@
 mod count;
 mod weigh;
 
+use crate::detect::error;
 use crate::names::Name;
 use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
@@ -30,7 +31,7 @@ pub(super) fn signs(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
 }
 
 /// The one other service that a template names.
-fn named(scene: &Scene<'_>, template: Name, own: Name) -> Option<Name> {
+pub(in crate::detect) fn named(scene: &Scene<'_>, template: Name, own: Name) -> Option<Name> {
     const NAME_BYTES_MIN: usize = 4;
     let text = scene.text(template);
     let is_named = |service: &&Name| {
@@ -52,7 +53,9 @@ fn sign(scene: &Scene<'_>, teller: &Teller<'_>, weighed: &Weighed) -> Sign {
         Event::Failed(_) => Aspect::ErrorLog,
         _ => Aspect::Behaviour,
     };
+    let telling = matches!(change.event, Event::Failed(_)).then(|| error::cause(&[word.to_owned()])).flatten();
     Sign {
+        cause: telling,
         bits: bits(weighed.score, LEVEL) * if weighed.asked_otherwise { BRANCH_WEIGHT } else { 1.0 },
         since: scene.slots.start(change.shift.split),
         now: Some(change.shift.current.share()),
