@@ -217,10 +217,10 @@ test("a_trace_of_100000_spans_opens_and_scrolls", async () => {
     await view.go("/traces");
     const from = Date.now();
     await view.page.goto(`/traces/${trace}`, { waitUntil: "domcontentloaded" });
-    await view.page.waitForSelector("[role=treeitem]", { timeout: 120_000 });
+    await view.page.waitForSelector("[role=treeitem]", { timeout: 300_000 });
     const opened = Date.now() - from;
     // While spans still come, the page says how many are there.
-    await view.page.waitForSelector("main p[role=status]", { state: "detached", timeout: 180_000 });
+    await view.page.waitForSelector("main p[role=status]", { state: "detached", timeout: 600_000 });
     console.log(`  all of them here after ${Date.now() - from} ms`);
     await view.page.getByRole("button", { name: /Unfold all/ }).click();
     await view.page.waitForFunction(() => document.querySelectorAll("[role=treeitem]").length > 10, null);
