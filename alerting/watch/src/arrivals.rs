@@ -24,6 +24,11 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
+    /// Whether any telemetry was ever there, as far as the last look tells.
+    pub(crate) fn any(&self) -> bool {
+        self.received.is_some()
+    }
+
     /// The range of event times of what is new, if anything is.
     pub(crate) fn look(&mut self, engine: &Engine, workspace: &Workspace) -> Option<TimeRange> {
         let view = engine.view(workspace, &SIGNALS);

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{Mutex, Notify, RwLock};
 
 /// Most documents of one kind that are read at start.
@@ -42,6 +43,10 @@ pub(crate) struct Desk {
     pub(crate) impacts: RwLock<HashMap<IncidentId, Impact>>,
     /// Latest revision of each incident's message.
     revisions: parking_lot::Mutex<HashMap<IncidentId, u64>>,
+    /// Wall time at which a round ended last; that of the opening before the first one.
+    round_ended: AtomicI64,
+    /// What [`Desk::figures`] said last.
+    figures: parking_lot::Mutex<[u64; 5]>,
     /// Woken when something came that should not wait for the next step.
     pub(crate) wake: Notify,
 }
@@ -119,6 +124,8 @@ impl Desk {
             pace: Mutex::new(pace),
             impacts: RwLock::default(),
             revisions: parking_lot::Mutex::default(),
+            round_ended: AtomicI64::new(now.0),
+            figures: parking_lot::Mutex::default(),
             wake: Notify::new(),
         })
     }
@@ -143,6 +150,27 @@ impl Desk {
         let known = revisions.entry(id).or_default();
         *known = (*known + 1).max(u64::try_from(self.now().0).unwrap_or_default());
         *known
+    }
+
+    pub(crate) fn round_ended(&self) -> UnixNanos {
+        UnixNanos(self.round_ended.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a round has ended now.
+    pub(crate) fn end_round(&self) {
+        self.round_ended.store(self.now().0, Ordering::Relaxed);
+    }
+
+    /// Alerts heard, incidents opened, alerts that wait, messages that wait, messages that are dead. While the office
+    /// is at work they are those of the last look: a counter never goes back.
+    pub(crate) fn figures(&self) -> [u64; 5] {
+        let mut figures = self.figures.lock();
+        if let Ok(office) = self.office.try_read() {
+            let (counters, outbox) = (office.book.counters(), office.outbox.figures(self.now()));
+            let waiting = office.waiting_alerts() as u64;
+            *figures = [counters.heard, counters.opened, waiting, outbox.waiting as u64, outbox.dead as u64];
+        }
+        *figures
     }
 
     /// Stores what an office holds, for a caller that answers somebody.

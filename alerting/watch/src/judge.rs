@@ -121,10 +121,11 @@ impl Judge {
     }
 
     /// Judges every rule that is due at this instant of event time.
-    pub(crate) async fn step(&mut self, ask: &Questioner, now: UnixNanos, live: bool) -> Judged {
+    pub(crate) async fn step(&mut self, ask: &Questioner, now: UnixNanos, data: Data) -> Judged {
         let mut asked = Asked::default();
-        let newest = asked.answer(ask, &self.watermark.question(now)).await;
-        if let Ok(answer) = newest {
+        if data.telemetry
+            && let Ok(answer) = asked.answer(ask, &self.watermark.question(now)).await
+        {
             self.watermark.observe(&answer, now);
         }
         let mut judged =
@@ -134,7 +135,7 @@ impl Judge {
                 judged.transitions.extend(rules::retire(state, Why::RuleDisabled, now));
                 judged.changes.extend(state.changed().into_iter().map(docs::of_rule));
             }
-            if !state.is_due(rule, now) || (!live && needs_life(rule)) {
+            if !state.is_due(rule, now) || !has_a_say(rule, data) {
                 continue;
             }
             let mut answers = Answers::new();
@@ -148,12 +149,23 @@ impl Judge {
     }
 }
 
-/// Whether a rule is about silence or plans ahead: where nothing is sent any more, it has nothing to say.
-fn needs_life(rule: &Rule) -> bool {
-    matches!(
-        rule.condition,
-        Condition::Absence(_) | Condition::Heartbeat(_) | Condition::Forecast(_) | Condition::Deadline(_)
-    )
+/// What there is to judge by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Data {
+    /// Telemetry still comes, so that silence means something.
+    pub(crate) live: bool,
+    /// Any was ever sent: a workspace that only takes alerts of others costs no questions.
+    pub(crate) telemetry: bool,
+}
+
+/// Whether a rule can say anything of such data. Rules about silence, or that plan ahead, need senders that are
+/// alive; the others need something to look at, wherever an SQL rule may look.
+fn has_a_say(rule: &Rule, data: Data) -> bool {
+    match rule.condition {
+        Condition::Absence(_) | Condition::Heartbeat(_) | Condition::Forecast(_) | Condition::Deadline(_) => data.live,
+        Condition::Sql(_) => true,
+        _ => data.telemetry,
+    }
 }
 
 /// Answers of one instant by the text of their question.
@@ -202,5 +214,26 @@ pub(crate) fn told(transition: &Transition) -> Told {
         silent_after: None,
         generator_url: None,
         source: SOURCE.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+
+    #[test]
+    fn where_nothing_was_ever_sent_only_silence_and_questions_of_ones_own_are_judged() {
+        let kinds = |live, telemetry| {
+            let data = Data { live, telemetry };
+            let rules = rules::pack::rules();
+            let asked = rules.iter().filter(|rule| has_a_say(rule, data)).map(|rule| rule.kind().to_owned());
+            asked.collect::<std::collections::BTreeSet<String>>()
+        };
+        assert_eq!(kinds(true, true), rules::pack::rules().iter().map(|rule| rule.kind().to_owned()).collect());
+        assert!(kinds(true, false).contains("heartbeat") && !kinds(true, false).contains("threshold"));
+        assert!(!kinds(false, true).contains("heartbeat") && kinds(false, true).contains("threshold"));
+        assert_eq!(kinds(false, false), ["sql".to_owned()].into());
     }
 }

@@ -27,6 +27,7 @@ mod deliver;
 mod desk;
 mod round;
 mod watch;
+mod watchman;
 
 mod calls;
 

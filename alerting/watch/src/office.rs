@@ -177,7 +177,38 @@ impl Office {
     }
 }
 
-/// When what an alert says happened: its end where it tells of one.
+/// When what an alert says happened: its end where it tells of one. One that is said to go on (until an instant to
+/// come, or by a sender that tells ends) happens now, however long ago it began; without that it may be of the past.
 fn happened(alert: &Alert) -> UnixNanos {
-    alert.ended_at.unwrap_or(alert.starts_at).max(alert.starts_at)
+    let goes_on = alert.expires_at.is_some_and(|at| at > alert.told_at) || alert.silent_after.is_none();
+    match alert.ended_at {
+        Some(ended) => ended.max(alert.starts_at),
+        None if goes_on => alert.told_at.max(alert.starts_at),
+        None => alert.starts_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+    use incident::Told;
+    use std::time::Duration;
+
+    #[test]
+    fn what_goes_on_happens_now_and_what_is_played_happened_when_it_began() {
+        let now = UnixNanos(1_800_000_000 * UnixNanos::SECOND);
+        let long_ago = now.saturating_sub(Duration::from_secs(3 * 3_600));
+        let soon = now.saturating_add(Duration::from_secs(240));
+        let told = Told { starts_at: Some(long_ago), silent_after: Some(Duration::from_secs(300)), ..Told::default() };
+        for (what, told, want) in [
+            ("Prometheus: until an instant to come", Told { ends_at: Some(soon), ..told.clone() }, now),
+            ("Grafana: firing, and the end will be told", Told { silent_after: None, ..told.clone() }, now),
+            ("resolved just now", Told { ends_at: Some(now), ..told.clone() }, now),
+            ("played from a record", told.clone(), long_ago),
+        ] {
+            assert_eq!(happened(&Alert::read(told, now)), want, "{what}");
+        }
+    }
 }

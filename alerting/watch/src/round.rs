@@ -3,7 +3,7 @@
 
 use crate::clock::Due;
 use crate::desk::{Desk, Pace};
-use crate::judge::{self, Judged};
+use crate::judge::{self, Data, Judged};
 use crate::message::{self, Context};
 use crate::office::Office;
 use crate::verdict;
@@ -50,7 +50,8 @@ impl Desk {
     /// One instant: rules, alerts, incidents, causes, messages; stored at its end.
     async fn instant(&self, pace: &mut Pace, due: Due, now: UnixNanos) {
         self.survey(pace, now).await;
-        let judged = self.judge.lock().await.step(&self.ask, now, due.live).await;
+        let data = Data { live: due.live, telemetry: pace.arrivals.any() };
+        let judged = self.judge.lock().await.step(&self.ask, now, data).await;
         let anomalies = self.scan(pace, due, now).await;
         let mut events = {
             let office = &mut *self.office.write().await;
@@ -103,6 +104,9 @@ impl Desk {
 
     /// Looks for what no threshold finds, once a minute (in a past that is played, at every instant), where a rule of kind `anomaly` is on.
     async fn scan(&self, pace: &mut Pace, due: Due, now: UnixNanos) -> Vec<Anomaly> {
+        if !pace.arrivals.any() {
+            return Vec::new();
+        }
         let Some(sensitivity) = self.sensitivity().await else { return Vec::new() };
         let since = now.0.saturating_sub(pace.scanned.0);
         if due.live && pace.scanned.0 != 0 && (0..SCAN_EVERY.as_nanos() as i64).contains(&since) {
@@ -159,7 +163,10 @@ impl Desk {
         for id in asked {
             let Some(question) = verdict::question(&*self.office.read().await, &pace.ranker, id, now) else { continue };
             let troubled = self.troubled(Some(id), now).await;
-            let found = verdict::find(&self.ask, question, &troubled, &pace.estate).await;
+            let found = match pace.arrivals.any() {
+                true => verdict::find(&self.ask, question, &troubled, &pace.estate).await,
+                false => Ok(verdict::by_alerts(question)),
+            };
             let office = &mut *self.office.write().await;
             match found {
                 Ok(found) => {

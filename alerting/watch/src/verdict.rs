@@ -51,6 +51,12 @@ pub(crate) fn question(office: &Office, ranker: &Ranker, id: IncidentId, now: Un
     Some(CauseQuestion { current, suffering, services: incident.services.clone(), by_alerts })
 }
 
+/// What the alerts alone say, where there is nothing else.
+pub(crate) fn by_alerts(question: CauseQuestion) -> Found {
+    let impact = Impact { complete: true, ..Impact::default() };
+    Found { verdict: question.by_alerts.unwrap_or_default(), impact }
+}
+
 /// Where to begin looking for what an alert tells.
 fn began(episode: &Episode) -> UnixNanos {
     let own = [judge::SOURCE, round::SCAN_SOURCE].contains(&episode.alert.source.as_str());

@@ -3,7 +3,7 @@
 use crate::desk::{Desk, DeskError};
 use crate::judge::Origin;
 use crate::office::Office;
-use crate::{Settings, deliver};
+use crate::{Settings, deliver, watchman};
 use api::{Api, Problem};
 use engine::{Kind, Metric};
 use metastore::Metastore;
@@ -115,6 +115,7 @@ impl Watch {
         if self.inner.settings.enabled {
             self.keep(tokio::spawn(go_rounds(Arc::clone(&desk), self.clone())).abort_handle());
             self.keep(tokio::spawn(deliver::run(Arc::clone(&desk))).abort_handle());
+            self.keep(tokio::spawn(watchman::run(Arc::clone(&desk))).abort_handle());
         }
         Ok(desk)
     }
@@ -175,17 +176,7 @@ impl Watch {
         if let Ok(desks) = self.inner.desks.try_read() {
             for desk in desks.values() {
                 behind = behind.max(*desk.behind.lock());
-                let Ok(office) = desk.office.try_read() else { continue };
-                let counters = office.book.counters();
-                let figures = office.outbox.figures(desk.now());
-                let parts = [
-                    counters.heard,
-                    counters.opened,
-                    office.waiting_alerts() as u64,
-                    figures.waiting as u64,
-                    figures.dead as u64,
-                ];
-                sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+                sums.iter_mut().zip(desk.figures()).for_each(|(sum, part)| *sum += part);
             }
         }
         let [heard, opened, waiting, messages, dead] = sums;
@@ -224,6 +215,7 @@ async fn go_rounds(desk: Arc<Desk>, watch: Watch) {
         if desk.round().await {
             watch.inner.rounds.fetch_add(1, Ordering::Relaxed);
         }
+        desk.end_round();
         watch.inner.running.fetch_sub(1, Ordering::Relaxed);
         tokio::select! {
             () = tokio::time::sleep(watch.inner.settings.step) => {}

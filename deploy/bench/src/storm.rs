@@ -4,25 +4,28 @@
 //! Truth is read here, after the fact. Alerts are sent in the order of their times, a minute at a time, as
 //! their source told them.
 
+mod estate;
+mod score;
 mod truth;
 
 use crate::Settings;
 use crate::child::Server;
 use crate::progress::Stage;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use estate::{ALERTS, SERVICES};
+use model::{Clock, SystemClock};
+use score::{Messages, score};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
-use truth::{Told, Truth, pairs_within};
+use truth::Told;
 
 const CONFIG: &str = "[alerting]\nstep = \"1s\"\nlateness = \"1s\"\nidle = \"1s\"\n";
-/// The generated storm.
-const STORM_ALERTS: usize = 100_000;
-const STORM_SERVICES: usize = 300;
 const BATCH: usize = 500;
+const MINUTE: i64 = 60_000;
 
 /// One set of labelled alerts.
 #[derive(Clone, Debug, Serialize)]
@@ -40,7 +43,10 @@ pub struct StormSystem {
     pub split: usize,
     /// Faults whose root is in no incident's first three.
     pub missed: usize,
+    /// Incidents of which people were told that they begin.
     pub notifications_per_fault: f64,
+    /// The same with every later message but the last: a new cause, more severe, twice as large.
+    pub messages_per_fault: f64,
     /// Share of alerts that nobody was told one by one.
     pub reduction: f64,
 }
@@ -48,9 +54,12 @@ pub struct StormSystem {
 /// What the generated storm cost.
 #[derive(Clone, Debug, Serialize)]
 pub struct StormCost {
+    pub what: &'static str,
     pub alerts: usize,
     pub services: usize,
     pub cpu_seconds: f64,
+    /// Of the whole process tree: after a tenth of the alerts, and after the last.
+    pub memory_early_mib: f64,
     pub memory_mib: f64,
     pub incidents: usize,
     /// Alerts that the server does not show.
@@ -60,10 +69,10 @@ pub struct StormCost {
 #[derive(Clone, Debug, Serialize)]
 pub struct StormReport {
     pub systems: Vec<StormSystem>,
-    pub storm: StormCost,
+    pub storms: Vec<StormCost>,
 }
 
-/// Plays every set below `DIR/alerts`, then the generated storm.
+/// Plays every set below `DIR/alerts`, then the generated storms.
 ///
 /// # Errors
 /// When a file does not read, or the server fails.
@@ -78,11 +87,18 @@ pub(crate) async fn measure(settings: &Settings) -> Result<StormReport> {
             systems.push(play(settings, &set.path()).await.with_context(|| set.path().display().to_string())?);
         }
     }
-    Ok(StormReport { systems, storm: generated(settings).await? })
+    let (system, ten_minutes) = ten_minutes(settings).await?;
+    systems.push(system);
+    Ok(StormReport { systems, storms: vec![ten_minutes, one_minute(settings).await?] })
 }
 
-/// Tells the server who calls whom, what is an instance of what, what runs where.
-async fn topology(server: &Server, folder: &Path) -> Result<()> {
+/// Who calls whom, what is an instance of what, what runs where, as the set knows it.
+struct Topology {
+    relations: Vec<Value>,
+    instances: BTreeMap<String, Vec<String>>,
+}
+
+fn topology(folder: &Path) -> Result<Topology> {
     let mut file = folder.join("topology.json");
     if !file.is_file() {
         // Overlays are of the system they are named after.
@@ -92,46 +108,69 @@ async fn topology(server: &Server, folder: &Path) -> Result<()> {
     let known: Value =
         serde_json::from_str(&std::fs::read_to_string(&file).with_context(|| file.display().to_string())?)?;
     let kind = |name: &str| match known["nodes"][name].as_str() {
-        Some("Service_Instance") => "instance",
+        Some("Service_Instance" | "Cache_Instance") => "instance",
         Some("Database") => "database",
-        Some("Cache") => "cache",
         Some("Host" | "Node") => "node",
         _ => "service",
     };
-    let written = |name: &Value| name.as_str().map(|name| format!("{}:{name}", kind(name))).unwrap_or_default();
-    let mut relations = Vec::new();
-    for (list, relation) in [("calls", "calls"), ("instance_of", "instance_of"), ("runs_on", "runs_on")] {
-        let pairs: Vec<(Value, Value)> = match &known[list] {
-            Value::Array(pairs) => pairs.iter().map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
-            Value::Object(pairs) => pairs.iter().map(|(from, to)| (json!(from), to.clone())).collect(),
+    let mut found = Topology { relations: Vec::new(), instances: BTreeMap::new() };
+    for relation in ["calls", "instance_of", "runs_on"] {
+        let pairs: Vec<(&str, &str)> = match &known[relation] {
+            Value::Array(pairs) => {
+                pairs.iter().filter_map(|pair| Some((pair[0].as_str()?, pair[1].as_str()?))).collect()
+            }
+            Value::Object(pairs) => pairs.iter().filter_map(|(from, to)| Some((from.as_str(), to.as_str()?))).collect(),
             _ => Vec::new(),
         };
-        relations.extend(
-            pairs.iter().map(|(from, to)| json!({"from": written(from), "relation": relation, "to": written(to)})),
-        );
+        for (from, to) in pairs {
+            let written = |name: &str| format!("{}:{name}", kind(name));
+            found.relations.push(json!({"from": written(from), "relation": relation, "to": written(to)}));
+            if relation == "instance_of" {
+                found.instances.entry(to.to_owned()).or_default().push(from.to_owned());
+            }
+        }
     }
-    server.put("/api/v1/catalog/topology", &json!({ "relations": relations })).await.map(drop)
+    Ok(found)
+}
+
+/// A server that knows the estate.
+async fn server(settings: &Settings, relations: &[Value]) -> Result<Server> {
+    let server = Server::start_with(&settings.exe, CONFIG)?;
+    server.put("/api/v1/catalog/topology", &json!({ "relations": relations })).await?;
+    Ok(server)
 }
 
 /// Plays one labelled set.
 async fn play(settings: &Settings, folder: &Path) -> Result<StormSystem> {
-    let (truth, told) = truth::read(folder)?;
-    let server = Server::start_with(&settings.exe, CONFIG)?;
-    topology(&server, folder).await?;
+    let known = topology(folder)?;
+    let (truth, told) = truth::read(folder, &known.instances)?;
+    let server = server(settings, &known.relations).await?;
     let stage = Stage::new(settings.progress, "alerts", told.len() as u64);
     let mut minutes: BTreeMap<i64, Vec<&Told>> = BTreeMap::new();
     for alert in &told {
-        minutes.entry(alert.millis / 60_000).or_default().push(alert);
+        minutes.entry(alert.millis / MINUTE).or_default().push(alert);
     }
+    let mut sent = 0;
     for alerts in minutes.values() {
         send(&server, alerts.iter().map(|alert| alert.body())).await?;
-        taken(&server).await?;
+        sent += alerts.len();
+        taken(&server, sent).await?;
         stage.bar().inc(alerts.len() as u64);
     }
+    settled(&server).await?;
     let incidents = truth::incidents(&server).await?;
-    let messages = server.sql("SELECT count(*) FROM notifications WHERE occasion = 'opened'").await?;
-    let messages = messages["rows"][0][0].as_f64().unwrap_or_default();
-    Ok(score(&folder.file_name().unwrap_or_default().to_string_lossy(), &truth, &told, &incidents, messages))
+    let system = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(score(&system, &truth, (&told, told.len()), &incidents, messages(&server).await?))
+}
+
+async fn messages(server: &Server) -> Result<Messages> {
+    let opened = count(server, "FROM notifications WHERE occasion IN ('opened', 'reopened')").await?;
+    let all = count(server, "FROM notifications WHERE occasion <> 'resolved'").await?;
+    Ok(Messages { opened: opened as f64, all: all as f64 })
+}
+
+async fn count(server: &Server, of: &str) -> Result<u64> {
+    Ok(server.sql(&format!("SELECT count(*) {of}")).await?["rows"][0][0].as_u64().unwrap_or_default())
 }
 
 async fn send(server: &Server, bodies: impl Iterator<Item = Value>) -> Result<()> {
@@ -143,114 +182,172 @@ async fn send(server: &Server, bodies: impl Iterator<Item = Value>) -> Result<()
 }
 
 /// Returns when every alert that was sent has been taken in.
-async fn taken(server: &Server) -> Result<()> {
-    while server.figure("stormglass_watch_inbox_alerts").await? > 0.0 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+async fn taken(server: &Server, sent: usize) -> Result<()> {
+    while server.figure("stormglass_watch_alerts_total").await? < sent as f64 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
 
-fn score(system: &str, truth: &Truth, told: &[Told], incidents: &[truth::Found], messages: f64) -> StormSystem {
-    let mut incident_of: BTreeMap<&str, usize> = BTreeMap::new();
-    for (at, incident) in incidents.iter().enumerate() {
-        incident_of.extend(incident.alerts.iter().map(|alert| (alert.as_str(), at)));
-    }
-    let mut together: BTreeMap<(&str, Option<usize>), u64> = BTreeMap::new();
-    for alert in told {
-        let Some(fault) = truth.fault_of(alert.id) else { continue };
-        *together.entry((fault, incident_of.get(alert.key.as_str()).copied())).or_default() += 1;
-    }
-    let (mut hits, mut missed, mut split) = ([0_usize; 2], 0, 0);
-    for (fault, roots) in &truth.roots {
-        let held: Vec<(usize, u64)> =
-            together.iter().filter(|((of, _), _)| of == fault).filter_map(|((_, at), n)| Some(((*at)?, *n))).collect();
-        // A tenth of a fault's alerts elsewhere is not a split.
-        let all: u64 = held.iter().map(|(_, n)| n).sum();
-        split += usize::from(held.iter().filter(|(_, n)| n * 10 > all).count() > 1);
-        let most = held.iter().max_by_key(|(_, n)| *n);
-        let rank = most.and_then(|(at, _)| {
-            incidents[*at].causes.iter().position(|cause| roots.iter().any(|root| truth::same(cause, root)))
-        });
-        hits[0] += usize::from(rank == Some(0));
-        hits[1] += usize::from(rank.is_some_and(|rank| rank < 3));
-        let anywhere = held.iter().any(|(at, _)| {
-            incidents[*at].causes.iter().take(3).any(|cause| roots.iter().any(|root| truth::same(cause, root)))
-        });
-        missed += usize::from(!anywhere);
-    }
-    let mut of_incident: BTreeMap<usize, u64> = BTreeMap::new();
-    let mut of_fault: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut faults_of: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-    for ((fault, at), n) in &together {
-        *of_fault.entry(fault).or_default() += n;
-        if let Some(at) = at {
-            *of_incident.entry(*at).or_default() += n;
-            faults_of.entry(*at).or_default().push(*n);
+/// Returns when the last verdicts are in: a played past comes to rest, a live one has gone so many rounds.
+async fn settled(server: &Server) -> Result<()> {
+    const ROUNDS: f64 = 40.0;
+    let first = server.figure("stormglass_watch_rounds_total").await?;
+    let mut rounds = -1.0;
+    loop {
+        let now = server.figure("stormglass_watch_rounds_total").await?;
+        let rests = now == rounds && server.figure("stormglass_watch_rounds_running").await? == 0.0;
+        if rests || now >= first + ROUNDS {
+            return Ok(());
         }
-    }
-    let right: u64 = together.iter().filter(|((_, at), _)| at.is_some()).map(|(_, n)| pairs_within(*n)).sum();
-    let grouped: u64 = of_incident.values().map(|n| pairs_within(*n)).sum();
-    let wanted: u64 = of_fault.values().map(|n| pairs_within(*n)).sum();
-    let faults = truth.roots.len();
-    let share = |count: usize| count as f64 / faults.max(1) as f64;
-    let is_merged = |counts: &&Vec<u64>| counts.iter().filter(|n| **n * 10 > counts.iter().sum::<u64>()).count() > 1;
-    StormSystem {
-        system: system.to_owned(),
-        faults,
-        hit1: share(hits[0]),
-        hit3: share(hits[1]),
-        pair_f1: 2.0 * right as f64 / (grouped + wanted).max(1) as f64,
-        merged: faults_of.values().filter(is_merged).count(),
-        split,
-        missed,
-        notifications_per_fault: messages / faults.max(1) as f64,
-        reduction: 1.0 - messages / told.len().max(1) as f64,
+        rounds = now;
+        tokio::time::sleep(Duration::from_secs(3)).await;
     }
 }
 
-/// A storm over a made-up estate: 300 services in a tree of calls, three of them at fault.
-async fn generated(settings: &Settings) -> Result<StormCost> {
-    let server = Server::start_with(&settings.exe, CONFIG)?;
-    let calls =
-        |n: usize| json!({"from": format!("service:s{n}"), "relation": "calls", "to": format!("service:s{}", n / 3)});
-    let relations: Vec<Value> = (1..STORM_SERVICES).map(calls).collect();
-    server.put("/api/v1/catalog/topology", &json!({ "relations": relations })).await?;
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / (1 << 20) as f64
+}
+
+/// What was told and is not shown.
+async fn lost(server: &Server) -> Result<usize> {
+    let shown = server.sql("SELECT sum(count) FROM alerts").await?["rows"][0][0].as_u64().unwrap_or_default();
+    Ok(ALERTS.saturating_sub(shown as usize))
+}
+
+/// Ten minutes of a storm over a made-up estate, five services at fault, everything told again and again.
+async fn ten_minutes(settings: &Settings) -> Result<(StormSystem, StormCost)> {
+    let began = SystemClock::new().now().0 / 1_000_000 - 10 * MINUTE;
+    let storm = estate::storm(began);
+    let server = server(settings, &estate::relations()).await?;
     let before = server.tree().cpu_seconds()?;
-    let stage = Stage::new(settings.progress, "storm", STORM_ALERTS as u64);
-    let kinds = STORM_ALERTS / STORM_SERVICES + 1;
-    let alert = |n: usize| {
-        let (service, kind) = (n % STORM_SERVICES, n / STORM_SERVICES % kinds);
-        json!({"labels": {"alertname": format!("A{kind}"), "service": format!("s{service}"), "severity": "high"}})
-    };
-    for from in (0..STORM_ALERTS).step_by(BATCH) {
-        let until = (from + BATCH).min(STORM_ALERTS);
-        server.post("/alertmanager/api/v2/alerts", &json!((from..until).map(alert).collect::<Vec<_>>())).await?;
-        stage.bar().inc((until - from) as u64);
+    let stage = Stage::new(settings.progress, "storm", ALERTS as u64);
+    let (mut sent, mut early) = (0, 0.0);
+    for minute in storm.tellings.chunk_by(|a, b| (a.millis - began) / MINUTE == (b.millis - began) / MINUTE) {
+        send(&server, minute.iter().map(|telling| storm.series[telling.series].body())).await?;
+        sent += minute.len();
+        taken(&server, sent).await?;
+        if early == 0.0 {
+            early = mib(server.tree().pss_bytes()?);
+        }
+        stage.bar().inc(minute.len() as u64);
     }
-    taken(&server).await?;
-    let shown = server.sql("SELECT count(*) FROM alerts").await?["rows"][0][0].as_u64().unwrap_or_default();
-    let incidents = server.sql("SELECT count(*) FROM incidents").await?["rows"][0][0].as_u64().unwrap_or_default();
+    settled(&server).await?;
+    let cpu_seconds = server.tree().cpu_seconds()? - before;
+    let memory_mib = mib(server.tree().pss_bytes()?);
+    let incidents = truth::incidents(&server).await?;
+    let cost = StormCost {
+        what: "told again and again over ten minutes",
+        alerts: ALERTS,
+        services: SERVICES,
+        cpu_seconds,
+        memory_early_mib: early,
+        memory_mib,
+        incidents: incidents.len(),
+        lost: lost(&server).await?,
+    };
+    let told = (storm.series.as_slice(), ALERTS);
+    Ok((score("generated-storm", &storm.truth, told, &incidents, messages(&server).await?), cost))
+}
+
+/// As many alerts as one minute may bring, no two of them the same: none may be lost.
+async fn one_minute(settings: &Settings) -> Result<StormCost> {
+    let server = server(settings, &estate::relations()).await?;
+    let began = SystemClock::new().now().0 / 1_000_000 - MINUTE;
+    let before = server.tree().cpu_seconds()?;
+    let stage = Stage::new(settings.progress, "one minute", ALERTS as u64);
+    let mut early = 0.0;
+    for from in (0..ALERTS).step_by(BATCH) {
+        let alert = |n: usize| {
+            let (service, kind) = (n % SERVICES, n / SERVICES);
+            let at = (began + n as i64 * MINUTE / ALERTS as i64) * 1_000_000;
+            let labels = json!({"alertname": format!("A{kind}"), "service": format!("svc-{service:03}")});
+            json!({"labels": labels, "startsAt": at.to_string()})
+        };
+        send(&server, (from..(from + BATCH).min(ALERTS)).map(alert)).await?;
+        if from == ALERTS / 10 {
+            early = mib(server.tree().pss_bytes()?);
+        }
+        stage.bar().inc(BATCH as u64);
+    }
+    taken(&server, ALERTS).await?;
+    settled(&server).await?;
+    let (cpu_seconds, memory_mib) = (server.tree().cpu_seconds()? - before, mib(server.tree().pss_bytes()?));
+    let outside = count(&server, "FROM alerts WHERE incident_id IS NULL").await?;
+    ensure!(outside == 0, "{outside} alerts are in no incident");
     Ok(StormCost {
-        alerts: STORM_ALERTS,
-        services: STORM_SERVICES,
-        cpu_seconds: server.tree().cpu_seconds()? - before,
-        memory_mib: server.tree().pss_bytes()? as f64 / (1 << 20) as f64,
-        incidents: incidents as usize,
-        lost: STORM_ALERTS.saturating_sub(shown as usize),
+        what: "all different, within one minute",
+        alerts: ALERTS,
+        services: SERVICES,
+        cpu_seconds,
+        memory_early_mib: early,
+        memory_mib,
+        incidents: count(&server, "FROM incidents").await? as usize,
+        lost: lost(&server).await?,
     })
+}
+
+impl StormReport {
+    /// The figures as tables of a document.
+    pub fn markdown(&self) -> String {
+        let mut lines = vec![
+            "| alerts without telemetry, through the Alertmanager API | Hit@1 / @3 | pair F1 | merged | split | missed | openings / all messages per fault | reduction |".to_owned(),
+            "|---|---|---|---|---|---|---|---|".to_owned(),
+        ];
+        lines.extend(self.systems.iter().map(|s| {
+            format!(
+                "| {}, {} faults | {:.1} / {:.1} % | {:.3} | {} | {} | {} ({:.0} %) | {:.2} / {:.2} | {:.2} % |",
+                s.system,
+                s.faults,
+                s.hit1 * 100.0,
+                s.hit3 * 100.0,
+                s.pair_f1,
+                s.merged,
+                s.split,
+                s.missed,
+                s.missed as f64 * 100.0 / s.faults.max(1) as f64,
+                s.notifications_per_fault,
+                s.messages_per_fault,
+                s.reduction * 100.0
+            )
+        }));
+        lines.extend([
+            String::new(),
+            "| generated storm | CPU-s (goal 60) | memory after a tenth / at the end | incidents | alerts lost |"
+                .to_owned(),
+            "|---|---|---|---|---|".to_owned(),
+        ]);
+        lines.extend(self.storms.iter().map(|s| {
+            format!(
+                "| {} alerts over {} services, {} | {:.1} | {:.0} / {:.0} MiB | {} | {} |",
+                s.alerts, s.services, s.what, s.cpu_seconds, s.memory_early_mib, s.memory_mib, s.incidents, s.lost
+            )
+        }));
+        lines.join("\n")
+    }
 }
 
 impl fmt::Display for StormReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:38} {:>6} {:>6} {:>6} {:>7} {:>6} {:>5} {:>6} {:>9} {:>9}",
-            "system", "faults", "Hit@1", "Hit@3", "pair F1", "merged", "split", "missed", "per fault", "reduction"
+            "{:38} {:>6} {:>6} {:>6} {:>7} {:>6} {:>5} {:>6} {:>9} {:>9} {:>9}",
+            "system",
+            "faults",
+            "Hit@1",
+            "Hit@3",
+            "pair F1",
+            "merged",
+            "split",
+            "missed",
+            "opened",
+            "messages",
+            "reduction"
         )?;
         for s in &self.systems {
             writeln!(
                 f,
-                "{:38} {:>6} {:>6.1} {:>6.1} {:>7.3} {:>6} {:>5} {:>6} {:>9.2} {:>8.2}%",
+                "{:38} {:>6} {:>6.1} {:>6.1} {:>7.3} {:>6} {:>5} {:>6} {:>9.2} {:>9.2} {:>8.2}%",
                 s.system,
                 s.faults,
                 s.hit1 * 100.0,
@@ -260,14 +357,17 @@ impl fmt::Display for StormReport {
                 s.split,
                 s.missed,
                 s.notifications_per_fault,
+                s.messages_per_fault,
                 s.reduction * 100.0
             )?;
         }
-        let storm = &self.storm;
-        writeln!(
-            f,
-            "storm of {} alerts over {} services: {:.1} CPU-s, {:.0} MiB, {} incidents, {} alerts lost",
-            storm.alerts, storm.services, storm.cpu_seconds, storm.memory_mib, storm.incidents, storm.lost
-        )
+        for s in &self.storms {
+            writeln!(
+                f,
+                "{} alerts over {} services, {}: {:.1} CPU-s, {:.0} MiB early and {:.0} MiB at the end, {} incidents, {} lost",
+                s.alerts, s.services, s.what, s.cpu_seconds, s.memory_early_mib, s.memory_mib, s.incidents, s.lost
+            )?;
+        }
+        Ok(())
     }
 }

@@ -12,11 +12,15 @@ pub(super) struct Told {
     pub(super) id: u64,
     pub(super) millis: i64,
     labels: Value,
-    /// Labels and start as one text: by this it is found again.
+    /// The labels as one text: by this and its start it is found again.
     pub(super) key: String,
 }
 
 impl Told {
+    pub(super) fn new(id: u64, millis: i64, labels: Value) -> Self {
+        Self { id, millis, key: key(&labels), labels }
+    }
+
     pub(super) fn body(&self) -> Value {
         json!({"labels": self.labels, "startsAt": (self.millis * 1_000_000).to_string()})
     }
@@ -31,24 +35,34 @@ pub(super) struct Truth {
 }
 
 impl Truth {
+    /// A fault and every name that counts for its root.
+    pub(super) fn fault(&mut self, name: &str, roots: impl IntoIterator<Item = String>) {
+        self.roots.entry(name.to_owned()).or_default().extend(roots);
+    }
+
+    pub(super) fn of(&mut self, alert: u64, fault: &str) {
+        self.faults.insert(alert, fault.to_owned());
+    }
+
     pub(super) fn fault_of(&self, alert: u64) -> Option<&str> {
         self.faults.get(&alert).map(String::as_str)
     }
 }
 
-/// An incident with its alerts by key and its causes in order.
+/// An incident with its alerts by key and start, and its causes in order.
 pub(super) struct Found {
-    pub(super) alerts: Vec<String>,
+    pub(super) alerts: Vec<(String, i64)>,
     pub(super) causes: Vec<String>,
 }
 
-fn key(labels: &Value, millis: i64) -> String {
+fn key(labels: &Value) -> String {
     let sorted: BTreeMap<&String, &Value> = labels.as_object().into_iter().flatten().collect();
-    format!("{} {millis}", json!(sorted))
+    json!(sorted).to_string()
 }
 
-/// Reads `alerts.jsonl.gz`, `alert_truth.csv` and `labels.json` (or `pairs.json`).
-pub(super) fn read(folder: &Path) -> Result<(Truth, Vec<Told>)> {
+/// Reads `alerts.jsonl.gz`, `alert_truth.csv` and `labels.json` (or `pairs.json`). Where the root is a service, its
+/// instances count as it: `instances` by service.
+pub(super) fn read(folder: &Path, instances: &BTreeMap<String, Vec<String>>) -> Result<(Truth, Vec<Told>)> {
     let file = folder.join("alerts.jsonl.gz");
     let mut text = String::new();
     flate2::read::GzDecoder::new(std::fs::File::open(&file)?).read_to_string(&mut text)?;
@@ -56,13 +70,7 @@ pub(super) fn read(folder: &Path) -> Result<(Truth, Vec<Told>)> {
     for line in text.lines() {
         let alert: Value = serde_json::from_str(line).with_context(|| file.display().to_string())?;
         let millis = alert["startsAtMs"].as_i64().context("an alert has no startsAtMs")?;
-        let labels = alert["labels"].clone();
-        told.push(Told {
-            id: alert["id"].as_u64().context("an alert has no id")?,
-            millis,
-            key: key(&labels, millis),
-            labels,
-        });
+        told.push(Told::new(alert["id"].as_u64().context("an alert has no id")?, millis, alert["labels"].clone()));
     }
     told.sort_by_key(|alert| (alert.millis, alert.id));
     let mut truth = Truth::default();
@@ -80,8 +88,9 @@ pub(super) fn read(folder: &Path) -> Result<(Truth, Vec<Told>)> {
         .context("there is neither labels.json nor pairs.json")?;
     for label in labels.as_array().into_iter().flatten() {
         let mut root = |fault: String, label: &Value| {
-            let entity = label["entity"].as_str().map(str::to_owned);
-            truth.roots.entry(fault).or_default().extend(entity);
+            let entity = label["entity"].as_str().unwrap_or_default();
+            let parts = instances.get(entity).filter(|_| label["level"] == "service").into_iter().flatten();
+            truth.fault(&fault, parts.cloned().chain([entity.to_owned()]));
         };
         let id = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         match label["faults"].as_array() {
@@ -107,7 +116,7 @@ pub(super) async fn incidents(server: &Server) -> Result<Vec<Found>> {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             found.push(Found {
                 alerts: alerts
-                    .filter_map(|alert| Some(key(&alert["labels"], millis(alert["starts_at"].as_str()?)?)))
+                    .filter_map(|alert| Some((key(&alert["labels"]), millis(alert["starts_at"].as_str()?)?)))
                     .collect(),
                 causes: detail["causes"].as_array().into_iter().flatten().map(|cause| text(&cause["entity"])).collect(),
             });
@@ -121,13 +130,4 @@ pub(super) async fn incidents(server: &Server) -> Result<Vec<Found>> {
 
 fn millis(text: &str) -> Option<i64> {
     crate::rca::nanos(text).map(|nanos| nanos / 1_000_000)
-}
-
-/// Whether a cause names a root.
-pub(super) fn same(cause: &str, root: &str) -> bool {
-    cause.split_once(':').map_or(cause, |(_, name)| name) == root
-}
-
-pub(super) fn pairs_within(n: u64) -> u64 {
-    n * n.saturating_sub(1) / 2
 }

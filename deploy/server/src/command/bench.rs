@@ -27,7 +27,13 @@ pub(super) async fn run(args: Bench) -> Outcome {
             }
             return show(&report, args.json);
         }
-        Subject::Storm => return show(&bench::run_storm(&settings(bench::Subject::Query)).await?, args.json),
+        Subject::Storm => {
+            let report = bench::run_storm(&settings(bench::Subject::Query)).await?;
+            if let Some(file) = &args.readme {
+                bench::scores::write(file, "storm", &report.markdown())?;
+            }
+            return show(&report, args.json);
+        }
         Subject::Ingest => bench::Subject::Ingest,
         Subject::Storage => bench::Subject::Storage,
         Subject::Query => bench::Subject::Query,

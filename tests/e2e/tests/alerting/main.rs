@@ -3,8 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod alerts_in;
+mod endpoints;
 mod estate;
 mod fault;
+mod hook;
+mod kills;
+mod mail;
+mod odd;
+mod prometheus;
 mod robot;
 mod rules;
 
