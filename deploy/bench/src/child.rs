@@ -25,6 +25,8 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(crate) struct Server {
     exe: PathBuf,
+    /// Command and its own arguments.
+    arguments: Vec<String>,
     home: tempfile::TempDir,
     child: Child,
     addresses: HashMap<&'static str, String>,
@@ -40,19 +42,29 @@ impl Server {
 
     /// With these settings.
     pub(crate) fn start_with(exe: &Path, config: &str) -> Result<Self> {
+        Self::start_as(exe, vec!["serve".into()], config)
+    }
+
+    /// With the company that sends to it, and the settings of a fresh install.
+    pub(crate) fn start_demo(exe: &Path, arguments: &[String]) -> Result<Self> {
+        let arguments = [&["demo".to_owned()], arguments].concat();
+        Self::start_as(exe, arguments, "")
+    }
+
+    fn start_as(exe: &Path, arguments: Vec<String>, config: &str) -> Result<Self> {
         let home =
             tempfile::Builder::new().prefix("stormglass-bench-").tempdir().context("making a temporary folder")?;
         std::fs::write(home.path().join("stormglass.toml"), config)?;
-        let (child, addresses, ready_after) = spawn(exe, home.path())?;
+        let (child, addresses, ready_after) = spawn(exe, &arguments, home.path())?;
         let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_PATIENCE).build()?;
-        Ok(Self { exe: exe.to_owned(), home, child, addresses, client, ready_after })
+        Ok(Self { exe: exe.to_owned(), arguments, home, child, addresses, client, ready_after })
     }
 
     /// Ends it with SIGKILL and starts it again over the same data.
     pub(crate) fn kill_and_restart(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        (self.child, self.addresses, self.ready_after) = spawn(&self.exe, self.home.path())?;
+        (self.child, self.addresses, self.ready_after) = spawn(&self.exe, &self.arguments, self.home.path())?;
         Ok(())
     }
 
@@ -155,10 +167,11 @@ impl Drop for Server {
     }
 }
 
-fn spawn(exe: &Path, home: &Path) -> Result<(Child, HashMap<&'static str, String>, Duration)> {
+fn spawn(exe: &Path, arguments: &[String], home: &Path) -> Result<(Child, HashMap<&'static str, String>, Duration)> {
     let began = Instant::now();
     let mut command = Command::new(exe);
-    command.arg("serve").arg("--config").arg(home.join("stormglass.toml")).arg("--data-dir").arg(home.join("data"));
+    command.args(arguments);
+    command.arg("--config").arg(home.join("stormglass.toml")).arg("--data-dir").arg(home.join("data"));
     for listener in ["OTLP_GRPC", "OTLP_HTTP", "HTTP"] {
         command.env(format!("STORMGLASS_LISTEN__{listener}"), "127.0.0.1:0");
     }

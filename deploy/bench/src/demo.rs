@@ -163,20 +163,23 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 impl DemoReport {
-    /// The rows of README's table of scores.
-    pub fn readme(&self) -> String {
-        let asked: usize = self.faults.iter().map(|fault| fault.asked).sum();
-        let right: usize = self.faults.iter().map(|fault| fault.right).sum();
-        let resolved: usize = self.faults.iter().map(|fault| fault.resolved).sum();
-        let plural = if self.seeds.len() == 1 { "seed" } else { "seeds" };
+    /// A table for a document.
+    pub fn markdown(&self) -> String {
+        let sum = |of: fn(&FaultScore) -> usize| self.faults.iter().map(of).sum::<usize>();
+        let (asked, right, resolved) = (sum(|f| f.asked), sum(|f| f.right), sum(|f| f.resolved));
+        let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+        let (middle, latest) = (shown(median(self.messages())), shown(self.messages().into_iter().reduce(f64::max)));
         format!(
-            "| the demo's {} faults, {} {plural}: entity and kind right in every run / of all | {} (goal {RIGHT_GOAL}) | {right} of {asked} |\n\
-             | first message, median / latest; told to be over; runs that hid a fault | {} / {} s (goal {MESSAGE_GOAL:.0}) | {resolved} of {asked}; {} (goal 0) |",
+            "| the demo's {} faults, seeds {} | goal | measured |\n|---|---|---|\n\
+             | entity and kind equal the answer key in every run | {RIGHT_GOAL} of 17 | {} of {} |\n\
+             | of all questions | | {right} of {asked} |\n\
+             | first message after the start of the fault, median / latest | {MESSAGE_GOAL:.0} s | {middle} / {latest} s |\n\
+             | a message when it is over | all | {resolved} of {asked} |\n\
+             | runs of two faults at once in which one was hidden | 0 | {} |\n",
             self.faults.len(),
-            self.seeds.len(),
+            seeds.join(", "),
             self.right_always,
-            shown(median(self.messages())),
-            shown(self.messages().into_iter().reduce(f64::max)),
+            self.faults.len(),
             self.hidden,
         )
     }
@@ -243,7 +246,7 @@ impl fmt::Display for DemoReport {
                 writeln!(f, "  {} (seed {}): {}", played.fault, played.seed, asked.said())?;
             }
         }
-        writeln!(f, "\n{}", self.readme())
+        Ok(())
     }
 }
 
@@ -276,7 +279,7 @@ mod tests {
         let disk = &report.faults[0];
         assert_eq!((disk.asked, disk.seen, disk.entity, disk.kind, disk.right), (2, 2, 2, 1, 1));
         assert_eq!((disk.message, disk.message_latest), (Some(12.0), Some(40.0)));
-        assert!(report.readme().contains("4 of 6"), "{}", report.readme());
+        assert!(report.markdown().contains("| of all questions | | 4 of 6 |"), "{}", report.markdown());
         assert!(report.to_string().contains("disk (seed 0): entity_only"), "{report}");
     }
 

@@ -4,6 +4,7 @@
 //! `/proc`; it links nothing of the store or of the query engine. Every figure stands beside its goal.
 
 mod child;
+mod demo;
 mod generate;
 mod ingest;
 mod machine;
@@ -19,6 +20,7 @@ mod storage;
 mod storm;
 mod workload;
 
+pub use demo::{Asked, DemoReport, DemoSettings, FaultScore, Played};
 pub use rca::{Answer, Cases, Half, Outcome, PlayedCase, RcaReport, Score, System};
 pub use report::{Goal, Report, Row, Verdict};
 pub use storm::{StormCost, StormReport, StormSystem};
@@ -60,6 +62,14 @@ pub struct Settings {
 /// When a file does not read, or the server fails.
 pub async fn run_rca(settings: &Settings, cases: &Cases) -> Result<RcaReport> {
     rca::measure(settings, cases).await
+}
+
+/// How often the verdict on a fault of the demo company equals its answer key, and how soon people are told.
+///
+/// # Errors
+/// When a demo does not start or does not answer, or a name is no fault's.
+pub async fn run_demo(settings: &DemoSettings) -> Result<DemoReport> {
+    demo::measure(settings).await
 }
 
 /// How labelled alerts (`DIR/alerts`) are grouped and explained, and what a storm costs.

@@ -321,6 +321,8 @@ pub(crate) enum Subject {
     Rca,
     /// How alerts are grouped and explained, and what a storm costs; --data with alerts/.
     Storm,
+    /// How often the verdict on a fault of the demo equals its answer key; five minutes each.
+    Demo,
 }
 
 #[derive(Args, Debug)]
@@ -333,19 +335,22 @@ pub(crate) struct Bench {
     /// Size of the generated workload; 1 is 200,000 spans, 200,000 log records, 400,000 points.
     #[arg(long, default_value_t = 1.0, value_name = "N")]
     pub(crate) scale: f64,
-    /// Of rca: cases whose name, system or fault contains one of these.
+    /// Of the demo: play these faults only; of rca: cases whose name, system or fault contains one of these.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Of the demo: play every fault with each of these.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "7")]
+    pub(crate) seeds: Vec<u64>,
     /// Of rca: only the half of the cases that is held back while rules are made.
     #[arg(long, conflicts_with = "tuned")]
     pub(crate) held_back: bool,
     /// Of rca: only the other half.
     #[arg(long)]
     pub(crate) tuned: bool,
-    /// Of rca and storm: write the table into this file, between the marks that are its place.
+    /// Of rca, storm and the demo: write the table into this file, between the marks that are its place.
     #[arg(long, value_name = "FILE")]
     pub(crate) readme: Option<PathBuf>,
-    /// Of rca: how many cases run at a time; each wants half a core.
+    /// Of the demo and of rca: how many run at a time; each wants half a core.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) jobs: usize,
     /// Print JSON instead of a table.

@@ -34,6 +34,14 @@ pub(super) async fn run(args: Bench) -> Outcome {
             }
             return show(&report, args.json);
         }
+        Subject::Demo => {
+            let settings = bench::DemoSettings { exe, only: args.only, seeds: args.seeds, jobs: args.jobs, progress };
+            let report = bench::run_demo(&settings).await?;
+            if let Some(file) = &args.readme {
+                bench::scores::write(file, "demo", &report.markdown())?;
+            }
+            return show(&report, args.json);
+        }
         Subject::Ingest => bench::Subject::Ingest,
         Subject::Storage => bench::Subject::Storage,
         Subject::Query => bench::Subject::Query,
