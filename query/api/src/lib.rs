@@ -19,6 +19,8 @@ mod params;
 mod render;
 mod window;
 
+mod newest_first;
+
 mod business;
 mod catalog;
 mod changes;

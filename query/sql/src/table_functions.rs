@@ -25,8 +25,9 @@ struct TableFunction {
     query: fn(&[String]) -> String,
 }
 
-const FUNCTIONS: [TableFunction; 4] = [
+const FUNCTIONS: [TableFunction; 5] = [
     TableFunction { name: "service_graph", arguments: &["from", "to"], argument: instant, query: service_graph },
+    TableFunction { name: "releases", arguments: &["from", "to"], argument: instant, query: releases },
     TableFunction { name: "trace_tree", arguments: &["trace_id"], argument: text, query: trace_tree },
     TableFunction { name: "critical_path", arguments: &["trace_id"], argument: text, query: critical_path },
     TableFunction { name: "operation_timeline", arguments: &["key", "value"], argument: text, query: timeline },
@@ -41,6 +42,21 @@ fn service_graph(window: &[String]) -> String {
          sketch_quantile(sketch_merge(duration_sketch), 0.99) AS p99_ns \
          FROM service_edges WHERE time >= date_trunc('minute', {from}) AND time < {to} AND kind <> 'unresolved' \
          GROUP BY caller, caller_type, callee, callee_type, kind HAVING sum(calls) <> 0"
+    )
+}
+
+/// Versions of services that were first seen, after another one, within the window.
+fn releases(window: &[String]) -> String {
+    let (from, to) = (&window[0], &window[1]);
+    format!(
+        "SELECT time, 'release' AS kind, target, environment, version, previous_version, 'first sight' AS source FROM \
+         (SELECT seen AS time, service AS target, environment, version, \
+         lag(version) OVER (PARTITION BY service, environment ORDER BY seen, version) AS previous_version FROM \
+         (SELECT service, attributes['deployment.environment.name'] AS environment, \
+         attributes['service.version'] AS version, min(time) AS seen FROM resources \
+         WHERE attributes['service.version'] IS NOT NULL \
+         GROUP BY service, attributes['deployment.environment.name'], attributes['service.version']) AS sights) AS ordered \
+         WHERE previous_version IS NOT NULL AND time >= {from} AND time < {to}"
     )
 }
 

@@ -2,17 +2,17 @@
 
 use crate::ask::{Row, literal};
 use crate::describe::AnyProblem;
+use crate::newest_first::NewestFirst;
 use crate::operations::{BUSINESS_COLUMNS, EntityItem, entities};
-use crate::page::{Page, read_cursor, read_limit, write_cursor};
+use crate::page::{Page, read_limit};
 use crate::params::Params;
 use crate::render::timestamp_text;
-use crate::window::{Window, parse_duration};
+use crate::window::parse_duration;
 use crate::{Api, Asker, Problem};
 use axum::extract::State;
 use axum::{Extension, Json};
 use http::Uri;
-use model::UnixNanos;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -53,15 +53,6 @@ pub(super) struct BusinessEventItem {
     overdue_ns: Option<i64>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Place {
-    from: i64,
-    to: i64,
-    now: i64,
-    time: i64,
-    skip: usize,
-}
-
 /// Business events, newest first. `open=true` gives operations that were created and not completed by
 /// their deadline: what the event itself says, else `deadline`, else `[operations] deadlines`, else one hour.
 #[utoipa::path(get, path = "/api/v1/business-events", operation_id = "business_events", tag = "operations",
@@ -96,28 +87,21 @@ pub(super) async fn list(
     let open = open(&params)?;
     let condition = condition(&params)?;
     let deadline = deadline(&params, open)?;
-    let question = format!("business|{condition}|{open}|{deadline:?}|{:?}|{:?}", params.get("from"), params.get("to"));
-    let place: Option<Place> = read_cursor(&params, &question)?;
-    // The pages of one list speak of one moment.
-    let now = place.as_ref().map_or(api.now(), |place| UnixNanos(place.now));
-    let window = match &place {
-        Some(place) => Window { from: UnixNanos(place.from), to: UnixNanos(place.to) },
-        None => Window::named(&params, now, "from", "to", if open { OPEN_WINDOW_DEFAULT } else { WINDOW_DEFAULT })?,
-    };
+    let question = format!("business|{condition}|{open}|{deadline:?}");
+    let list =
+        NewestFirst::read(&params, &question, api.now(), if open { OPEN_WINDOW_DEFAULT } else { WINDOW_DEFAULT })?;
     let allowed = allowed(deadline, &api.operations.deadlines, api.operations.deadline);
-    let skip = place.as_ref().map_or(0, |place| place.skip);
-    let until = place.as_ref().map_or(window.to, |place| UnixNanos(place.time.saturating_add(1)));
-    let upto = Window { to: until, ..window };
-    let overdue = format!("({} - CAST(time AS BIGINT) - {allowed})", now.0);
+    let skip = list.skip();
+    let overdue = format!("({} - CAST(time AS BIGINT) - {allowed})", list.now.0);
     let left_open = format!(
         " AND phase = 'create' AND operation_id IS NOT NULL AND {overdue} > 0 AND operation_id NOT IN \
          (SELECT operation_id FROM business_events WHERE phase IN ('complete', 'whole') AND operation_id IS NOT NULL AND time >= {})",
-        crate::ask::instant(window.from)
+        crate::ask::instant(list.window.from)
     );
     let sql = format!(
         "SELECT {BUSINESS_COLUMNS}, attributes, flags, {allowed} AS allowed_ns, {overdue} AS overdue_ns FROM business_events \
          WHERE {}{condition}{} ORDER BY time DESC, operation, operation_id, phase, service LIMIT {}",
-        upto.condition("time"),
+        list.rest().condition("time"),
         if open { left_open.as_str() } else { "" },
         skip + limit + 1
     );
@@ -128,15 +112,7 @@ pub(super) async fn list(
         times.push(row.time("time")?.0);
         items.push(item(row, open)?);
     }
-    let next_cursor = match times.last() {
-        Some(last) if rows.len() > skip + limit => {
-            let same = times.iter().filter(|time| *time == last).count();
-            let before = place.filter(|place| place.time == *last).map_or(0, |place| place.skip);
-            let (from, to) = (window.from.0, window.to.0);
-            Some(write_cursor(&question, Place { from, to, now: now.0, time: *last, skip: before + same })?)
-        }
-        _ => None,
-    };
+    let next_cursor = list.next(&times, rows.len() > skip + limit)?;
     let page = Page { next_cursor, ..Page::whole(items) };
     Ok(Json(page.said(rows.complete, rows.incomplete_reason)))
 }

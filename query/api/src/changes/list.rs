@@ -1,19 +1,18 @@
 //! `GET /api/v1/changes`: newest first, what was told and what was found in one list.
 
-use super::releases::{Instance, releases, rollout};
-use super::{COLUMNS, Change};
+use super::releases::{Instance, rollout};
+use super::{COLUMNS, Change, found};
 use crate::ask::literal;
 use crate::describe::AnyProblem;
-use crate::page::{Page, read_cursor, read_limit, write_cursor};
+use crate::newest_first::NewestFirst;
+use crate::page::{Page, read_limit};
 use crate::params::Params;
 use crate::render::timestamp_text;
-use crate::window::Window;
 use crate::{Api, Asker, Problem};
 use axum::extract::State;
 use axum::{Extension, Json};
 use http::Uri;
-use model::UnixNanos;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -48,16 +47,9 @@ pub(super) struct ChangeItem {
     instances: Vec<Instance>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Place {
-    from: i64,
-    to: i64,
-    time: i64,
-    skip: usize,
-}
-
-/// Changes within a time, newest first: those that were told, and releases found by the first sight of a
-/// `service.version`.
+/// Changes within a time, newest first: those that were told, releases found by the first sight of a
+/// `service.version` (or its return: status `rolled_back`), and feature flags found by the first sight of a
+/// variant in `feature_flag.evaluation` records.
 #[utoipa::path(get, path = "/api/v1/changes", operation_id = "changes", tag = "operations",
     params(
         ("from" = Option<String>, Query, description = "RFC 3339, Unix nanoseconds or now-15m; a week before `to` without it."),
@@ -77,15 +69,8 @@ pub(super) async fn list(
     let params = Params::read(&uri, &["from", "to", "kind", "target", "environment", "limit", "cursor"])?;
     let limit = read_limit(&params, LIMIT_DEFAULT, LIMIT_MAX)?;
     let filters = ["kind", "target", "environment"].map(|name| (name, params.get(name)));
-    let question = format!("changes|{filters:?}|{:?}|{:?}", params.get("from"), params.get("to"));
-    let place: Option<Place> = read_cursor(&params, &question)?;
-    let window = match &place {
-        Some(place) => Window { from: UnixNanos(place.from), to: UnixNanos(place.to) },
-        None => Window::named(&params, api.now(), "from", "to", WINDOW_DEFAULT)?,
-    };
-    let skip = place.as_ref().map_or(0, |place| place.skip);
-    let until = place.as_ref().map_or(window.to, |place| UnixNanos(place.time.saturating_add(1)));
-    let upto = Window { to: until, ..window };
+    let newest = NewestFirst::read(&params, &format!("changes|{filters:?}"), api.now(), WINDOW_DEFAULT)?;
+    let (upto, skip) = (newest.rest(), newest.skip());
     let conditions = filters.iter().filter_map(|(name, value)| Some(format!(" AND {name} = {}", literal((*value)?))));
     let sql = format!(
         "SELECT {COLUMNS} FROM changes WHERE {}{} ORDER BY time DESC, target, kind, change_id LIMIT {}",
@@ -96,7 +81,7 @@ pub(super) async fn list(
     let told = api.ask(&asker, sql).await?;
     let mut changes = told.iter().map(Change::read).collect::<Result<Vec<_>, _>>()?;
     let target = params.get("target").map(|target| BTreeSet::from([target]));
-    let found = releases(&api, &asker, &upto, target.as_ref()).await?;
+    let found = found(&api, &asker, &upto, [target.as_ref(), None]).await?;
     let fits = |change: &Change| {
         let has = [Some(change.kind.as_str()), Some(change.target.as_str()), change.environment.as_deref()];
         filters.iter().zip(has).all(|((_, asked), has)| asked.is_none_or(|asked| has == Some(asked)))
@@ -104,15 +89,8 @@ pub(super) async fn list(
     changes.extend(found.changes.into_iter().filter(fits));
     changes.sort_by(|a, b| (b.time, &a.target, &a.kind, &a.change_id).cmp(&(a.time, &b.target, &b.kind, &b.change_id)));
     let shown: Vec<&Change> = changes.iter().skip(skip).take(limit).collect();
-    let next_cursor = match shown.last() {
-        Some(last) if changes.len() > skip + limit => {
-            let same = shown.iter().filter(|change| change.time == last.time).count();
-            let before = place.filter(|place| place.time == last.time.0).map_or(0, |place| place.skip);
-            let place = Place { from: window.from.0, to: window.to.0, time: last.time.0, skip: before + same };
-            Some(write_cursor(&question, place)?)
-        }
-        _ => None,
-    };
+    let times: Vec<i64> = shown.iter().map(|change| change.time.0).collect();
+    let next_cursor = newest.next(&times, changes.len() > skip + limit)?;
     let released: Vec<&Change> = shown.iter().filter(|change| change.table == "resources").copied().collect();
     let mut instances = rollout(&api, &asker, &released).await?;
     let items = shown.iter().map(|change| item(change, &mut instances)).collect();

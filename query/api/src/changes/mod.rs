@@ -1,8 +1,10 @@
-//! Changes of the estate: told by whoever made them, or found by the first sight of a version.
+//! Changes of the estate: told by whoever made them, or found by the first sight of a version or variant.
 
+mod flags;
 mod list;
 mod post;
 mod releases;
+mod rollbacks;
 mod shape;
 
 use crate::ask::{Row, literals};
@@ -38,7 +40,7 @@ pub(crate) struct Change {
     pub(crate) url: Option<String>,
     pub(crate) change_id: Option<String>,
     pub(crate) attributes: BTreeMap<String, String>,
-    /// Where it was read: `changes`, or `resources` where nobody told of it.
+    /// Where it was read: `changes`, or `resources` or `logs` where nobody told of it.
     pub(crate) table: &'static str,
 }
 
@@ -79,12 +81,31 @@ pub(crate) async fn of_targets(
 ) -> Result<Near, Problem> {
     let list = literals(targets.iter().copied());
     let time = window.condition("time");
-    let sql =
-        format!("SELECT {COLUMNS} FROM changes WHERE target IN {list} AND {time} ORDER BY time DESC LIMIT {NEAR_MAX}");
+    // A flag is told by whoever evaluates it.
+    let sql = format!(
+        "SELECT {COLUMNS} FROM changes WHERE (target IN {list} OR (kind = 'feature_flag' AND service IN {list})) \
+         AND {time} ORDER BY time DESC LIMIT {NEAR_MAX}"
+    );
     let rows = api.ask(asker, sql).await?;
     let mut changes = rows.iter().map(Change::read).collect::<Result<Vec<_>, _>>()?;
-    let found = releases::releases(api, asker, window, Some(targets)).await?;
+    let found = found(api, asker, window, [Some(targets); 2]).await?;
     changes.extend(found.changes);
     let cut = (rows.len() == NEAR_MAX).then(|| format!("more than {NEAR_MAX} changes near it"));
     Ok(Near { changes, incomplete_reason: cut.or(rows.incomplete_reason).or(found.incomplete_reason) })
+}
+
+/// Changes that nobody told of: releases of some services or of all, flags as some services saw them or all.
+async fn found(
+    api: &Api,
+    asker: &Asker,
+    window: &Window,
+    [released, flagged]: [Option<&BTreeSet<&str>>; 2],
+) -> Result<Near, Problem> {
+    let (releases, flags) = futures::try_join!(
+        releases::releases(api, asker, window, released),
+        flags::flags(api, asker, window, flagged),
+    )?;
+    let mut changes = releases.changes;
+    changes.extend(flags.changes);
+    Ok(Near { changes, incomplete_reason: releases.incomplete_reason.or(flags.incomplete_reason) })
 }

@@ -1,11 +1,13 @@
-//! Releases that nobody told of: the first sight of a version of a service that had another before.
+//! Releases that nobody told of: the first sight of a version of a service that had another before, and
+//! the return of an older one (see [`super::rollbacks`]).
 //!
 //! They are read from resources, each of which stands in its table with the time it was first seen. The
 //! first version of a service ever seen is no release but the beginning of watching; so neither a service
 //! that was idle nor one whose version never changes makes a marker.
 
+use super::rollbacks::rollbacks;
 use super::{Change, Near};
-use crate::ask::literals;
+use crate::ask::{Row, literals};
 use crate::window::Window;
 use crate::{Api, Asker, Problem};
 use model::UnixNanos;
@@ -20,11 +22,22 @@ const INSTANCES_MAX: usize = 10_000;
 
 /// A version when it was first seen.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Sight {
-    service: String,
-    environment: Option<String>,
-    version: String,
-    first: UnixNanos,
+pub(super) struct Sight {
+    pub(super) service: String,
+    pub(super) environment: Option<String>,
+    pub(super) version: String,
+    pub(super) first: UnixNanos,
+}
+
+impl Sight {
+    pub(super) fn read(row: Row<'_>) -> Result<Self, Problem> {
+        Ok(Self {
+            service: row.text("service")?.to_owned(),
+            environment: row.opt_string("environment")?,
+            version: row.text("version")?.to_owned(),
+            first: row.time("first")?,
+        })
+    }
 }
 
 /// Releases within a time, of some services or of all.
@@ -42,17 +55,12 @@ pub(super) async fn releases(
         of.unwrap_or_default()
     );
     let rows = api.ask(asker, sql).await?;
-    let mut sights = Vec::with_capacity(rows.len());
-    for row in rows.iter() {
-        sights.push(Sight {
-            service: row.text("service")?.to_owned(),
-            environment: row.opt_string("environment")?,
-            version: row.text("version")?.to_owned(),
-            first: row.time("first")?,
-        });
-    }
+    let sights = rows.iter().map(Sight::read).collect::<Result<Vec<_>, _>>()?;
     let cut = (sights.len() == VERSIONS_MAX).then(|| format!("more than {VERSIONS_MAX} versions of services"));
-    Ok(Near { changes: found(sights, window), incomplete_reason: cut.or(rows.incomplete_reason) })
+    let back = rollbacks(api, asker, window, &sights).await?;
+    let mut changes = found(sights, window);
+    changes.extend(back.changes);
+    Ok(Near { changes, incomplete_reason: cut.or(rows.incomplete_reason).or(back.incomplete_reason) })
 }
 
 /// Every version but the first of its service and environment, with the one that was new before it.

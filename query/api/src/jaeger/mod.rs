@@ -4,6 +4,7 @@
 //! Parameters that Jaeger does not know are ignored, as Jaeger does; errors come in Jaeger's own
 //! envelopes. Dependencies are the exact edges that are counted at ingest.
 
+mod failed;
 mod find;
 mod go;
 mod known;

@@ -1,14 +1,14 @@
 //! Jaeger's version 1: `/jaeger/api/...`, one envelope for everything.
 
+use super::failed::{self, Envelope};
 use super::query::{Refused, Search, Values};
 use super::{find, known, v1_trace};
 use crate::aside::aside;
 use crate::traces::load::Bounds;
 use crate::window::Window;
-use crate::{Api, Asker, Problem};
+use crate::{Api, Asker};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{StatusCode, Uri};
 use model::UnixNanos;
@@ -20,28 +20,17 @@ const TRACE_IDS_MAX: usize = 100;
 /// How far dependencies look back where nothing is said.
 const LOOKBACK: Duration = Duration::from_secs(86_400);
 
-/// A refusal or failure in Jaeger's envelope.
-pub(super) struct Failed(StatusCode, String);
+/// Errors beside the data that there is none of.
+pub(super) struct V1;
 
-impl From<Refused> for Failed {
-    fn from(refused: Refused) -> Self {
-        Self(StatusCode::BAD_REQUEST, refused)
+impl Envelope for V1 {
+    fn of(status: StatusCode, message: &str) -> Value {
+        let error = json!({ "code": status.as_u16(), "msg": message });
+        json!({ "data": null, "total": 0, "limit": 0, "offset": 0, "errors": [error] })
     }
 }
 
-impl From<Problem> for Failed {
-    fn from(problem: Problem) -> Self {
-        Self(problem.status(), problem.detail().to_owned())
-    }
-}
-
-impl IntoResponse for Failed {
-    fn into_response(self) -> Response {
-        let error = json!({ "code": self.0.as_u16(), "msg": self.1 });
-        let body = json!({ "data": null, "total": 0, "limit": 0, "offset": 0, "errors": [error] });
-        (self.0, Json(body)).into_response()
-    }
-}
+type Failed = failed::Failed<V1>;
 
 /// All went well, or as well as `reasons` say.
 fn answer(data: Vec<Value>, reasons: impl IntoIterator<Item = String>) -> Json<Value> {
@@ -162,7 +151,7 @@ pub(super) async fn trace(
     let Path(id) = id.map_err(|rejection| rejection.body_text())?;
     let bounds = Bounds { from: values.unix("start", 1_000)?, to: values.unix("end", 1_000)? };
     let found = find::trace(&api, &asker, read_id(&id)?, bounds).await.map_err(|problem| match problem.status() {
-        StatusCode::NOT_FOUND => Failed(StatusCode::NOT_FOUND, "trace not found".into()),
+        StatusCode::NOT_FOUND => Failed::new(StatusCode::NOT_FOUND, "trace not found"),
         _ => problem.into(),
     })?;
     Ok(aside(move || Ok(answer(vec![v1_trace::trace(&found)], None))).await?)

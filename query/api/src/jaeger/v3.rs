@@ -1,5 +1,6 @@
 //! Jaeger's version 3: `/jaeger/api/v3/...`, traces as OTLP JSON.
 
+use super::failed::{self, Envelope};
 use super::find::{self, Found};
 use super::known;
 use super::otlp::resource_spans;
@@ -8,7 +9,7 @@ use crate::aside::aside;
 use crate::traces::load::Bounds;
 use crate::traces::summary::{Summary, summaries as summed};
 use crate::window::Window;
-use crate::{Api, Asker, Problem};
+use crate::{Api, Asker};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -21,27 +22,16 @@ const SUMMARIES_MAX: usize = 500;
 /// Version 3 has no place in its body for what is missing.
 const INCOMPLETE: HeaderName = HeaderName::from_static("stormglass-incomplete-reason");
 
-/// A refusal or failure in Jaeger's envelope.
-pub(super) struct Failed(StatusCode, String);
+/// One error.
+pub(super) struct V3;
 
-impl From<Refused> for Failed {
-    fn from(refused: Refused) -> Self {
-        Self(StatusCode::BAD_REQUEST, refused)
+impl Envelope for V3 {
+    fn of(status: StatusCode, message: &str) -> Value {
+        json!({ "error": { "httpCode": status.as_u16(), "message": message } })
     }
 }
 
-impl From<Problem> for Failed {
-    fn from(problem: Problem) -> Self {
-        Self(problem.status(), problem.detail().to_owned())
-    }
-}
-
-impl IntoResponse for Failed {
-    fn into_response(self) -> Response {
-        let body = json!({ "error": { "httpCode": self.0.as_u16(), "message": self.1 } });
-        (self.0, Json(body)).into_response()
-    }
-}
+type Failed = failed::Failed<V3>;
 
 fn answer(body: Value, incomplete_reason: Option<String>) -> Response {
     let mut response = Json(body).into_response();
@@ -54,7 +44,7 @@ fn answer(body: Value, incomplete_reason: Option<String>) -> Response {
 
 async fn traces(traces: Vec<Found>, incomplete_reason: Option<String>) -> Result<Response, Failed> {
     if traces.is_empty() {
-        return Err(Failed(StatusCode::NOT_FOUND, "No traces found".into()));
+        return Err(Failed::new(StatusCode::NOT_FOUND, "No traces found"));
     }
     let warnings: Vec<String> = incomplete_reason.into_iter().chain(traces.iter().flat_map(Found::warnings)).collect();
     let reason = (!warnings.is_empty()).then(|| warnings.join("; "));
@@ -126,7 +116,7 @@ pub(super) async fn trace(
     let id = find::trace_id(&id)
         .ok_or_else(|| format!("malformed parameter trace_id: {id:?} is not 1 to 32 hexadecimal digits"))?;
     let found = find::trace(&api, &asker, id, bounds).await.map_err(|problem| match problem.status() {
-        StatusCode::NOT_FOUND => Failed(StatusCode::NOT_FOUND, "No traces found".into()),
+        StatusCode::NOT_FOUND => Failed::new(StatusCode::NOT_FOUND, "No traces found"),
         _ => problem.into(),
     })?;
     traces(vec![found], None).await

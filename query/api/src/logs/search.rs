@@ -5,36 +5,22 @@
 
 use super::record::{LOG_COLUMNS, LogItem};
 use super::severity;
-use crate::ask::{instant, literal};
+use crate::ask::literal;
 use crate::describe::AnyProblem;
-use crate::page::{Page, read_cursor, read_limit, write_cursor};
+use crate::newest_first::NewestFirst;
+use crate::page::{Page, read_limit};
 use crate::params::Params;
 use crate::traces::filter::{SpanFilter, trace_id};
-use crate::window::Window;
+use crate::window::{DEFAULT_WINDOW, Window};
 use crate::{Api, Asker, Problem};
 use axum::extract::State;
 use axum::{Extension, Json};
 use http::Uri;
-use model::UnixNanos;
-use serde::{Deserialize, Serialize};
 
 const LIMIT_DEFAULT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
 /// Longest text that is searched for.
 const TEXT_BYTES_MAX: usize = 1 << 10;
-/// Records of one nanosecond that a cursor can stand among.
-const SAME_TIME_MAX: usize = 100_000;
-
-/// Where a list of records stood.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Place {
-    from: i64,
-    to: i64,
-    time: i64,
-    /// Records of `time` that were shown.
-    skip: usize,
-}
-
 /// Log records that fulfil all filters, newest first.
 #[utoipa::path(get, path = "/api/v1/logs", operation_id = "logs", tag = "logs",
     params(
@@ -76,29 +62,16 @@ pub(super) async fn search(
     )?;
     let condition = condition(&params)?;
     let limit = read_limit(&params, LIMIT_DEFAULT, LIMIT_MAX)?;
-    let question = format!("logs|{:?}|{:?}|{condition}", params.get("from"), params.get("to"));
-    let place: Option<Place> = read_cursor(&params, &question)?;
-    let window = match &place {
-        Some(place) => Window { from: UnixNanos(place.from), to: UnixNanos(place.to) },
-        None => Window::read(&params, api.now())?,
-    };
-    let rows = api.ask(&asker, matching(&window, &condition, place.as_ref(), limit)).await?;
-    let skip = place.as_ref().map_or(0, |p| p.skip.min(SAME_TIME_MAX));
+    let list = NewestFirst::read(&params, &format!("logs|{condition}"), api.now(), DEFAULT_WINDOW)?;
+    let skip = list.skip();
+    let rows = api.ask(&asker, matching(&list.rest(), &condition, skip + limit + 1)).await?;
     let mut shown = Vec::with_capacity(limit);
     let mut times = Vec::with_capacity(limit);
     for row in rows.iter().skip(skip).take(limit) {
         shown.push(LogItem::read(row)?);
         times.push(row.time("time")?.0);
     }
-    let next_cursor = match times.last() {
-        Some(last) if rows.len() > skip + limit => {
-            let same = times.iter().filter(|time| *time == last).count();
-            let before = place.filter(|p| p.time == *last).map_or(0, |p| p.skip);
-            let place = Place { from: window.from.0, to: window.to.0, time: *last, skip: before + same };
-            Some(write_cursor(&question, place)?)
-        }
-        _ => None,
-    };
+    let next_cursor = list.next(&times, rows.len() > skip + limit)?;
     let page = Page { next_cursor, ..Page::whole(shown) };
     Ok(Json(page.said(rows.complete, rows.incomplete_reason)))
 }
@@ -148,14 +121,11 @@ fn pattern(part: &str) -> String {
     pattern
 }
 
-fn matching(window: &Window, condition: &str, place: Option<&Place>, limit: usize) -> String {
-    let below = place.map(|p| format!(" AND time <= {}", instant(UnixNanos(p.time)))).unwrap_or_default();
-    let skip = place.map_or(0, |p| p.skip.min(SAME_TIME_MAX));
+fn matching(window: &Window, condition: &str, rows: usize) -> String {
     format!(
-        "SELECT {LOG_COLUMNS} FROM logs WHERE {} AND {condition}{below} \
-         ORDER BY time DESC, service, trace_id, span_id, body LIMIT {}",
-        window.condition("time"),
-        skip + limit + 1
+        "SELECT {LOG_COLUMNS} FROM logs WHERE {} AND {condition} \
+         ORDER BY time DESC, service, trace_id, span_id, body LIMIT {rows}",
+        window.condition("time")
     )
 }
 

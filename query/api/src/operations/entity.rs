@@ -3,7 +3,8 @@
 use super::rows::{BUSINESS_COLUMNS, entities};
 use crate::ask::{Row, literal};
 use crate::describe::AnyProblem;
-use crate::page::{Page, read_cursor, read_limit, write_cursor};
+use crate::newest_first::NewestFirst;
+use crate::page::{Page, read_limit};
 use crate::params::Params;
 use crate::render::timestamp_text;
 use crate::window::Window;
@@ -11,8 +12,7 @@ use crate::{Api, Asker, Problem};
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use http::Uri;
-use model::UnixNanos;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -50,15 +50,6 @@ pub(super) struct HistoryItem {
     source: String,
 }
 
-/// Where a list stood: newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Place {
-    from: i64,
-    to: i64,
-    time: i64,
-    skip: usize,
-}
-
 /// The history of one entity, newest first: every business event that touched it, with values before and
 /// after, who did it and where it can be read how. Type `actor` gives all that one person did.
 #[utoipa::path(get, path = "/api/v1/entities/{type}/{id}", operation_id = "entity_history", tag = "operations",
@@ -79,16 +70,9 @@ pub(super) async fn history(
 ) -> Result<Json<Page<HistoryItem>>, Problem> {
     let params = Params::read(&uri, &["from", "to", "limit", "cursor"])?;
     let limit = read_limit(&params, LIMIT_DEFAULT, LIMIT_MAX)?;
-    let question = format!("entity|{ty}|{id}|{:?}|{:?}", params.get("from"), params.get("to"));
-    let place: Option<Place> = read_cursor(&params, &question)?;
-    let window = match &place {
-        Some(place) => Window { from: UnixNanos(place.from), to: UnixNanos(place.to) },
-        None => Window::named(&params, api.now(), "from", "to", WINDOW_DEFAULT)?,
-    };
-    let skip = place.as_ref().map_or(0, |place| place.skip);
-    let until = place.as_ref().map_or(window.to.0, |place| place.time.saturating_add(1));
-    let upto = Window { to: UnixNanos(until), ..window };
-    let rows = api.ask(&asker, statement(&ty, &id, &upto, skip + limit + 1)).await?;
+    let list = NewestFirst::read(&params, &format!("entity|{ty}|{id}"), api.now(), WINDOW_DEFAULT)?;
+    let skip = list.skip();
+    let rows = api.ask(&asker, statement(&ty, &id, &list.rest(), skip + limit + 1)).await?;
     let mut items = Vec::with_capacity(limit);
     let mut times = Vec::with_capacity(limit);
     let mut more = false;
@@ -101,16 +85,7 @@ pub(super) async fn history(
         times.push(row.time("time")?.0);
         items.extend(if ty == ACTOR { acts(row)? } else { vec![touch(row)?] });
     }
-    let next_cursor = match times.last() {
-        Some(last) if more => {
-            let same = times.iter().filter(|time| *time == last).count();
-            let before = place.filter(|place| place.time == *last).map_or(0, |place| place.skip);
-            let place = Place { from: window.from.0, to: window.to.0, time: *last, skip: before + same };
-            Some(write_cursor(&question, place)?)
-        }
-        _ => None,
-    };
-    let page = Page { next_cursor, ..Page::whole(items) };
+    let page = Page { next_cursor: list.next(&times, more)?, ..Page::whole(items) };
     Ok(Json(page.said(rows.complete, rows.incomplete_reason)))
 }
 
@@ -186,6 +161,7 @@ fn acts(row: Row<'_>) -> Result<Vec<HistoryItem>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::UnixNanos;
 
     #[test]
     fn a_name_cannot_leave_its_literal() {

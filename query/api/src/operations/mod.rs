@@ -3,6 +3,7 @@
 //! The linker (`timeline`) says what it wants to know; here it is asked of the tables, and told as one
 //! list in order of time.
 
+mod alerts;
 mod answer;
 mod columns;
 mod entity;

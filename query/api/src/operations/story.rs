@@ -36,7 +36,7 @@ struct Place {
 }
 
 /// The story of one business operation: business events with values before and after, requests, spans,
-/// messages, jobs, records and changes, each with why it belongs and how sure that is.
+/// messages, jobs, records, changes, alerts and their incidents, each with why it belongs and how sure that is.
 ///
 /// The id may have been used again: then the story nearest to `near` is told (the last one without it),
 /// and the others are named.

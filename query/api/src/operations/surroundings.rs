@@ -1,5 +1,6 @@
-//! What happened around a story to those who took part: changes of services, heartbeats of jobs.
+//! What happened around a story to those who took part: changes of services, heartbeats of jobs, alerts.
 
+use super::alerts;
 use super::answer::{Item, ValueChangeItem};
 use crate::ask::{Row, literals};
 use crate::changes;
@@ -35,6 +36,9 @@ pub(super) async fn surroundings(
     let mut items: Vec<(i64, Item)> = found.changes.iter().map(|change| change_item(change, from)).collect();
     let (beats, more) = heartbeats(api, asker, story).await?;
     items.extend(beats);
+    incomplete.extend(more);
+    let (alerts, more) = alerts::around(api, asker, (UnixNanos(from), UnixNanos(to)), &services).await?;
+    items.extend(alerts);
     incomplete.extend(more);
     Ok((items, incomplete))
 }

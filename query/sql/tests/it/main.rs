@@ -9,6 +9,7 @@ mod keys;
 mod output;
 mod plan;
 mod process;
+mod releases;
 mod scripts;
 mod text;
 mod translate;

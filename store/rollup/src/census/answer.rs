@@ -115,6 +115,7 @@ impl Tallies {
         astray.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.cmp(b)));
         let edges_left_out = edges.len().saturating_sub(question.edges_max) as u64;
         edges.truncate(question.edges_max);
+        astray.truncate(question.edges_max);
         Answer { edges, nodes, astray, unresolved: self.unresolved, edges_left_out }
     }
 

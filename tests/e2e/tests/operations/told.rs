@@ -6,6 +6,7 @@ use e2e::random;
 use e2e::sender::{Sender, Wire};
 use e2e::server::{Server, Setup};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use serde_json::{Value, json};
 
 const PING_KEY: &str = "key-0123456789abcdef";
@@ -132,6 +133,67 @@ async fn a_release_is_found_by_the_first_sight_of_a_version() {
         (Some("release"), Some("pay"), Some("1.1"), Some("1.0"))
     );
     assert_eq!(release["instances"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flag_that_gives_another_variant_is_a_change_and_is_told_in_the_stories_of_its_service() {
+    let server = Server::default().await;
+    let sender = Sender::to(&server);
+    let (mut random, start) = (random::generator(random::seed("operations::flags")), now() - 60_000_000_000);
+    let evaluated = |variant: &str, at: u64| {
+        let attributes =
+            vec![label("feature_flag.key", "fast-checkout"), label("feature_flag.result.variant", variant)];
+        let record = content::record(start + at, "evaluated");
+        LogRecord { event_name: "feature_flag.evaluation".into(), attributes, ..record }
+    };
+    let records = vec![evaluated("off", 0), evaluated("off", 1_000), evaluated("on", 30_000_000_000)];
+    sender.send(Wire::Grpc, &content::logs("cart", records)).await.expect_accepted();
+    let mut span = content::span(&mut random, "POST /carts", start + 40_000_000_000, 1_000_000);
+    span.attributes.push(label("order.id", "F-1"));
+    sender.send(Wire::Grpc, &content::traces("cart", vec![span])).await.expect_accepted();
+    let changes = server.get_json("/api/v1/changes?kind=feature_flag").await;
+    assert_eq!(items(&changes).len(), 1, "{changes:#}");
+    let change = &items(&changes)[0];
+    assert_eq!(
+        (&change["target"], &change["previous_version"], &change["version"]),
+        (&json!("fast-checkout"), &json!("off"), &json!("on"))
+    );
+    let story = server.get_json("/api/v1/operations?key=order.id&value=F-1").await;
+    let told = items(&story).iter().find(|item| item["kind"] == "change");
+    assert_eq!(told.map(|item| &item["change"]["target"]), Some(&json!("fast-checkout")), "{story:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_story_tells_the_alerts_of_its_services_and_their_incident() {
+    let config = "[alerting]\nstep = \"1s\"\nlateness = \"1s\"\nidle = \"2s\"\n";
+    let server = Server::start(Setup::config(config)).await;
+    let mut random = random::generator(random::seed("operations::alerts"));
+    let mut span = content::span(&mut random, "POST /orders", now() - 5_000_000_000, 1_000_000);
+    span.attributes.push(label("order.id", "A-1"));
+    let request = content::traces("order-service", vec![span]);
+    Sender::to(&server).send(Wire::Grpc, &request).await.expect_accepted();
+    let alert =
+        |name: &str, service: &str| json!({"labels": {"alertname": name, "service": service, "severity": "critical"}});
+    let alerts = json!([alert("Errors", "order-service"), alert("Elsewhere", "another-service")]);
+    let sent = server.http().post(server.url("/alertmanager/api/v2/alerts")).json(&alerts).send().await.unwrap();
+    assert_eq!(sent.status(), 200);
+    let path = "/api/v1/operations?key=order.id&value=A-1";
+    let of = |story: &Value, source: &str| -> Vec<Value> {
+        items(story).iter().filter(|item| item["kind"] == "alert" && item["source"] == source).cloned().collect()
+    };
+    let mut story = server.get_json(path).await;
+    for _ in 0..300 {
+        if !of(&story, "alerts").is_empty() && !of(&story, "incidents").is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        story = server.get_json(path).await;
+    }
+    let (alerts, incidents) = (of(&story, "alerts"), of(&story, "incidents"));
+    assert_eq!((alerts.len(), incidents.len()), (1, 1), "{story:#}");
+    assert_eq!((&alerts[0]["name"], &alerts[0]["service"]), (&json!("Errors"), &json!("order-service")));
+    assert_eq!(alerts[0]["keys"]["incident.id"], incidents[0]["keys"]["incident.id"]);
+    assert!(alerts[0]["why"].as_str().unwrap().contains("took part"), "{story:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
