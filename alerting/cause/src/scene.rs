@@ -3,6 +3,7 @@
 use crate::case::Case;
 use crate::names::{Name, Names};
 use crate::peer::{self, Services};
+use crate::records::SpanKind;
 use crate::trees::Trees;
 use crate::window::{Side, Slots};
 use hashbrown::{HashMap, HashSet};
@@ -68,16 +69,29 @@ impl<'a> Scene<'a> {
         let trees = &self.trees;
         let mut pairs: HashSet<(Name, Name)> = HashSet::new();
         let mut peers: HashSet<(Name, Name)> = HashSet::new();
+        // Services that somebody waits for. Who sends a message waits for nobody who reads it.
+        let (mut waited_for, mut fed): (HashSet<Name>, HashSet<Name>) = Default::default();
         for (index, span) in trees.spans.iter().enumerate() {
+            match span.kind {
+                SpanKind::Server => waited_for.insert(span.service),
+                SpanKind::Consumer => fed.insert(span.service),
+                _ => false,
+            };
             if let Some(parent) = trees.parent(index).map(|parent| &trees.spans[parent])
                 && parent.service != span.service
+                && span.kind != SpanKind::Consumer
             {
                 pairs.insert((parent.service, span.service));
+                waited_for.insert(span.service);
             }
             if !span.peer.is_none() && trees.children(index).next().is_none() {
                 peers.insert((span.service, span.peer));
             }
         }
+        let is_only_fed = |entity: &Entity| {
+            let name = self.names.find(&entity.name).filter(|_| entity.kind == EntityKind::Service);
+            name.is_some_and(|name| fed.contains(&name) && !waited_for.contains(&name))
+        };
         let mut calls: BTreeSet<(Entity, Entity)> = BTreeSet::new();
         calls.extend(
             pairs.iter().map(|(from, to)| (Entity::service(self.text(*from)), Entity::service(self.text(*to)))),
@@ -89,6 +103,7 @@ impl<'a> Scene<'a> {
                 .links
                 .iter()
                 .filter(|link| matches!(link.relation, incident::Relation::Calls | incident::Relation::DependsOn))
+                .filter(|link| link.from.kind != EntityKind::Queue && !is_only_fed(&link.to))
                 .map(|link| (link.from.clone(), link.to.clone())),
         );
         self.calls = calls;
