@@ -86,7 +86,7 @@ impl Known {
         let grants: Vec<Grant> = row.scopes.iter().filter_map(|s| Grant::parse(s).ok()).flatten().collect();
         let roles = grants.iter().filter_map(|grant| match grant {
             Grant::Role(role) => Some(*role),
-            Grant::Ingest(_) => None,
+            Grant::Ingest(_) | Grant::Alerts => None,
         });
         let who = Who::Token(row.name.as_str().into());
         let caller = Caller { workspace: row.workspace.clone(), who, role: roles.max() };
@@ -139,6 +139,7 @@ impl Identity {
             return Some(Refusal::Lacks(match needs {
                 Need::Role(role) => Grant::Role(role).to_string(),
                 Need::Ingest(signal) => Grant::Ingest(signal).to_string(),
+                Need::Alerts => Grant::Alerts.to_string(),
                 Need::Nothing => String::new(),
             }));
         }

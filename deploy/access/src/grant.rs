@@ -49,10 +49,13 @@ impl fmt::Display for Role {
 pub enum Grant {
     Role(Role),
     Ingest(Signal),
+    /// To send alerts of other tools. They page people, with words and links of the sender's choosing: a token
+    /// that every application carries must not be able to.
+    Alerts,
 }
 
 impl Grant {
-    pub const ALL: [Grant; 7] = [
+    pub const ALL: [Grant; 8] = [
         Grant::Role(Role::Viewer),
         Grant::Role(Role::Support),
         Grant::Role(Role::Operator),
@@ -60,9 +63,10 @@ impl Grant {
         Grant::Ingest(Signal::Traces),
         Grant::Ingest(Signal::Metrics),
         Grant::Ingest(Signal::Logs),
+        Grant::Alerts,
     ];
 
-    /// Reads one name, or `ingest` for all three signals.
+    /// Reads one name, or `ingest` for the three signals of telemetry.
     pub fn parse(name: &str) -> Result<Vec<Grant>, AccessError> {
         if name == "ingest" {
             return Ok(Signal::ALL.map(Grant::Ingest).to_vec());
@@ -82,6 +86,7 @@ impl fmt::Display for Grant {
         match self {
             Grant::Role(role) => write!(f, "{role}"),
             Grant::Ingest(signal) => write!(f, "ingest:{signal}"),
+            Grant::Alerts => f.write_str("ingest:alerts"),
         }
     }
 }
@@ -95,7 +100,8 @@ mod tests {
         for grant in Grant::ALL {
             assert_eq!(Grant::parse(&grant.to_string()).unwrap(), [grant]);
         }
-        assert_eq!(Grant::parse("ingest").unwrap().len(), 3);
+        let telemetry = Grant::parse("ingest").unwrap();
+        assert!(telemetry.len() == 3 && !telemetry.contains(&Grant::Alerts), "alerts are asked for by name");
         for role in Role::ALL {
             assert_eq!(Role::parse(role.as_str()).unwrap(), role);
         }

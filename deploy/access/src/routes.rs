@@ -12,6 +12,8 @@ pub enum Need {
     Role(Role),
     /// The scope to send this signal.
     Ingest(Signal),
+    /// The scope to send alerts of other tools.
+    Alerts,
 }
 
 impl Need {
@@ -21,6 +23,7 @@ impl Need {
             Need::Nothing => true,
             Need::Role(role) => grants.iter().any(|g| matches!(g, Grant::Role(has) if *has >= role)),
             Need::Ingest(signal) => grants.contains(&Grant::Ingest(signal)),
+            Need::Alerts => grants.contains(&Grant::Alerts),
         }
     }
 }
@@ -47,7 +50,7 @@ pub struct Route {
 /// The usual case: who sends telemetry tells, GET reads, and all else changes something.
 const fn row(method: &'static str, path: &'static str, needs: Need) -> Route {
     let effect = match (needs, method.as_bytes()) {
-        (Need::Ingest(_), _) => Effect::Tells,
+        (Need::Ingest(_) | Need::Alerts, _) => Effect::Tells,
         (_, b"GET" | b"OPTIONS") => Effect::Reads,
         _ => Effect::Changes,
     };
@@ -147,9 +150,9 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/api/v1/audit", Need::Role(Role::Admin)),
     row("GET", "/api/v1/audit/verify", Need::Role(Role::Admin)),
     row("GET", "/api/v1/workspaces", Need::Role(Role::Viewer)),
-    // The rows of alerting. Alerts of other tools come by the scope of logs.
+    // The rows of alerting. Alerts of other tools come by a scope of their own.
     row("GET", "/api/v1/alerts", Need::Role(Role::Viewer)),
-    row("POST", "/api/v1/alerts", Need::Ingest(Signal::Logs)),
+    row("POST", "/api/v1/alerts", Need::Alerts),
     row("GET", "/api/v1/incidents", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/incidents/{id}", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/incidents/{id}/impact", Need::Role(Role::Viewer)),
@@ -175,7 +178,7 @@ pub const ROUTES: &[Route] = &[
     asks("/api/v1/rules/check", Need::Role(Role::Viewer)),
     asks("/api/v1/rules/backtest", Need::Role(Role::Viewer)),
     row("GET", "/alertmanager/api/v2/alerts", Need::Role(Role::Viewer)),
-    row("POST", "/alertmanager/api/v2/alerts", Need::Ingest(Signal::Logs)),
+    row("POST", "/alertmanager/api/v2/alerts", Need::Alerts),
     row("GET", "/alertmanager/api/v2/alerts/groups", Need::Role(Role::Viewer)),
     row("GET", "/alertmanager/api/v2/silences", Need::Role(Role::Viewer)),
     row("POST", "/alertmanager/api/v2/silences", Need::Role(Role::Operator)),
@@ -227,11 +230,25 @@ mod tests {
                     (Need::Nothing, _) => true,
                     (Need::Role(needs), Grant::Role(has)) => has as u8 >= needs as u8,
                     (Need::Ingest(needs), Grant::Ingest(has)) => needs == has,
-                    (Need::Role(_), Grant::Ingest(_)) | (Need::Ingest(_), Grant::Role(_)) => false,
+                    (Need::Alerts, grant) => grant == Grant::Alerts,
+                    (Need::Role(_), Grant::Ingest(_) | Grant::Alerts) => false,
+                    (Need::Ingest(_), Grant::Role(_) | Grant::Alerts) => false,
                 };
                 assert_eq!(route.needs.met_by(&[grant]), expected, "{route:?} for {grant}");
             }
             assert_eq!(route.needs.met_by(&[]), route.needs == Need::Nothing, "{route:?} for nobody");
+        }
+    }
+
+    #[test]
+    fn a_token_for_telemetry_cannot_page_people() {
+        let telemetry = Grant::parse("ingest").unwrap();
+        let doors = ROUTES.iter().filter(|route| route.method == "POST" && route.path.ends_with("/alerts"));
+        let doors: Vec<_> = doors.collect();
+        assert_eq!(doors.len(), 2, "our own and the one that speaks as Alertmanager");
+        for route in doors {
+            assert!(!route.needs.met_by(&telemetry), "{route:?}");
+            assert!(route.needs.met_by(&Grant::parse("ingest:alerts").unwrap()), "{route:?}");
         }
     }
 
@@ -266,7 +283,7 @@ mod tests {
         for route in ROUTES {
             let secret = route.path.starts_with("/ping/{secret}");
             let expected = match (route.needs, route.method) {
-                (Need::Ingest(_), _) => Effect::Tells,
+                (Need::Ingest(_) | Need::Alerts, _) => Effect::Tells,
                 _ if secret => Effect::Tells,
                 (_, "GET" | "OPTIONS") => Effect::Reads,
                 _ if QUESTIONS.contains(&route.path) => Effect::Reads,

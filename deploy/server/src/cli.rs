@@ -98,7 +98,7 @@ pub(crate) struct Serve {
     /// While there is no user and no token: closed, until the first user is made with a secret that is printed.
     #[arg(long)]
     pub(crate) setup: bool,
-    /// Which part of the work this process does.
+    /// Which part of the work this process does; this version does all of it in one.
     #[arg(long, value_enum, default_value = "all")]
     pub(crate) role: Role,
 }
@@ -248,7 +248,7 @@ pub(crate) struct TokenCreate {
     /// What people call it; unique.
     #[arg(long)]
     pub(crate) name: String,
-    /// What it grants, repeatable: ingest, ingest:traces, ingest:metrics, ingest:logs, viewer, support, operator, admin.
+    /// What it grants, repeatable: ingest (all telemetry), ingest:traces, ingest:metrics, ingest:logs, ingest:alerts, viewer, support, operator, admin.
     #[arg(long = "scope", visible_alias = "role", required = true, value_name = "SCOPE", value_delimiter = ',')]
     pub(crate) scopes: Vec<String>,
     /// The workspace it belongs to.
@@ -321,7 +321,7 @@ pub(crate) enum Subject {
     Rca,
     /// How alerts are grouped and explained, and what a storm costs; --data with alerts/.
     Storm,
-    /// How often the verdict on a fault of the demo equals its answer key; five minutes each.
+    /// How often the verdict on a fault of the demo equals its answer key; up to 15 minutes each.
     Demo,
 }
 

@@ -1,4 +1,8 @@
 //! What went wrong, as RFC 9457 problem JSON.
+//!
+//! The reading calls have a `Problem` of their own in `query/api`. This crate stands in front of every port, of
+//! those too that know no queries, and depends on nothing of `query`: the shape is agreed in the contract and
+//! held together by the server's description, not by a common type.
 
 use crate::{AccessError, Refusal};
 use axum::response::{IntoResponse, Response};

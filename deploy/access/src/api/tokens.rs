@@ -74,7 +74,7 @@ impl AccessToken {
 struct NewToken {
     /// What people call it; unique among the tokens of its workspace that are not revoked.
     name: String,
-    /// ingest, ingest:traces, ingest:metrics, ingest:logs, viewer, support, operator, admin.
+    /// ingest (all telemetry), ingest:traces, ingest:metrics, ingest:logs, ingest:alerts, viewer, support, operator, admin.
     scopes: Vec<String>,
     /// One's own without it.
     workspace: Option<String>,
