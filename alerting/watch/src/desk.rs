@@ -113,7 +113,7 @@ impl Desk {
             surveyed: UnixNanos(0),
         };
         Ok(Self {
-            asker: Asker { workspace: workspace.clone(), token: None },
+            asker: Asker { workspace: workspace.clone(), token: None, audit: client::AuditLog::Hidden },
             ask: Questioner::new(Arc::clone(&api.client), workspace, settings),
             api,
             metastore,

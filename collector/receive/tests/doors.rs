@@ -431,7 +431,7 @@ async fn a_body_larger_than_the_inline_bound_is_decoded_elsewhere_with_the_same_
 }
 
 #[tokio::test]
-async fn a_panic_below_ends_one_request_only_and_is_counted() {
+async fn g4_a_panic_below_ends_one_request_only_and_is_counted() {
     let doors = Doors::default().await;
     let broken =
         Body::from_stream(futures::stream::poll_fn(|_| -> std::task::Poll<Option<Result<Bytes, std::io::Error>>> {

@@ -17,6 +17,12 @@ const PROBES: usize = 100;
 /// Sent and not flushed when the server is killed.
 const UNFLUSHED: u64 = 100_000;
 const MB: f64 = 1e6;
+/// What the operator of this workload would write, and nothing against the rules.
+const WITH_RULES: &str = r#"
+[operations]
+request_id_keys = ["app.request.id"]
+business_keys = ["app.order.id"]
+"#;
 
 pub(crate) async fn measure(settings: &Settings, spans: &Arc<Workload>, now: u64) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
@@ -49,6 +55,8 @@ pub(crate) async fn measure(settings: &Settings, spans: &Arc<Workload>, now: u64
 
     rows.push(freshness(&server, now).await?);
     restart(&mut server, spans.items, now, &mut rows).await?;
+    drop(server);
+    rows.push(with_rules(settings, spans).await?);
     Ok(rows)
 }
 
@@ -94,6 +102,18 @@ async fn take_spans(server: &Server, spans: &Arc<Workload>, settings: &Settings,
     rows.push(Row::new("memory peak while ingesting (PSS)", "MB", Goal::AtMost(500.0), peak as f64 / MB));
     rows.push(Row::new("answers that said come back later", "answers", Goal::None, (first.busy + rest.busy) as f64));
     Ok(())
+}
+
+/// The same spans into a server that judges its rules meanwhile, as a fresh install does.
+async fn with_rules(settings: &Settings, spans: &Arc<Workload>) -> Result<Row> {
+    let server = Server::start_with(&settings.exe, WITH_RULES)?;
+    let tree = server.tree();
+    let stage = Stage::new(settings.progress, "spans, with rules", spans.items);
+    let before = tree.cpu_seconds()?;
+    replay(&server, spans, 0..spans.len(), stage.bar()).await?;
+    server.flush(false).await?;
+    let used = tree.cpu_seconds()? - before;
+    Ok(Row::new("spans in, to sorted Parquet, rules judged", "CPU-s/M", Goal::None, used / (spans.items as f64 / 1e6)))
 }
 
 async fn take(

@@ -1,12 +1,13 @@
 //! A server from its start to its end: runtimes, signals, the order in which things stop.
 
-use crate::settings::{Settings, Sources};
+use crate::settings::{Input, Settings, Sources, need_restart};
 use crate::telemetry::{LogLevel, begin_log, say};
 use crate::wiring::{Addresses, Refused, Wired, build};
 use crate::{Failure, Outcome};
 use access::Access;
 use anyhow::Context;
 use futures::FutureExt;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -65,6 +66,7 @@ async fn run(
 ) -> Outcome {
     let mut signals = Signals::new()?;
     let drain = settings.net.drain;
+    let said = Sources::read(config.as_deref()).map(|sources| sources.said()).unwrap_or_default();
     let faults = guest.as_ref().map(|guest| guest.faults.clone());
     let wired = build(settings, network, faults).await.map_err(|error| match error.downcast::<Refused>() {
         Ok(refused) => Failure::Usage(vec![refused.to_string()]),
@@ -84,7 +86,7 @@ async fn run(
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => reload(config.as_deref(), &log, &wired).await,
+                Asked::Reload => reload(config.as_deref(), &said, &log, &wired).await,
             },
             () = &mut guest => break,
         }
@@ -120,18 +122,24 @@ async fn wind_down(wired: Wired, drain: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What may change while the server runs: the level of the log, the certificate, tokens and users.
-async fn reload(config: Option<&Path>, log: &LogLevel, wired: &Wired) {
-    match Sources::read(config).and_then(Sources::settings) {
+/// What may change while the server runs: the level of the log, the certificate, tokens and users. What else
+/// has changed since the start is named. A configuration that is wrong changes nothing at all.
+async fn reload(config: Option<&Path>, said: &BTreeMap<String, Input>, log: &LogLevel, wired: &Wired) {
+    let read = Sources::read(config).and_then(|sources| Ok((sources.said(), sources.settings()?)));
+    match read {
         Err(errors) => {
             for error in errors {
                 tracing::error!(%error, "the configuration is wrong; the running one stays");
             }
             return;
         }
-        Ok(settings) => {
+        Ok((now, settings)) => {
             if let Err(error) = log.set(&settings.log.level) {
                 tracing::error!(%error, "the level of the log stays");
+            }
+            let changed = need_restart(said, &now);
+            if !changed.is_empty() {
+                tracing::warn!("changed, and needs a restart: {}", changed.join(", "));
             }
         }
     }
@@ -141,7 +149,7 @@ async fn reload(config: Option<&Path>, log: &LogLevel, wired: &Wired) {
     if let Err(error) = wired.access.refresh().await {
         tracing::error!(%error, "tokens and users cannot be read; those known stay");
     }
-    tracing::info!("read again: log.level, certificate, tokens; other settings need a restart");
+    tracing::info!("read again: log.level, the certificate, tokens and users");
 }
 
 /// What a signal asks for.

@@ -1,12 +1,13 @@
 //! Joins the gate to the routers behind it: refusals in each port's own form, callers in each
 //! router's own type.
 
-use access::{Access, Caller, Gate, Refusal};
+use access::{Access, Caller, Gate, Refusal, Role};
 use api::{Asker, Problem};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use client::AuditLog;
 use futures::FutureExt;
 use http::request::Parts;
 use http::{Extensions, HeaderValue, header};
@@ -44,7 +45,8 @@ async fn contain(State(panics): State<Arc<AtomicU64>>, request: Request, next: N
 
 fn admit(caller: &Caller, extensions: &mut Extensions) {
     extensions.insert(Sender { workspace: caller.workspace.clone(), token: caller.name() });
-    extensions.insert(Asker { workspace: caller.workspace.clone(), token: caller.name() });
+    let audit = if caller.role == Some(Role::Admin) { AuditLog::Shown } else { AuditLog::Hidden };
+    extensions.insert(Asker { workspace: caller.workspace.clone(), token: caller.name(), audit });
 }
 
 fn refuse_otlp(request: &Parts, refusal: &Refusal) -> Response {
@@ -52,7 +54,8 @@ fn refuse_otlp(request: &Parts, refusal: &Refusal) -> Response {
     let refused = match refusal {
         Refusal::NotFound => Refused::NotFound(text),
         Refusal::Method(_) => Refused::Method { allowed: "POST" },
-        // Too many wrong tokens are not told to come back with the same one.
+        // An exporter comes back by itself with what it was told to come back with: the same wrong token. So it
+        // hears what is wrong, for good, as at its first try; it is looked up no more often for that.
         Refusal::NoToken
         | Refusal::BadToken
         | Refusal::TooManyGuesses(_)
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_in_a_handler_ends_its_call_only_and_is_counted() {
+    async fn g4_a_panic_in_a_handler_ends_its_call_only_and_is_counted() {
         async fn faulty() -> &'static str {
             panic!("a fault of ours, for this test")
         }

@@ -4,6 +4,7 @@
 
 mod allocator;
 mod app;
+mod audit_table;
 mod cli;
 mod command;
 mod demo_routes;

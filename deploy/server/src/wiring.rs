@@ -1,5 +1,6 @@
 //! What is connected to what, in the order data flows. Nothing is decided here.
 
+use crate::audit_table::AuditTable;
 use crate::net::{Certificate, Ports, Shared, serve};
 use crate::reconcile::Reconciler;
 use crate::settings::{ObjectStore, Settings};
@@ -70,7 +71,8 @@ pub(crate) async fn build(settings: Settings, network: &Handle, faults: Option<d
 
     let receiver = Receiver::new(Arc::clone(&engine), layout, settings.receive.clone(), Arc::clone(&clock));
     let board = Arc::new(watch::Board::new(Arc::clone(&engine)));
-    let views: Arc<dyn client::Views> = Arc::clone(&board) as _;
+    let views: Arc<dyn client::Views> =
+        Arc::new(AuditTable::beside(Arc::clone(&board) as _, Arc::clone(&access), Handle::current()));
     let client = Arc::new(QueryClient::new(query_settings(&settings), views));
     let going_down = Arc::new(AtomicBool::new(false));
     let shared = Shared::new(settings.net.clone());
@@ -305,6 +307,7 @@ fn health(settings: &Settings, engine: &Arc<Engine>, going_down: &Arc<AtomicBool
         durability: match settings.engine.durability {
             engine::Durability::Fsync => "fsync",
             engine::Durability::Os => "os",
+            engine::Durability::None => "none",
         },
         not_ready: Arc::new(move || {
             let mut reasons = engine.readiness();
@@ -388,6 +391,11 @@ fn net_figures(net: &Shared) -> Vec<Metric> {
             "stormglass_net_given_up_total",
             "Connections closed because they owed a request.",
             net.given_up.load(Relaxed),
+        ),
+        counter(
+            "stormglass_net_refused_body_bytes_total",
+            "Bytes of refused bodies that were read and thrown away.",
+            net.drained_bytes.load(Relaxed),
         ),
         gauge("stormglass_net_open_connections", "Connections open now.", net.open() as f64),
     ]

@@ -1,5 +1,6 @@
 //! Who asks, as far as answers depend on it.
 
+use client::AuditLog;
 use model::Workspace;
 use std::sync::Arc;
 
@@ -9,4 +10,6 @@ pub struct Asker {
     pub workspace: Workspace,
     /// Name of the token that was shown, or of the user who is signed in; none on an open loopback.
     pub token: Option<Arc<str>>,
+    /// Whether SQL shows the table `audit`.
+    pub audit: AuditLog,
 }

@@ -76,12 +76,13 @@ fn is_for(asker: &Asker, metric: &Metric) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use client::AuditLog;
     use engine::Kind;
     use model::Workspace;
 
     #[test]
     fn a_figure_that_names_a_workspace_is_shown_to_that_workspace_only() {
-        let asker = Asker { workspace: Workspace::new("east").unwrap(), token: None };
+        let asker = Asker { workspace: Workspace::new("east").unwrap(), token: None, audit: AuditLog::Hidden };
         let metric = |labels: &[(&'static str, &str)]| Metric {
             name: "stormglass_x",
             help: "",

@@ -90,6 +90,7 @@ async fn sql(
     let request = QueryRequest {
         limit_rows: question.limit,
         timeout: question.timeout_ms.map(Duration::from_millis),
+        audit: asker.audit,
         ..QueryRequest::new(asker.workspace, question.sql)
     };
     let stream = api.client.query(request).await?;

@@ -160,7 +160,8 @@ impl QueryClient {
         };
         let query = self.next_query.fetch_add(1, Ordering::Relaxed).max(1);
         let order = Frame::json(Kind::Order, query, &order).map_err(|e| QueryError::internal(e.to_string()))?;
-        let submission = Submission { query, workspace: request.workspace.clone(), order, timeout, place };
+        let submission =
+            Submission { query, workspace: request.workspace.clone(), audit: request.audit, order, timeout, place };
         let mut ticket = worker.connection.submit(submission).await.map_err(Ended::Lost)?;
         let schema = first_event(&mut ticket).await?;
         Ok(QueryStream::new(schema, ticket))

@@ -7,7 +7,7 @@
 use crate::message::ViewRequest;
 use crate::view::{self, Views};
 use crate::wire::{Frame, FrameReader, FrameWriter, Kind};
-use crate::{QueryEnd, QueryError};
+use crate::{AuditLog, QueryEnd, QueryError};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
@@ -40,6 +40,7 @@ pub(crate) enum Event {
 #[derive(Debug)]
 struct Entry {
     workspace: Workspace,
+    audit: AuditLog,
     events: mpsc::Sender<Event>,
     decoder: StreamDecoder,
     schema_sent: bool,
@@ -56,6 +57,7 @@ struct Entry {
 pub(crate) struct Submission {
     pub(crate) query: u32,
     pub(crate) workspace: Workspace,
+    pub(crate) audit: AuditLog,
     pub(crate) order: Frame,
     pub(crate) timeout: Duration,
     pub(crate) place: OwnedSemaphorePermit,
@@ -90,11 +92,12 @@ impl Connection {
 
     /// Hands an order over; events come through the ticket.
     pub(crate) async fn submit(self: &Arc<Self>, submission: Submission) -> Result<Ticket, QueryError> {
-        let Submission { query, workspace, order, timeout, place } = submission;
+        let Submission { query, workspace, audit, order, timeout, place } = submission;
         // Room for all credited batches and the three events that need no credit.
         let (events, receiver) = mpsc::channel(CREDITS + 3);
         let entry = Entry {
             workspace,
+            audit,
             events,
             decoder: StreamDecoder::new(),
             schema_sent: false,
@@ -183,9 +186,9 @@ impl Connection {
     fn take(self: Arc<Self>, frame: Frame) -> Result<(), String> {
         match frame.kind {
             Kind::ViewRequest => {
-                let workspace = self.entries.lock().get(&frame.query).map(|e| e.workspace.clone());
-                if let Some(workspace) = workspace {
-                    tokio::spawn(self.give_view(frame, workspace));
+                let asker = self.entries.lock().get(&frame.query).map(|e| (e.workspace.clone(), e.audit));
+                if let Some((workspace, audit)) = asker {
+                    tokio::spawn(self.give_view(frame, workspace, audit));
                 }
                 Ok(())
             }
@@ -232,13 +235,13 @@ impl Connection {
         }
     }
 
-    async fn give_view(self: Arc<Self>, frame: Frame, workspace: Workspace) {
+    async fn give_view(self: Arc<Self>, frame: Frame, workspace: Workspace, audit: AuditLog) {
         let query = frame.query;
         let views = self.views.clone();
         let built = tokio::task::spawn_blocking(move || {
             let request: ViewRequest = frame.read_json()?;
             let tables: Vec<_> = request.tables.iter().map(|t| t.table).collect();
-            let view = views.view(&workspace, &tables);
+            let view = view::seen(&*views, &workspace, &tables, audit);
             view::answer(query, &request, &view)
         });
         let frames = match built.await {

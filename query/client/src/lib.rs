@@ -20,6 +20,6 @@ pub mod wire;
 
 pub use client::{ClientStats, QueryClient};
 pub use error::QueryError;
-pub use query::{Lane, QueryEnd, QueryRequest, QueryStream, Statistics};
+pub use query::{AuditLog, Lane, QueryEnd, QueryRequest, QueryStream, Statistics};
 pub use settings::{Settings, StoreLocation};
 pub use view::Views;

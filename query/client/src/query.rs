@@ -19,6 +19,15 @@ pub enum Lane {
     Rules,
 }
 
+/// Whether who asks may read the audit log, which is for administrators.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AuditLog {
+    /// Its table has no rows, and the answer says that it is not complete.
+    #[default]
+    Hidden,
+    Shown,
+}
+
 #[derive(Clone, Debug)]
 pub struct QueryRequest {
     pub workspace: Workspace,
@@ -28,11 +37,19 @@ pub struct QueryRequest {
     /// `Settings::timeout_default` where absent; at most `Settings::timeout_max`.
     pub timeout: Option<Duration>,
     pub lane: Lane,
+    pub audit: AuditLog,
 }
 
 impl QueryRequest {
     pub fn new(workspace: Workspace, sql: impl Into<String>) -> Self {
-        Self { workspace, sql: sql.into(), limit_rows: None, timeout: None, lane: Lane::People }
+        Self {
+            workspace,
+            sql: sql.into(),
+            limit_rows: None,
+            timeout: None,
+            lane: Lane::People,
+            audit: AuditLog::Hidden,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Answers a worker's question "what is there" from the engine's view, once per query.
 
+use crate::AuditLog;
 use crate::message::{ChunkHead, Part, TableView, TableWant, ViewHead, ViewRequest};
 use crate::wire::{Frame, Kind};
 use arrow::array::RecordBatch;
@@ -20,6 +21,19 @@ impl Views for engine::Engine {
     fn view(&self, workspace: &Workspace, tables: &[TableId]) -> View {
         engine::Engine::view(self, workspace, tables)
     }
+}
+
+/// What somebody may see of these tables.
+pub(crate) fn seen(views: &dyn Views, workspace: &Workspace, tables: &[TableId], audit: AuditLog) -> View {
+    if audit == AuditLog::Shown || !tables.contains(&TableId::Audit) {
+        return views.view(workspace, tables);
+    }
+    let others: Vec<_> = tables.iter().copied().filter(|table| *table != TableId::Audit).collect();
+    let mut view = views.view(workspace, &others);
+    let hidden = "the audit log is shown to administrators only".to_owned();
+    view.incomplete_reason = Some(view.incomplete_reason.map_or(hidden.clone(), |other| format!("{hidden}; {other}")));
+    view.complete = false;
+    view
 }
 
 /// The reply to `request`: a head, the chunk columns that the worker lacks, an end.

@@ -47,7 +47,7 @@ pub fn ids(table: TableId) -> &'static [&'static str] {
         TableId::Resources => &["resource_id"],
         TableId::Series => &["series_id", "resource_id"],
         TableId::Ledger | TableId::Changes | TableId::Heartbeats | TableId::Red | TableId::ServiceEdges => &[],
-        TableId::Alerts | TableId::Incidents | TableId::Notifications => &[],
+        TableId::Alerts | TableId::Incidents | TableId::Notifications | TableId::Audit => &[],
         TableId::EdgesPending => &["trace_id", "span_id", "parent_span_id"],
         TableId::BusinessEvents | TableId::EntityChanges => &["trace_id", "span_id"],
     }
@@ -71,7 +71,7 @@ pub fn maps(table: TableId) -> (bool, bool) {
         TableId::Series => (true, true),
         TableId::Resources => (true, false),
         TableId::BusinessEvents | TableId::Changes | TableId::Heartbeats | TableId::Alerts => (true, false),
-        TableId::Incidents | TableId::Notifications => (false, false),
+        TableId::Incidents | TableId::Notifications | TableId::Audit => (false, false),
         TableId::EntityChanges | TableId::Ledger => (false, false),
         TableId::Red | TableId::ServiceEdges | TableId::EdgesPending => (false, false),
     }

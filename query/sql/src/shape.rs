@@ -109,7 +109,7 @@ fn visible(table: TableId, spec: &TableSpec) -> Vec<Column> {
         TableId::BusinessEvents | TableId::EntityChanges | TableId::Changes | TableId::Heartbeats => {
             return own(table, spec);
         }
-        TableId::Alerts | TableId::Incidents | TableId::Notifications => return own(table, spec),
+        TableId::Alerts | TableId::Incidents | TableId::Notifications | TableId::Audit => return own(table, spec),
     };
     names.iter().map(|name| visible_column(table, spec, name)).collect()
 }

@@ -14,12 +14,14 @@ use crate::memtable::{HotChunk, Insert};
 use crate::queue::{Next, Queue};
 use crate::repeat::Ticket;
 use crate::stats::Counters;
+use crate::tally;
 use crate::view::Picture;
 use bytes::Bytes;
 use model::Clock;
 use rollup::Facts;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tables::Batches;
 use tokio::sync::{Notify, oneshot};
 use wal::{Lsn, Wal, WalError};
@@ -84,6 +86,8 @@ pub(crate) struct Appender {
     pub(crate) clock: Arc<dyn Clock>,
     /// Wakes whoever flushes.
     pub(crate) flush_wanted: Arc<Notify>,
+    /// When a tally was last thought of (monotonic).
+    pub(crate) tallied: Duration,
 }
 
 impl Appender {
@@ -146,6 +150,7 @@ impl Appender {
     fn write(&mut self, jobs: &[Job]) -> Result<Vec<Result<Lsn, Refusal>>, Halted> {
         self.points.hit(Place::WalAppend)?;
         let created = self.segments_begun();
+        let tally = self.append_tally();
         let mut outcomes: Vec<Result<Lsn, Refusal>> = jobs
             .iter()
             .map(|job| {
@@ -158,12 +163,28 @@ impl Appender {
             tracing::error!(%error, "the write-ahead log cannot be written; nothing is taken in until it can");
             self.gauges.set_read_only(Some(error.to_string()));
             outcomes.iter_mut().filter(|o| o.is_ok()).for_each(|o| *o = Err(refusal(&error)));
+            self.picture.unsay();
+        } else if let Some(lsn) = tally {
+            self.picture.said(lsn.0, self.clock.monotonic());
         }
         if self.segments_begun() != created {
             self.points.hit(Place::WalRotate)?;
         }
         self.points.hit(Place::WalAfterSync)?;
         Ok(outcomes)
+    }
+
+    /// What was refused and repeated goes into the log too, with the group or alone.
+    fn append_tally(&mut self) -> Option<Lsn> {
+        let now = self.clock.monotonic();
+        if now.saturating_sub(self.tallied) < tally::EVERY {
+            return None;
+        }
+        self.tallied = now;
+        let record = self.picture.say()?;
+        let appended = self.wal.append_shared(&record, Bytes::new());
+        // A log that takes nothing leaves the counts in memory, for the next checkpoint.
+        appended.inspect_err(|_| self.picture.unsay()).ok()
     }
 
     fn segments_begun(&self) -> u64 {
@@ -207,6 +228,15 @@ impl Appender {
         const SHRINK_AFTER: u32 = 60;
         if self.gauges.read_only().is_some() && self.wal.reopen_writable().is_ok() {
             self.gauges.set_read_only(None);
+        }
+        if let Some(lsn) = self.append_tally() {
+            match self.wal.sync() {
+                Ok(()) => self.picture.said(lsn.0, self.clock.monotonic()),
+                Err(error) => {
+                    self.gauges.set_read_only(Some(error.to_string()));
+                    self.picture.unsay();
+                }
+            }
         }
         if rounds == SHRINK_AFTER
             && let Err(error) = self.wal.shrink_idle()

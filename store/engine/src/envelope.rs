@@ -109,7 +109,7 @@ impl RecordHead {
 /// Absent text is length 0xffff.
 const ABSENT: u16 = u16::MAX;
 
-fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
+pub(crate) fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
     let Some(text) = text else { return out.put_u16_le(ABSENT) };
     // Names are far shorter (tokens 128 bytes at most); cut at a character rather than lie about the length.
     let mut len = text.len().min(usize::from(ABSENT) - 1);
@@ -120,7 +120,7 @@ fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
     out.put_slice(&text.as_bytes()[..len]);
 }
 
-fn get_text<'a>(at: &mut &'a [u8]) -> Result<Option<&'a str>, EnvelopeError> {
+pub(crate) fn get_text<'a>(at: &mut &'a [u8]) -> Result<Option<&'a str>, EnvelopeError> {
     let len = at.try_get_u16_le().map_err(|_| EnvelopeError::Damaged("too short"))?;
     if len == ABSENT {
         return Ok(None);
@@ -130,7 +130,7 @@ fn get_text<'a>(at: &mut &'a [u8]) -> Result<Option<&'a str>, EnvelopeError> {
     std::str::from_utf8(text).map(Some).map_err(|_| EnvelopeError::Damaged("name is not UTF-8"))
 }
 
-fn signal_code(signal: Signal) -> u8 {
+pub(crate) fn signal_code(signal: Signal) -> u8 {
     match signal {
         Signal::Traces => 0,
         Signal::Metrics => 1,
@@ -138,7 +138,7 @@ fn signal_code(signal: Signal) -> u8 {
     }
 }
 
-fn signal_of(code: u8) -> Result<Signal, EnvelopeError> {
+pub(crate) fn signal_of(code: u8) -> Result<Signal, EnvelopeError> {
     Signal::ALL.into_iter().find(|s| signal_code(*s) == code).ok_or(EnvelopeError::Damaged("unknown signal"))
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `received = stored + refused` for every sender, by construction of [`Counts`]; `queryable` is what a
 //! view shows. A repeat of bytes that were stored already counts under `repeated` and nowhere else.
-//! What was stored is counted again by replay, exactly; refusals and repeats are counted from calls and
-//! those since the last checkpoint go with a crash.
+//! What was stored is counted again by replay, exactly; refusals and repeats are told to the log by
+//! [`crate::tally`], and those of the last moment go with a crash.
 
 use crate::stats::{Kind, Metric};
 use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringViewBuilder, TimestampNanosecondBuilder};
@@ -52,7 +52,7 @@ impl Counts {
         Self { repeated: sender.accepted + sender.refused, ..Self::default() }
     }
 
-    fn named(&self) -> [(&'static str, u64); 6] {
+    pub(crate) fn named(&self) -> [(&'static str, u64); 6] {
         [
             ("received", self.received),
             ("stored", self.stored),
@@ -180,8 +180,6 @@ impl LedgerRow {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Deltas {
     rows: HashMap<Key, Counts>,
-    /// Grows with every change: what was made of the deltas before is stale.
-    version: u64,
 }
 
 impl Deltas {
@@ -199,7 +197,6 @@ impl Deltas {
                 instance: sender.instance.as_deref(),
                 token: from.token.map(|t| &**t),
             };
-            self.version += 1;
             if let Some(have) = self.rows.get_mut(&key) {
                 have.add(&counts);
                 continue;
@@ -221,12 +218,22 @@ impl Deltas {
         overflowed
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// Adds counts that were taken elsewhere, under bounds of their own.
+    pub(crate) fn merge(&mut self, other: Deltas) {
+        for (key, counts) in other.rows {
+            self.rows.entry(key).or_default().add(&counts);
+        }
     }
 
-    pub(crate) fn version(&self) -> u64 {
-        self.version
+    /// Adds one line.
+    pub(crate) fn add(&mut self, workspace: Workspace, row: LedgerRow) {
+        let LedgerRow { minute, service, instance, token, signal, counts } = row;
+        let key = Key { workspace, minute: minute.0, signal, service, instance, token };
+        self.rows.entry(key).or_default().add(&counts);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     pub(crate) fn workspaces(&self) -> Vec<Workspace> {

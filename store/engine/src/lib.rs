@@ -21,6 +21,7 @@ mod ledger;
 mod memtable;
 mod queue;
 mod repeat;
+mod tally;
 mod view;
 
 mod checkpoint;

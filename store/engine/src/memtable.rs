@@ -133,17 +133,12 @@ impl Generation {
         self.first_row.get_or_insert(now);
     }
 
-    /// Counts what was not stored.
-    pub(crate) fn count(
-        &mut self,
-        from: &Source<'_>,
-        senders: &[SenderCount],
-        fate: Fate,
-        now: Duration,
-        rows_max: usize,
-    ) -> u64 {
+    /// Passes a record that is a tally, and counts what it says.
+    pub(crate) fn tally(&mut self, lsn: u64, counts: Deltas, now: Duration) {
+        debug_assert!(lsn >= self.wal.end, "records come in order");
+        self.wal.end = lsn + 1;
         self.first_count.get_or_insert(now);
-        self.ledger.count(from, senders, fate, rows_max)
+        self.ledger.merge(counts);
     }
 
     /// The charge for everything in it.

@@ -260,6 +260,7 @@ impl Engine {
             points: self.points.clone(),
             clock: self.clock.clone(),
             flush_wanted: self.flush_wanted.clone(),
+            tallied: Duration::ZERO,
         };
         let thread = std::thread::Builder::new().name("stormglass-wal".into()).spawn(move || appender.run());
         let path = self.settings.data_dir.clone();

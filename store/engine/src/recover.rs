@@ -13,6 +13,7 @@ use crate::memtable::Insert;
 use crate::repeat;
 use crate::settings::Settings;
 use crate::stats::Counters;
+use crate::tally;
 use crate::view::Picture;
 use hashbrown::HashMap;
 use model::{Clock, ContentHash, UnixNanos};
@@ -136,6 +137,13 @@ impl Recovery {
         self.counters.replayed_records.add(1);
         let now = self.clock.monotonic();
         let lsn = record.lsn.0;
+        if tally::is_tally(&record.payload) {
+            match tally::decode(&record.payload) {
+                Ok(counts) => self.picture.retold(lsn, counts, now),
+                Err(error) => self.put_aside(record, &error.to_string())?,
+            }
+            return Ok(());
+        }
         let (head, body) = match RecordHead::decode(&record.payload) {
             Ok(read) => read,
             Err(error @ EnvelopeError::Version(_)) => return Err(EngineError::Envelope(error)),

@@ -32,8 +32,13 @@ impl Engine {
             .space_plan
             .as_ref()
             .map(|p| format!("{} parts ({} bytes) will be deleted to make room", p.parts.len(), p.bytes));
-        let durability = (self.settings.durability == wal::Durability::Os)
-            .then(|| "durability is `os`: a power cut loses acknowledged data".to_owned());
+        let durability = match self.settings.durability {
+            wal::Durability::Fsync => None,
+            wal::Durability::Os => Some("durability is `os`: a power cut loses acknowledged data".to_owned()),
+            wal::Durability::None => {
+                Some("durability is `none`: a crash of this process loses what is not in Parquet yet".to_owned())
+            }
+        };
         let unknown = (status.unknown_files > 0).then(|| {
             format!(
                 "{} part files are unknown to the catalog and not read: see `stormglass fsck`",

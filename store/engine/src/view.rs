@@ -8,6 +8,7 @@ use crate::ledger::{Deltas, Fate, Source};
 use crate::memtable::{self, ChunkIds, Generation, HotChunk, Insert, Place, Run};
 use crate::settings::Settings;
 use crate::stats::Metric;
+use crate::tally;
 use arrow::error::ArrowError;
 use hashbrown::HashMap;
 use model::{UnixNanos, Workspace};
@@ -79,6 +80,12 @@ struct State {
     active: Generation,
     sealed: Option<Arc<Sealed>>,
     parts: PartSet,
+    /// What was refused or repeated and no record of the log says yet ...
+    unsaid: Deltas,
+    /// ... and what a record that is being written says: of no generation until it is durable.
+    saying: Deltas,
+    /// Grows with every change of the ledger.
+    ledger_version: u64,
     /// Counted like the generation's ledger, but with a memory that outlives it.
     rollups: Rollups,
     shown: HashMap<Place, Shown>,
@@ -90,8 +97,17 @@ struct State {
 /// The tables that are counted and not sent.
 const COUNTED: [TableId; 4] = [TableId::Ledger, TableId::Red, TableId::ServiceEdges, TableId::EdgesPending];
 
-fn ledger_counts(generation: &Generation, workspace: &Workspace) -> Result<Option<TableBatch>, ArrowError> {
-    generation.ledger.to_batch(workspace)
+impl State {
+    /// What is counted and not in a sealed generation.
+    fn ledger_counts(&self, workspace: &Workspace) -> Result<Option<TableBatch>, ArrowError> {
+        if self.unsaid.is_empty() && self.saying.is_empty() {
+            return self.active.ledger.to_batch(workspace);
+        }
+        let mut all = self.active.ledger.clone();
+        all.merge(self.saying.clone());
+        all.merge(self.unsaid.clone());
+        all.to_batch(workspace)
+    }
 }
 
 /// The one lock.
@@ -124,6 +140,9 @@ impl Picture {
             active,
             sealed: None,
             parts,
+            unsaid: Deltas::default(),
+            saying: Deltas::default(),
+            ledger_version: 0,
             rollups: Rollups::new(settings.rollups.clone(), RandomState::new().hash_one(wal_from)),
             shown: HashMap::new(),
             totals: Deltas::default(),
@@ -141,6 +160,7 @@ impl Picture {
         let mut state = self.state.lock();
         let state = &mut *state;
         let mut overflowed = 0;
+        state.ledger_version += 1;
         state.rollups.tick(now);
         for mut record in records {
             let facts = std::mem::take(&mut record.facts);
@@ -158,7 +178,42 @@ impl Picture {
     pub(crate) fn count(&self, from: &Source<'_>, senders: &[SenderCount], fate: Fate, now: Duration) -> u64 {
         let mut state = self.state.lock();
         state.totals.count_total(from, senders, fate, self.settings.ledger_senders_max);
-        state.active.count(from, senders, fate, now, self.settings.ledger_rows_max)
+        state.ledger_version += 1;
+        state.active.note_count(now);
+        state.unsaid.count(from, senders, fate, self.settings.ledger_rows_max)
+    }
+
+    /// The tally of what was counted and not yet said, if there is any; followed by [`Picture::said`] or
+    /// [`Picture::unsay`] before it is asked for again.
+    pub(crate) fn say(&self) -> Option<Vec<u8>> {
+        let mut state = self.state.lock();
+        if state.unsaid.is_empty() {
+            return None;
+        }
+        let unsaid = std::mem::take(&mut state.unsaid);
+        state.saying.merge(unsaid);
+        Some(tally::encode(&state.saying))
+    }
+
+    /// The tally is on stable storage under this number: it is of the generation that fills.
+    pub(crate) fn said(&self, lsn: u64, now: Duration) {
+        let mut state = self.state.lock();
+        let counts = std::mem::take(&mut state.saying);
+        state.active.tally(lsn, counts, now);
+    }
+
+    /// The tally was not written.
+    pub(crate) fn unsay(&self) {
+        let mut state = self.state.lock();
+        let counts = std::mem::take(&mut state.saying);
+        state.unsaid.merge(counts);
+    }
+
+    /// A tally that was found in the log.
+    pub(crate) fn retold(&self, lsn: u64, counts: Deltas, now: Duration) {
+        let mut state = self.state.lock();
+        state.ledger_version += 1;
+        state.active.tally(lsn, counts, now);
     }
 
     pub(crate) fn resolve(
@@ -212,14 +267,14 @@ impl Picture {
     /// Counts of the filling generation as a chunk: a new one, under a new id, when they have changed.
     fn shown(&self, state: &mut State, place: &Place) -> Option<Arc<HotChunk>> {
         let version = match place.1 {
-            TableId::Ledger => state.active.ledger.version(),
+            TableId::Ledger => state.ledger_version,
             _ => state.rollups.version(),
         };
         if let Some(shown) = state.shown.get(place).filter(|shown| shown.version == version) {
             return shown.chunk.clone();
         }
         let counted = match place.1 {
-            TableId::Ledger => ledger_counts(&state.active, &place.0),
+            TableId::Ledger => state.ledger_counts(&place.0),
             table => state.rollups.preview(&place.0, table),
         };
         let chunk = self.chunk_of(&place.0, counted.transpose());
@@ -252,14 +307,19 @@ impl Picture {
     /// sealed is exactly the records inserted so far.
     pub(crate) fn seal(&self) -> Option<Arc<Sealed>> {
         let mut state = self.state.lock();
-        if state.sealed.is_some() || (state.active.is_empty() && state.rollups.is_empty()) {
+        let empty = state.active.is_empty() && state.unsaid.is_empty() && state.rollups.is_empty();
+        if state.sealed.is_some() || empty {
             return None;
         }
+        // No record says these, so that the checkpoint alone keeps them.
+        let unsaid = std::mem::take(&mut state.unsaid);
+        state.active.ledger.merge(unsaid);
+        state.ledger_version += 1;
         let next = Generation::new(state.active.number + 1, state.active.wal.end);
         let generation = Arc::new(std::mem::replace(&mut state.active, next));
         state.shown.clear();
         let workspaces = generation.ledger.workspaces();
-        let ledger = workspaces.iter().filter_map(|w| self.chunk_of(w, ledger_counts(&generation, w).transpose()));
+        let ledger = workspaces.iter().filter_map(|w| self.chunk_of(w, generation.ledger.to_batch(w).transpose()));
         let mut counted: Vec<Arc<HotChunk>> = ledger.collect();
         match state.rollups.seal() {
             Ok(rows) => counted.extend(rows.into_iter().map(|c| self.counted_chunk(c.workspace, c.batch, c.received))),

@@ -11,11 +11,12 @@ fn instant(name: &str) -> Field {
     Field::new(name, timestamp(), true)
 }
 
-fn number(name: &str) -> Field {
+pub(crate) fn number(name: &str) -> Field {
     Field::new(name, DataType::Int64, true)
 }
 
-fn shown(id: TableId, columns: Vec<Field>) -> TableSpec {
+/// A table whose rows are shown to queries from memory.
+pub(crate) fn shown(id: TableId, columns: Vec<Field>) -> TableSpec {
     let time = Field::new("time", timestamp(), false);
     let fields: Vec<Field> = std::iter::once(time).chain(columns).collect();
     TableSpec {

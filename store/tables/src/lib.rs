@@ -5,6 +5,7 @@
 //! query's views, and nowhere else: everything between takes a [`TableSpec`] or a `RecordBatch`.
 
 pub mod alerting;
+pub mod audit;
 pub mod batch;
 pub mod build;
 pub mod events;

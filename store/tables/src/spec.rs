@@ -4,7 +4,7 @@
 //! `attributes`, `type` of a metric) is derived by the query layer.
 
 use crate::promoted::{PromotedSet, PromotedType, column_name};
-use crate::{alerting, events, rollups};
+use crate::{alerting, audit, events, rollups};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -36,6 +36,8 @@ pub enum TableId {
     Alerts,
     Incidents,
     Notifications,
+    /// Who changed what, for administrators; no file holds it either (see [`crate::audit`]).
+    Audit,
     /// Requests, errors and durations in buckets of 10 s, as additive deltas (see [`crate::rollups`]).
     Red,
     /// Who calls whom, by the minute, as additive deltas.
@@ -45,7 +47,7 @@ pub enum TableId {
 }
 
 impl TableId {
-    pub const ALL: [TableId; 16] = [
+    pub const ALL: [TableId; 17] = [
         Self::Spans,
         Self::Logs,
         Self::Metrics,
@@ -59,6 +61,7 @@ impl TableId {
         Self::Alerts,
         Self::Incidents,
         Self::Notifications,
+        Self::Audit,
         Self::Red,
         Self::ServiceEdges,
         Self::EdgesPending,
@@ -79,6 +82,7 @@ impl TableId {
             Self::Alerts => "alerts",
             Self::Incidents => "incidents",
             Self::Notifications => "notifications",
+            Self::Audit => "audit",
             Self::Red => "red",
             Self::ServiceEdges => "service_edges",
             Self::EdgesPending => "edges_pending",
@@ -130,6 +134,7 @@ impl TableSpec {
             TableId::Alerts => alerting::alerts(),
             TableId::Incidents => alerting::incidents(),
             TableId::Notifications => alerting::notifications(),
+            TableId::Audit => audit::audit(),
             TableId::Red => rollups::red(),
             TableId::ServiceEdges => rollups::service_edges(),
             TableId::EdgesPending => rollups::edges_pending(),

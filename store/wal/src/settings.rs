@@ -10,6 +10,8 @@ pub enum Durability {
     Fsync,
     /// Bytes are with the operating system: survives the death of the process, not of the machine.
     Os,
+    /// Records are numbered and not written: what is not in Parquet goes with the process.
+    None,
 }
 
 /// Settings of one log. Sizes are bytes.

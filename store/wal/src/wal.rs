@@ -250,8 +250,19 @@ impl Wal {
         Ok(())
     }
 
-    /// Writes the group to the active segment and makes it durable.
+    /// Makes the group as durable as was asked for.
     fn commit(&mut self) -> io::Result<()> {
+        if self.settings.durability != Durability::None {
+            self.write_group()?;
+        }
+        self.group.clear();
+        self.durable = self.next;
+        self.stats.groups += 1;
+        Ok(())
+    }
+
+    /// Writes the group to the active segment and makes it durable.
+    fn write_group(&mut self) -> io::Result<()> {
         let active = self.active.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         self.group.write(&mut *active.file, active.at).inspect_err(|_| self.stats.failed_writes += 1)?;
         self.stats.written_bytes += self.group.bytes();
@@ -267,9 +278,6 @@ impl Wal {
         if let Some(segment) = self.live.back_mut() {
             segment.used += self.group.bytes();
         }
-        self.group.clear();
-        self.durable = self.next;
-        self.stats.groups += 1;
         Ok(())
     }
 

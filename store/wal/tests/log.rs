@@ -366,3 +366,28 @@ fn a16_a_segment_of_a_later_version_stops_the_start_and_says_what_to_do() {
         matches!(refused, WalError::Newer { version: '2', .. }) && refused.to_string().contains("start that version")
     );
 }
+
+#[test]
+fn without_durability_numbers_go_on_rising_and_nothing_is_written_or_comes_back() {
+    let disk = SimDisk::new(5);
+    let unsafe_settings = Settings { durability: Durability::None, ..settings() };
+    let (mut wal, _) = open_from(&disk, unsafe_settings.clone(), Lsn::ZERO);
+    for i in 0..100 {
+        assert_eq!(append_synced(&mut wal, &[7; 900]), Lsn(i), "more than a segment would hold");
+    }
+    assert_eq!((wal.stats().written_bytes, wal.stats().fdatasyncs, wal.bytes_live()), (0, 0, 0));
+    drop(wal);
+    // A checkpoint had come as far as record 60 before the process died.
+    let (mut wal, found) = open_from(&disk, unsafe_settings, Lsn(60));
+    assert!(found.is_empty());
+    assert_eq!(append_synced(&mut wal, b"again"), Lsn(60));
+    drop(wal);
+    // From the next start on it is meant to last.
+    let (mut wal, found) = open_from(&disk, settings(), Lsn(60));
+    assert!(found.is_empty());
+    let lsn = append_synced(&mut wal, b"kept");
+    drop(wal);
+    disk.crash();
+    let (_, found) = open_from(&disk, settings(), Lsn(60));
+    assert_eq!(found, [Record { lsn, payload: b"kept".to_vec() }]);
+}

@@ -3,7 +3,7 @@
 use super::serve::usage;
 use crate::Outcome;
 use crate::cli::CheckConfig;
-use crate::settings::{KEYS, Sources};
+use crate::settings::{KEYS, NOT_HERE, Sources};
 use crate::telemetry::say;
 use std::path::Path;
 
@@ -30,6 +30,14 @@ fn listed() -> String {
         }
         out.push_str(&format!("# {name}: {}.\n", key.about));
     }
+    out.push_str("\n# Not in this version:\n");
+    for (name, instead) in NOT_HERE {
+        out.push_str(&format!("# {name}: {instead}.\n"));
+    }
+    out.push_str("# serve --role: one process does all the work of a machine; there is no other role than all.\n");
+    out.push_str(
+        "# On SIGHUP log.level, the certificate, tokens and users are read again; all else needs a restart.\n",
+    );
     out.trim().to_owned()
 }
 
@@ -45,5 +53,6 @@ mod tests {
         }
         assert!(listed.starts_with("# data_dir: "));
         assert!(listed.contains("\n# durability: fsync, or the unsafe os"));
+        assert!(listed.contains("\n# listen.postgres: this version does not") && listed.contains("\n# serve --role: "));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Settings;
 use super::idle::{Activity, InFlight, Verdict, Watched};
+use super::unread::lend;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) turned_away: AtomicU64,
     /// Given up because they did nothing, or too slowly.
     pub(crate) given_up: AtomicU64,
+    /// Bytes of refused bodies that were read and thrown away.
+    pub(crate) drained_bytes: AtomicU64,
 }
 
 impl Shared {
@@ -45,6 +48,7 @@ impl Shared {
             accepted: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
+            drained_bytes: AtomicU64::new(0),
         })
     }
 
@@ -116,9 +120,9 @@ async fn connect(
     // Answers are small and awaited: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => converse(stream, peer, router, &shared, closing).await,
+        None => converse(stream, peer, router, shared, closing).await,
         Some(acceptor) => match tokio::time::timeout(shared.settings.header_timeout, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => converse(stream, peer, router, &shared, closing).await,
+            Ok(Ok(stream)) => converse(stream, peer, router, shared, closing).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_elapsed) => {
                 shared.given_up.fetch_add(1, Relaxed);
@@ -128,19 +132,23 @@ async fn connect(
 }
 
 /// HTTP over one connection until it ends, rests too long, or the port closes.
-async fn converse<Io>(io: Io, peer: SocketAddr, router: Router, shared: &Shared, closing: CancellationToken)
+async fn converse<Io>(io: Io, peer: SocketAddr, router: Router, shared: Arc<Shared>, closing: CancellationToken)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Activity::new();
     let io = TokioIo::new(Watched { io, activity: Arc::clone(&activity) });
-    let noticed = Arc::clone(&activity);
+    let (noticed, bounds) = (Arc::clone(&activity), Arc::clone(&shared));
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let in_flight = noticed.request();
-        let mut router = router.clone();
+        let (mut router, shared) = (router.clone(), Arc::clone(&bounds));
         async move {
-            let response = router.call(request.map(Body::new)).await?;
+            let (request, returned) = lend(request);
+            let response = router.call(request).await?;
+            if let Some(returned) = returned {
+                shared.drained_bytes.fetch_add(returned.drain(&shared.settings).await, Relaxed);
+            }
             Ok::<_, Infallible>(response.map(|body| Body::new(Answered { body, _in_flight: in_flight })))
         }
     });
@@ -221,5 +229,63 @@ impl hyper::body::Body for Answered {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+    use axum::routing::post;
+    use http::StatusCode;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// A port whose one path refuses by the head alone, and what it shares.
+    async fn refusing(settings: Settings) -> (SocketAddr, Arc<Shared>, Ports) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", post(|| async { (StatusCode::UNAUTHORIZED, "no token") }));
+        let (shared, ports) = (Shared::new(settings), Ports::default());
+        tokio::spawn(serve(listener, router, None, Arc::clone(&shared), ports.clone()));
+        (address, shared, ports)
+    }
+
+    fn head(bytes: usize) -> String {
+        format!("POST / HTTP/1.1\r\nhost: here\r\ncontent-length: {bytes}\r\n\r\n")
+    }
+
+    #[tokio::test]
+    async fn who_reads_the_answer_only_after_writing_a_refused_body_reads_the_refusal_and_may_go_on() {
+        let (address, shared, ports) = refusing(Settings::default()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let body = vec![b'x'; 24 << 20];
+        for _ in 0..2 {
+            stream.write_all(head(body.len()).as_bytes()).await.unwrap();
+            stream.write_all(&body).await.expect("nothing breaks while it is written");
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 401");
+            let mut rest = Vec::new();
+            while !rest.ends_with(b"no token") {
+                rest.push(stream.read_u8().await.unwrap());
+            }
+        }
+        assert_eq!(shared.drained_bytes.load(Relaxed), 2 * body.len() as u64);
+        drop(stream);
+        assert!(ports.close(Duration::from_secs(10)).await);
+    }
+
+    #[tokio::test]
+    async fn a_refused_body_without_end_is_not_read_for_ever() {
+        let settings = Settings { refused_body_bytes_max: 1 << 20, ..Settings::default() };
+        let (address, shared, ports) = refusing(settings).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head(usize::MAX >> 8).as_bytes()).await.unwrap();
+        let piece = vec![b'x'; 1 << 16];
+        while stream.write_all(&piece).await.is_ok() {}
+        let drained = shared.drained_bytes.load(Relaxed);
+        assert!((1 << 20..4 << 20).contains(&drained), "{drained} bytes");
+        assert!(ports.close(Duration::from_secs(10)).await, "the connection is closed");
     }
 }

@@ -3,6 +3,7 @@
 mod idle;
 mod listener;
 mod tls;
+mod unread;
 
 pub(crate) use listener::{Ports, Shared, serve};
 pub(crate) use tls::Certificate;
@@ -22,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// Largest head of a request.
     pub(crate) head_bytes_max: usize,
+    /// Of a body that is refused unread, so much is read on and thrown away before the refusal is sent.
+    pub(crate) refused_body_bytes_max: u64,
     /// Streams of one HTTP/2 connection at a time.
     pub(crate) streams_max: u32,
 }
@@ -34,6 +37,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(75),
             drain: Duration::from_secs(20),
             head_bytes_max: 32 << 10,
+            refused_body_bytes_max: 64 << 20,
             streams_max: 256,
         }
     }

@@ -62,10 +62,13 @@ keys! {
     "net.connections_max", "Open connections over all ports. Default 4096", |s, v| s.net.connections_max = v.count(1)? as usize;
     "net.header_timeout", "How long a client may take to send a request's head. Default 5s", |s, v| s.net.header_timeout = v.duration()?;
     "net.idle_timeout", "How long a connection may rest between requests. Default 75s", |s, v| s.net.idle_timeout = v.duration()?;
+    "net.refused_body_bytes_max", "Of a body that is refused unread, so much is read on before the refusal. Default 64MiB", |s, v| s.net.refused_body_bytes_max = v.bytes()?;
     "net.drain", "How long requests may take to end at shutdown. Default 20s", |s, v| s.net.drain = v.duration()?;
 
-    "store.durability", "fsync, or the unsafe os (a power cut loses acknowledged data). Default fsync", |s, v| {
-        s.engine.durability = v.choice(&[("fsync", Durability::Fsync), ("os", Durability::Os)])?;
+    "store.durability",
+    "fsync, or the unsafe os (a power cut loses acknowledged data) or none (a crash does too). Default fsync", |s, v| {
+        let choices = [("fsync", Durability::Fsync), ("os", Durability::Os), ("none", Durability::None)];
+        s.engine.durability = v.choice(&choices)?;
     };
     "store.group_commit_wait", "How long a group of requests gathers before its fsync. Default 2ms", |s, v| s.engine.group_commit_wait = v.duration()?;
     "store.flush_rows", "Rows in memory at which Parquet is written. Default 196608", |s, v| s.engine.flush_rows = v.count(1)?;

@@ -14,6 +14,7 @@ pub(crate) use keys::KEYS;
 
 use api::{OperationSettings, PingSecrets};
 use engine::failpoint::Failpoint;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -214,6 +215,14 @@ impl Sources {
         Ok(Self { file, environment: std::env::vars().collect(), flags: Vec::new() })
     }
 
+    /// What the file and the environment say, by setting; of two, the stronger. A file that does not read says
+    /// nothing.
+    pub(crate) fn said(&self) -> BTreeMap<String, Input> {
+        let file = self.file.iter().flat_map(|(name, text)| file::given(name, text).unwrap_or_default());
+        let all = file.chain(file::from_environment(self.environment.clone()));
+        all.map(|given| (given.name, given.input)).collect()
+    }
+
     /// Composes the settings, or lists all that is wrong.
     pub(crate) fn settings(self) -> Result<Settings, Vec<SettingsError>> {
         let mut errors = Vec::new();
@@ -251,12 +260,34 @@ impl Sources {
     }
 }
 
+/// Settings of which a running server takes a new value.
+const RELOADED: [&str; 1] = ["log.level"];
+
+/// Settings that say something else than before and wait for a restart.
+pub(crate) fn need_restart(before: &BTreeMap<String, Input>, after: &BTreeMap<String, Input>) -> Vec<String> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    changed.filter(|name| !RELOADED.contains(&name.as_str())).cloned().collect()
+}
+
+/// What is promised under a name and is not in this version, and what to do instead.
+pub(crate) const NOT_HERE: [(&str, &str); 2] = [
+    (
+        "listen.postgres",
+        "this version does not speak PostgreSQL's protocol: ask by POST /api/v1/sql or `stormglass sql`",
+    ),
+    ("listen.flight", "this version does not speak Arrow Flight SQL: POST /api/v1/sql answers with format arrow"),
+];
+
 fn no_such_failpoint(text: &str) -> String {
     let known: Vec<_> = engine::failpoint::ALL.iter().map(|place| place.as_str()).collect();
     format!("{text:?} is no failpoint; known: {}", known.join(", "))
 }
 
 fn apply(settings: &mut Settings, given: &Given) -> Result<(), String> {
+    if let Some((name, instead)) = NOT_HERE.iter().find(|(name, _)| *name == given.name) {
+        return Err(format!("{name}: {instead}"));
+    }
     match KEYS.iter().find(|key| key.name == given.name) {
         Some(key) => (key.set)(settings, &given.input).map_err(|problem| format!("{}: {problem}", given.name)),
         None => Err(match api::nearest(&given.name, KEYS.iter().map(|key| key.name)) {
@@ -315,12 +346,12 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
-        let text = "[listen]\nhttp = \"8080\"\nhtpp = \"x\"\n\n[store]\ndurability = \"none\"\n[zebra]\nstripes = 3\n";
+        let text = "[listen]\nhttp = \"8080\"\nhtpp = \"x\"\n\n[store]\ndurability = \"never\"\n[zebra]\nstripes = 3\n";
         let errors = errors(text);
         for (at, part) in [
             (0, "stormglass.toml:2:1: listen.http: \"8080\" is not an address: write IP:PORT"),
             (1, "stormglass.toml:3:1: \"listen.htpp\" is not a setting: did you mean \"listen.http\"?"),
-            (2, "stormglass.toml:6:1: store.durability: \"none\" is not one of \"fsync\", \"os\""),
+            (2, "stormglass.toml:6:1: store.durability: \"never\" is not one of \"fsync\", \"os\", \"none\""),
             (3, "stormglass.toml:8:1: \"zebra.stripes\" is not a setting"),
         ] {
             assert!(errors[at].starts_with(part), "{}", errors[at]);

@@ -10,6 +10,7 @@ use crate::{Api, Asker, Problem};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use client::AuditLog;
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use model::Workspace;
 use std::fmt;
@@ -73,7 +74,7 @@ async fn ping(api: Api, secret: &str, rest: &[String], uri: &Uri, body: &[u8]) -
     let secrets = api.operations.ping_secrets.clone();
     let (name, beat) = secrets.meant(secret, rest).ok_or_else(missing)?;
     // A secret of the settings speaks for the workspace of those without a token.
-    let asker = Asker { workspace: Workspace::default(), token: None };
+    let asker = Asker { workspace: Workspace::default(), token: None, audit: AuditLog::Hidden };
     hear(&api, &asker, (name, beat), uri, body, "ping").await?;
     let mut response = (StatusCode::OK, "OK").into_response();
     let limit = HeaderValue::from(BODY_BYTES_MAX);

@@ -9,6 +9,7 @@ mod crash;
 mod faults;
 mod fsck;
 mod house;
+mod ledger;
 mod repeats;
 mod rollups;
 mod rows;
