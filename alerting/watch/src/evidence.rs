@@ -8,7 +8,8 @@ mod reference;
 mod sql;
 
 use crate::ask::{Ints, Numbers, Questioner, Texts};
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StringViewArray};
+use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use cause::{Change, Heartbeat, LogRow, PointRow, Records, SpanRow, Telemetry, Window};
 use client::QueryError;
@@ -206,21 +207,53 @@ fn points(telemetry: &mut Telemetry, batch: &RecordBatch) {
     }
 }
 
-/// A column of attribute maps.
-struct Maps<'b>(Option<&'b arrow::array::MapArray>);
+/// A column of attribute maps, whatever type their texts came with: the maps, their keys, their values.
+struct Maps(Option<(MapArray, StringViewArray, StringViewArray)>);
 
-impl<'b> Maps<'b> {
-    fn of(batch: &'b RecordBatch, name: &str) -> Self {
-        let column = batch.column_by_name(name).filter(|c| matches!(c.data_type(), DataType::Map(..)));
-        Self(column.map(|c| c.as_map()))
+impl Maps {
+    fn of(batch: &RecordBatch, name: &str) -> Self {
+        let texts = |column: &ArrayRef| Some(cast(column, &DataType::Utf8View).ok()?.as_string_view().clone());
+        let maps = batch.column_by_name(name).and_then(|column| column.as_map_opt());
+        Self(maps.and_then(|maps| Some((maps.clone(), texts(maps.keys())?, texts(maps.values())?))))
     }
 
-    fn at(&self, row: usize) -> Vec<(&'b str, &'b str)> {
-        let Some(maps) = self.0.filter(|maps| !maps.is_null(row)) else { return Vec::new() };
+    fn at(&self, row: usize) -> Vec<(&str, &str)> {
+        let Some((maps, keys, values)) = self.0.as_ref().filter(|(maps, ..)| !maps.is_null(row)) else {
+            return Vec::new();
+        };
         let offsets = maps.offsets();
         let (from, until) = (offsets[row] as usize, offsets[row + 1] as usize);
-        let (keys, values) = (maps.keys().as_string_view_opt(), maps.values().as_string_view_opt());
-        let Some((keys, values)) = keys.zip(values) else { return Vec::new() };
         (from..until).filter(|at| !values.is_null(*at)).map(|at| (keys.value(at), values.value(at))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+    use arrow::array::{MapBuilder, StringBuilder, StringDictionaryBuilder};
+    use arrow::datatypes::Int32Type;
+    use std::sync::Arc;
+
+    #[test]
+    fn attributes_are_read_whatever_type_their_texts_came_with() {
+        let mut plain = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        let words = StringDictionaryBuilder::<Int32Type>::new;
+        let mut packed = MapBuilder::new(None, words(), words());
+        plain.keys().append_value("source");
+        plain.values().append_value("cart");
+        plain.append(true).unwrap();
+        plain.append(true).unwrap();
+        packed.keys().append_value("source");
+        packed.values().append_value("cart");
+        packed.append(true).unwrap();
+        packed.append(true).unwrap();
+        for column in [Arc::new(plain.finish()) as ArrayRef, Arc::new(packed.finish())] {
+            let batch = RecordBatch::try_from_iter([("attributes", column)]).unwrap();
+            let maps = Maps::of(&batch, "attributes");
+            assert_eq!((maps.at(0), maps.at(1)), (vec![("source", "cart")], vec![]));
+            assert!(Maps::of(&batch, "absent").at(0).is_empty());
+        }
     }
 }

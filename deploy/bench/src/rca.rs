@@ -22,6 +22,7 @@ use futures::StreamExt;
 use labels::Labelled;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use verdict::Quiet;
 
 /// Which cases are played, and how many at a time.
 #[derive(Clone, Debug, Default)]
@@ -66,20 +67,23 @@ impl Cases {
 /// When there is no such folder, a file does not read, or the server fails.
 pub(crate) async fn measure(settings: &Settings, chosen: &Cases) -> Result<RcaReport> {
     let data = settings.data.as_deref().context("name the folder with nezha/ and changes/: --data DIR")?;
-    let cases: Vec<Labelled> = labels::all(data)?.into_iter().filter(|case| chosen.take(case)).collect();
+    let all = labels::all(data)?;
+    let cases: Vec<&Labelled> = all.iter().filter(|case| chosen.take(case)).collect();
     ensure!(!cases.is_empty(), "no case is of that name");
-    let baselines: BTreeSet<Vec<PathBuf>> =
-        cases.iter().map(|case| case.baselines.clone()).filter(|files| !files.is_empty()).collect();
+    let baselines: BTreeSet<&[PathBuf]> =
+        cases.iter().map(|case| case.baselines.as_slice()).filter(|files| !files.is_empty()).collect();
     let stage = Stage::new(settings.progress, "cases", (cases.len() + baselines.len()) as u64);
-    let (exe, bar) = (settings.exe.as_path(), stage.bar());
+    let (exe, bar, all) = (settings.exe.as_path(), stage.bar(), &all);
     let quiet = futures::stream::iter(&baselines).map(|files| async move {
-        let found = play::baseline_alone(exe, files).await.context("a baseline");
+        let faults: Vec<(i64, i64)> =
+            all.iter().filter(|case| case.baselines == *files).map(|case| case.lasted).collect();
+        let quiet = play::baseline_alone(exe, files, &faults).await.context("a baseline");
         bar.inc(1);
-        found
+        quiet
     });
-    let found: Vec<Result<Vec<String>>> = quiet.buffer_unordered(chosen.jobs()).collect().await;
-    let found: Result<Vec<Vec<String>>> = found.into_iter().collect();
-    let played = futures::stream::iter(&cases).map(|case| async move {
+    let quiet: Vec<Result<Quiet>> = quiet.buffer_unordered(chosen.jobs()).collect().await;
+    let quiet: Result<Vec<Quiet>> = quiet.into_iter().collect();
+    let played = futures::stream::iter(cases).map(|case| async move {
         let answer = play::case(exe, case).await.with_context(|| format!("case {}", case.name))?;
         bar.println(format!("{}: {}", case.name, answer.said));
         bar.inc(1);
@@ -93,7 +97,7 @@ pub(crate) async fn measure(settings: &Settings, chosen: &Cases) -> Result<RcaRe
     });
     let played: Vec<Result<PlayedCase>> = played.buffer_unordered(chosen.jobs()).collect().await;
     let played: Result<Vec<PlayedCase>> = played.into_iter().collect();
-    Ok(RcaReport::new(played?, baselines.len(), found?.concat()))
+    Ok(RcaReport::new(played?, quiet?))
 }
 
 /// Unix nanoseconds of a time as the API writes it.

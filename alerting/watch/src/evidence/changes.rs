@@ -24,16 +24,22 @@ pub(super) async fn changes(ask: &Questioner, current: TimeRange) -> Result<Vec<
         for row in 0..batch.num_rows() {
             let attributes = attributes.at(row);
             let time = UnixNanos(time.at(row));
+            let (kind, id) = (kind.at(row), id.at(row));
+            // A commit is its own revision, and of no service until a deployment brings it out.
+            let is_commit = kind == "commit";
+            let revision = first(&attributes, &["vcs.ref.head.revision", "revision"]);
+            let revision = revision.unwrap_or(if is_commit { id } else { "" });
+            let whole = if is_commit { "" } else { target.at(row) };
             found.push(Change {
-                id: named(id.at(row), kind.at(row), target.at(row), time),
+                id: named(id, kind, target.at(row), time, revision),
                 time,
-                kind: kind.at(row).to_owned(),
-                target: first(&attributes, &["service", "service.name"]).unwrap_or(target.at(row)).to_owned(),
+                kind: kind.to_owned(),
+                target: first(&attributes, &["service", "service.name"]).unwrap_or(whole).to_owned(),
                 version: version.at(row).to_owned(),
                 previous_version: previous.at(row).to_owned(),
                 author: author.at(row).to_owned(),
-                title: title.at(row).to_owned(),
-                revision: first(&attributes, &["vcs.ref.head.revision", "revision"]).unwrap_or_default().to_owned(),
+                title: titled(title.at(row), target.at(row), first(&attributes, &["change"])),
+                revision: revision.to_owned(),
                 files: files(first(&attributes, &["files"]).unwrap_or_default()),
                 diff: first(&attributes, &["diff"]).unwrap_or_default().to_owned(),
             });
@@ -43,8 +49,21 @@ pub(super) async fn changes(ask: &Questioner, current: TimeRange) -> Result<Vec<
 }
 
 /// The sender's id, or a name that stays the same for as long as the change is asked for.
-fn named(id: &str, kind: &str, target: &str, time: UnixNanos) -> String {
-    if id.is_empty() { format!("{kind}:{target}@{}", time.0) } else { id.to_owned() }
+fn named(id: &str, kind: &str, target: &str, time: UnixNanos, revision: &str) -> String {
+    match (id, revision) {
+        ("", "") => format!("{kind}:{target}@{}", time.0),
+        // One deployment may bring out several commits at a time.
+        ("", revision) => format!("{kind}:{target}@{}:{revision}", time.0),
+        (id, _) => id.to_owned(),
+    }
+}
+
+/// Its own title, else what it was made to and how.
+fn titled(title: &str, target: &str, change: Option<&str>) -> String {
+    match change.filter(|_| title.is_empty()) {
+        Some(change) => format!("{target} {change}"),
+        None => title.to_owned(),
+    }
 }
 
 fn first<'a>(attributes: &[(&'a str, &'a str)], keys: &[&str]) -> Option<&'a str> {
@@ -109,6 +128,20 @@ mod tests {
         assert_eq!(late(0, 300 * s, 6, UnixNanos(400 * s)), None);
         assert_eq!(late(0, 300 * s, 6, UnixNanos(500 * s)), Some(UnixNanos(360 * s)));
         assert_eq!(late(0, 300 * s, 3, UnixNanos(5_000 * s)), None, "too few to know");
+    }
+
+    #[test]
+    fn a_change_without_an_id_is_named_by_what_it_brought_out_too() {
+        let named = |id, revision| named(id, "deploy", "shop", UnixNanos(7), revision);
+        assert_eq!((named("", "").as_str(), named("", "ab").as_str()), ("deploy:shop@7", "deploy:shop@7:ab"));
+        assert_eq!(named("d-1", "ab"), "d-1");
+    }
+
+    #[test]
+    fn what_says_nothing_of_itself_is_titled_by_its_change() {
+        assert_eq!(titled("", "new_cart", Some("off->on")), "new_cart off->on");
+        assert_eq!(titled("fix", "repository", Some("x")), "fix");
+        assert_eq!(titled("", "shop", None), "");
     }
 
     #[test]

@@ -11,7 +11,7 @@ const MINUTE: i64 = 60 * UnixNanos::SECOND;
 const FAR: Duration = Duration::from_secs(8 * 86_400);
 
 /// The time just before the incident, without that of other incidents; where nothing was called in it, the
-/// nearest minutes besides in which something was: earlier ones, else later ones.
+/// nearest earlier minutes besides in which something was. What came later is no measure: the fault may last.
 pub(crate) async fn reference(
     ask: &Questioner,
     current: TimeRange,
@@ -23,16 +23,10 @@ pub(crate) async fn reference(
         return Ok(ranges);
     }
     let earlier = TimeRange { from: current.from.saturating_sub(FAR), until: before.from };
-    let later = TimeRange { from: current.until, until: current.until.saturating_add(FAR) };
-    for wide in [earlier, later] {
-        let mut others = without(&minutes(ask, wide).await?, troubled);
-        others.sort_by_key(|minute| (minute - current.from.0).abs());
-        others.truncate(usize::try_from(ask.settings().reference.as_secs() / 60).unwrap_or(30));
-        if !others.is_empty() {
-            ranges.extend(joined(&others, wide));
-            break;
-        }
-    }
+    let mut others = without(&minutes(ask, earlier).await?, troubled);
+    others.sort_by_key(|minute| (minute - current.from.0).abs());
+    others.truncate(usize::try_from(ask.settings().reference.as_secs() / 60).unwrap_or(30));
+    ranges.extend(joined(&others, earlier));
     Ok(ranges)
 }
 

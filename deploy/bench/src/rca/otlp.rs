@@ -16,7 +16,23 @@ pub(super) enum Request {
     Metrics(ExportMetricsServiceRequest),
 }
 
+/// What a request tells of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Signal {
+    Traces,
+    Logs,
+    Metrics,
+}
+
 impl Request {
+    pub(super) fn signal(&self) -> Signal {
+        match self {
+            Self::Traces(_) => Signal::Traces,
+            Self::Logs(_) => Signal::Logs,
+            Self::Metrics(_) => Signal::Metrics,
+        }
+    }
+
     /// Reads `traces-08_50.pb.gz`, `logs...`, `metrics...`.
     pub(super) fn read(file: &Path) -> Result<Self> {
         let mut body = Vec::new();

@@ -1,6 +1,6 @@
 //! Shares over many cases, as tables for a terminal and for a document.
 
-use super::verdict::{Answer, Outcome};
+use super::verdict::{Answer, Outcome, Quiet};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -46,19 +46,27 @@ pub struct System {
 #[derive(Clone, Debug, Serialize)]
 pub struct RcaReport {
     pub systems: Vec<System>,
-    /// Incidents opened on fault-free baselines: when and what.
-    pub false_incidents: Vec<String>,
-    /// Fault-free baselines that were played by themselves.
+    /// Baselines that were played by themselves.
     pub baselines: usize,
+    /// Incidents opened on them that no labelled fault is behind: when and what.
+    pub false_incidents: Vec<String>,
+    /// Incidents opened on them in the time of a labelled fault: some baselines hold faults.
+    pub baseline_faults: usize,
     pub cases: Vec<PlayedCase>,
 }
 
 impl RcaReport {
-    pub(super) fn new(mut cases: Vec<PlayedCase>, baselines: usize, false_incidents: Vec<String>) -> Self {
+    pub(super) fn new(mut cases: Vec<PlayedCase>, quiet: Vec<Quiet>) -> Self {
         cases.sort_by(|a, b| (&a.system, &a.case).cmp(&(&b.system, &b.case)));
         let names: BTreeSet<&str> = cases.iter().map(|case| case.system.as_str()).collect();
         let systems = names.into_iter().map(|name| system(name, &cases)).collect();
-        Self { systems, false_incidents, baselines, cases }
+        Self {
+            systems,
+            baselines: quiet.len(),
+            baseline_faults: quiet.iter().map(|quiet| quiet.of_faults).sum(),
+            false_incidents: quiet.into_iter().flat_map(|quiet| quiet.false_incidents).collect(),
+            cases,
+        }
     }
 
     /// The table for a document, in Markdown.
@@ -81,9 +89,10 @@ impl RcaReport {
         }
         let innocent: usize = self.systems.iter().map(|system| system.innocent_convicted).sum();
         text += &format!(
-            "\nInnocent changes convicted: {innocent}. Incidents on {} fault-free baselines: {}.\n",
+            "\nInnocent changes convicted: {innocent}. False incidents on {} baselines: {} (and {} in the time of faults that the labels name).\n",
             self.baselines,
-            self.false_incidents.len()
+            self.false_incidents.len(),
+            self.baseline_faults
         );
         text
     }
@@ -135,7 +144,11 @@ impl fmt::Display for RcaReport {
                 system.system, system.missed, system.innocent_convicted
             )?;
         }
-        writeln!(f, "incidents on {} fault-free baselines: {}", self.baselines, self.false_incidents.len())?;
+        let (of, none, real) = (self.baselines, self.false_incidents.len(), self.baseline_faults);
+        writeln!(
+            f,
+            "false incidents on {of} baselines: {none}, and {real} in the time of faults that the labels name"
+        )?;
         for title in &self.false_incidents {
             writeln!(f, "    {title}")?;
         }
@@ -168,7 +181,7 @@ mod tests {
 
     fn report() -> RcaReport {
         let cases = [Some(1), Some(2), None, Some(4)].into_iter().enumerate();
-        RcaReport::new(cases.map(|(n, rank)| played(&n.to_string(), rank, n == 0)).collect(), 1, Vec::new())
+        RcaReport::new(cases.map(|(n, rank)| played(&n.to_string(), rank, n == 0)).collect(), vec![Quiet::default()])
     }
 
     #[test]

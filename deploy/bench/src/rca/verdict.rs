@@ -49,10 +49,34 @@ async fn incidents(server: &Server) -> Result<Vec<Value>> {
     Ok(page["items"].as_array().cloned().unwrap_or_default())
 }
 
-/// The titles of all incidents.
-pub(super) async fn titles(server: &Server) -> Result<Vec<String>> {
-    let titles = |incident: &Value| format!("{} {}", shown(&incident["opened_at"]), shown(&incident["title"]["en"]));
-    Ok(incidents(server).await?.iter().map(titles).collect())
+/// What healthy time has brought.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Quiet {
+    /// Incidents that no labelled fault is behind: when, and what.
+    pub(super) false_incidents: Vec<String>,
+    /// Incidents in the time of a labelled fault.
+    pub(super) of_faults: usize,
+}
+
+fn is_within(alert: &Value, (from, until): (i64, i64)) -> bool {
+    let begins = alert["starts_at"].as_str().and_then(nanos);
+    begins.is_some_and(|at| at >= from - AROUND_NS && at <= until + AROUND_NS)
+}
+
+/// Tells the incidents of a healthy time from those of labelled faults in it.
+pub(super) async fn quiet(server: &Server, faults: &[(i64, i64)]) -> Result<Quiet> {
+    let mut quiet = Quiet::default();
+    for incident in incidents(server).await? {
+        let detail = server.fetch(&format!("/api/v1/incidents/{}", shown(&incident["id"]))).await?;
+        let mut alerts = detail["alerts"].as_array().into_iter().flatten();
+        if alerts.any(|alert| faults.iter().any(|fault| is_within(alert, *fault))) {
+            quiet.of_faults += 1;
+        } else {
+            let title = shown(&incident["title"]["en"]);
+            quiet.false_incidents.push(format!("{} {title}", shown(&incident["opened_at"])));
+        }
+    }
+    Ok(quiet)
 }
 
 /// The causes of the incident that holds most alerts in the time of the fault.
@@ -61,10 +85,7 @@ pub(super) async fn read(server: &Server, case: &Labelled) -> Result<Answer> {
     let mut best: Option<(usize, Value)> = None;
     for incident in &all {
         let detail = server.fetch(&format!("/api/v1/incidents/{}", shown(&incident["id"]))).await?;
-        let within = |alert: &&Value| {
-            let begins = alert["starts_at"].as_str().and_then(nanos);
-            begins.is_some_and(|at| at >= case.lasted.0 - AROUND_NS && at <= case.lasted.1 + AROUND_NS)
-        };
+        let within = |alert: &&Value| is_within(alert, case.lasted);
         let alerts = detail["alerts"].as_array().map_or(0, |alerts| alerts.iter().filter(within).count());
         if alerts > 0 && best.as_ref().is_none_or(|(most, _)| alerts > *most) {
             best = Some((alerts, detail));
@@ -141,13 +162,13 @@ fn of_change(detail: &Value, culprit: &str, folder: &Path, answer: Answer) -> Re
     let convicted = detail["changes"].as_array().into_iter().flatten().find(|change| change["suspect"] == true);
     let lines = std::fs::read_to_string(folder.join("changes.jsonl"))?;
     let lines: Result<Vec<Value>, _> = lines.lines().map(serde_json::from_str::<Value>).collect();
-    // A deployment is the culprit when the revision it brought out is.
+    // A deployment is the culprit when all that its version brought out is, or its id names the revision.
     let is_culprit = |change: &Value| {
         let (id, version) = (shown(&change["id"]), shown(&change["version"]));
-        let brought = |line: &Value| {
-            shown(&line["commit_sha"]) == culprit && !version.is_empty() && shown(&line["version"]) == version
-        };
-        id == culprit || lines.as_ref().is_ok_and(|lines| lines.iter().any(brought))
+        let brought = lines.as_ref().map_or(vec![], |lines| {
+            lines.iter().filter(|line| !version.is_empty() && shown(&line["version"]) == version).collect()
+        });
+        id.ends_with(culprit) || !brought.is_empty() && brought.iter().all(|line| shown(&line["commit_sha"]) == culprit)
     };
     let said = convicted
         .map_or("no change".to_owned(), |change| format!("{} {}", shown(&change["id"]), shown(&change["version"])));

@@ -146,6 +146,7 @@ keys! {
     "alerting.catch_up", "How far back a new period of data is judged. Default 2h", |s, v| s.alerting.watch.catch_up = v.duration()?;
     "alerting.reference", "Healthy telemetry that an incident is measured against. Default 1h", |s, v| s.alerting.watch.reference = v.duration()?;
     "alerting.evidence_rows_max", "Rows of telemetry that are read to find a cause; of more, whole traces are chosen. Default 400000", |s, v| s.alerting.watch.evidence_rows_max = v.count(1)?;
+    "alerting.rule_timeout", "How long one question, of a rule or for a cause, may take. Default 20s", |s, v| s.alerting.watch.rule_timeout = v.duration()?;
     "alerting.inbox_max", "Alerts that wait to be taken in; senders of more are told to come back. Default 200000", |s, v| s.alerting.watch.inbox_max = v.count(1)? as usize;
     "alerting.rules_files", "Files with rules, beside those on after install and those of the API. Default none", |s, v| s.alerting.watch.rules_files = v.list()?.into_iter().map(PathBuf::from).collect();
     "alerting.external_url", "Where people reach this server, for links in messages. Default its own address", |s, v| s.alerting.external_url = Some(v.text()?);
