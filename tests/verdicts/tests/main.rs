@@ -26,6 +26,7 @@ const BEFORE: i64 = 120;
 /// Faults of the catalogue whose verdict must be right at the last moment.
 const RIGHT_MIN: usize = 15;
 
+#[expect(clippy::disallowed_methods, reason = "tests have no settings file: this is their rim")]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
