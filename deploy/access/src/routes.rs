@@ -85,6 +85,7 @@ pub const ROUTES: &[Route] = &[
     asks("/api/v1/sql", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/ledger", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/parts", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/retention", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/services", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/graph", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/graph/diff", Need::Role(Role::Viewer)),

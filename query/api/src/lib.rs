@@ -33,6 +33,7 @@ mod jaeger;
 mod logs;
 mod operations;
 mod parts;
+mod retention;
 mod sql;
 mod store;
 mod traces;

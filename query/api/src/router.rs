@@ -1,7 +1,7 @@
 //! The router, and the description that is made with it: every handler says its path, parameters and
 //! answers beside its code, and is mounted by exactly that.
 
-use crate::{Catalog, Problem, catalog, describe, experience, graph, health, parts, sql, store};
+use crate::{Catalog, Problem, catalog, describe, experience, graph, health, parts, retention, sql, store};
 use axum::extract::DefaultBodyLimit;
 use axum::{Extension, Json, Router};
 use bytes::Bytes;
@@ -83,6 +83,7 @@ fn calls() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(describe::base())
         .merge(sql::routes())
         .merge(parts::routes())
+        .merge(retention::routes())
         .merge(store::routes())
         .merge(health::routes())
         .merge(catalog::routes())

@@ -26,6 +26,7 @@ use rollup::{Found, Moment, Reader, Resolved};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tables::{PartMeta, PromotedSet, SenderCount, TableId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -139,6 +140,11 @@ impl Engine {
     /// The live parts of a workspace.
     pub fn parts_of(&self, workspace: &Workspace) -> Vec<Arc<PartMeta>> {
         self.picture.parts().into_iter().filter(|p| p.workspace == *workspace).collect()
+    }
+
+    /// The age at which rows of a table go; `None`: they are kept for ever.
+    pub fn age_of(&self, table: TableId) -> Option<Duration> {
+        self.settings.retention.age_of(table)
     }
 
     /// The promoted set that rows are laid out by.

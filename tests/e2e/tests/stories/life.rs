@@ -154,3 +154,19 @@ async fn a15_a_second_process_on_the_same_directory_is_refused() {
     assert!(refused.output.contains(server.data_dir().to_str().unwrap()), "{}", refused.output);
     assert_eq!(server.sql("SELECT count(*) FROM spans").await.count(), 0, "the first serves on");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_each_table_is_kept_is_shown_beside_what_it_holds() {
+    let server = Server::start(Setup::config("[retention]\nspans = \"7d\"\nlogs = \"forever\"\n")).await;
+    let mut random = random::generator(34);
+    let request = content::traces("shop", vec![content::span(&mut random, "kept", environment::now(), 1)]);
+    Sender::to(&server).send(Wire::Grpc, &request).await.expect_accepted();
+    server.flush().await;
+    let answer = server.get_json("/api/v1/retention").await;
+    let of = |table: &str| answer["items"].as_array().unwrap().iter().find(|kept| kept["table"] == table).cloned();
+    let (spans, logs) = (of("spans").unwrap(), of("logs").unwrap());
+    assert_eq!((&spans["age_ns"], &spans["rows"]), (&Value::from(7 * 86_400_000_000_000_i64), &Value::from(1)));
+    assert!(spans["oldest"].is_string() && spans["bytes"].as_u64().unwrap() > 0, "{spans}");
+    assert_eq!((&logs["age_ns"], &logs["files"], &logs["newest"]), (&Value::Null, &Value::from(0), &Value::Null));
+    assert_eq!(of("incidents"), None, "they are not kept in files");
+}
