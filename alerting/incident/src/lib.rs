@@ -12,6 +12,7 @@ mod fingerprint;
 mod incident;
 pub mod matcher;
 mod place;
+pub mod record;
 mod severity;
 mod terrain;
 mod verdict;

@@ -89,6 +89,11 @@ impl Office {
         self.book.incident(id).or_else(|| self.archive.get(&id))
     }
 
+    /// Whether some that have left memory may not be among [`Office::incidents`].
+    pub(crate) fn archive_is_full(&self) -> bool {
+        self.archive.len() >= ARCHIVE_MAX
+    }
+
     /// Keeps an incident that has left the book at hand; the oldest gives way, and stays stored.
     pub(crate) fn remember(&mut self, incident: Incident) {
         self.archive.insert(incident.id, incident);

@@ -12,10 +12,10 @@ use std::time::Duration;
 const SECOND: u64 = 1_000_000_000;
 
 async fn with_robot(server: &Server) -> Robot {
-    let (robot, url) = Robot::open().await;
+    let (robot, dingtalk) = Robot::open().await;
     let config = json!({
         "network": {"allow": ["127.0.0.1"]},
-        "receivers": [{"name": "ops", "dingtalk": {"url": url, "secret": SECRET}}],
+        "receivers": [{"name": "ops", "dingtalk": dingtalk}],
         "route": {"receivers": ["ops"], "group_wait": "0s"},
     });
     let (status, answer) = post(server, "/api/v1/routes", &config).await;
@@ -67,6 +67,9 @@ async fn a_broken_service_is_one_message_that_names_it_and_one_that_says_it_is_o
     assert!(alerts.iter().all(|alert| !alert["reason"]["text"]["zh"].as_str().unwrap().is_empty()), "{detail:#}");
     assert!(!detail["causes"][0]["evidence"].as_array().unwrap().is_empty(), "{detail:#}");
     assert!(detail["clocks"]["located_at"].is_string(), "{detail:#}");
+    let months = server.get_json("/api/v1/incidents/by-month").await;
+    let clocked = |clock: &str| months["items"][0][clock]["count"].as_u64();
+    assert_eq!((clocked("told"), clocked("located"), clocked("stopped")), (Some(1), Some(1), Some(0)), "{months:#}");
     let rows = server.sql("SELECT id FROM incidents WHERE cause = 'service:payment'").await;
     assert_eq!(rows.texts("id"), std::slice::from_ref(&id));
 
