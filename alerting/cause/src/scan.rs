@@ -6,6 +6,8 @@ use crate::detect::signs;
 use crate::rank::evidence;
 use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
+use crate::window::Side;
+use hashbrown::HashSet;
 use incident::Evidence;
 use model::{CauseKind, Entity, UnixNanos};
 
@@ -42,6 +44,26 @@ fn has_woken_up(sign: &Sign) -> bool {
         && sign.now.is_some_and(|now| now < HALF)
 }
 
+/// Whoever has seen less than a third as much healthy time as he judges does not know what is usual: at the very
+/// beginning everything is new. Time is seen where any signal tells of it, so that an estate of metrics alone, or of
+/// logs alone, has a past too.
+fn knows_the_usual(scene: &Scene<'_>) -> bool {
+    const PART: usize = 3;
+    const STRETCH: i64 = 10 * UnixNanos::SECOND;
+    let records = &scene.case.records;
+    let traces = scene.trees.traces.iter().map(|trace| scene.trees.start(trace));
+    let points = records.series.iter().flat_map(|series| &series.points).map(|point| point.0);
+    let (mut usual, mut judged): (HashSet<i64>, HashSet<i64>) = Default::default();
+    for time in traces.chain(records.logs.iter().map(|log| log.time)).chain(points) {
+        match scene.side(time) {
+            Some(Side::Reference) => usual.insert(time.div_euclid(STRETCH)),
+            Some(Side::Current) => judged.insert(time.div_euclid(STRETCH)),
+            None => false,
+        };
+    }
+    usual.len().saturating_mul(PART) >= judged.len()
+}
+
 /// Most anomalies that one scan tells; the strongest.
 pub const ANOMALIES_MAX: usize = 200;
 
@@ -49,6 +71,9 @@ pub const ANOMALIES_MAX: usize = 200;
 /// that everybody who waits shows too (latency, error rates) and traffic are left to rules.
 pub fn scan(case: &Case, sensitivity: Sensitivity) -> Vec<Anomaly> {
     let scene = Scene::new(case);
+    if !knows_the_usual(&scene) {
+        return Vec::new();
+    }
     let mut signs = signs(&scene);
     signs.retain(|sign| {
         let left = matches!(sign.aspect, Aspect::Symptom | Aspect::Traffic) || has_woken_up(sign);

@@ -359,6 +359,25 @@ fn a_release_is_convicted_by_the_difference_between_new_and_old_instances() {
 }
 
 #[test]
+fn two_commits_of_one_release_do_not_clear_each_other() {
+    let mut case = case(&shop(Fault::NewVersionFails));
+    let commit = |revision: &str, version: &str| Change {
+        id: revision.into(),
+        time: UnixNanos(11 * MINUTE),
+        kind: "deploy".into(),
+        target: "order".into(),
+        version: version.into(),
+        revision: revision.into(),
+        ..Change::default()
+    };
+    let suspects = |case: &Case| judge(case).changes.iter().filter(|change| change.suspect).count();
+    case.changes = vec![commit("one", "2"), commit("another", "2")];
+    assert_eq!(suspects(&case), 1);
+    case.changes.iter_mut().for_each(|change| change.version.clear());
+    assert_eq!(suspects(&case), 0, "two changes that nothing tells apart");
+}
+
+#[test]
 fn a_late_heartbeat_is_evidence() {
     let mut case = case(&shop(Fault::None));
     let entity = Entity::new(EntityKind::Device, "printer-7");

@@ -87,6 +87,21 @@ fn read_case(folder: &Path, labelled: &Labelled) -> Case {
     case
 }
 
+/// What a scan of the three minutes before each half minute of the case finds at its strongest, bits; an alert is
+/// raised where that is enough.
+fn seen(case: &mut Case, whole: TimeRange) -> f64 {
+    let mut most: f64 = 0.0;
+    let mut end = whole.from.0 + MINUTE;
+    while end <= whole.until.0 + MINUTE {
+        case.window.current = TimeRange { from: UnixNanos(end - 3 * MINUTE), until: UnixNanos(end) };
+        case.window.reference = vec![TimeRange { from: UnixNanos(end - 63 * MINUTE), until: case.window.current.from }];
+        let found = scan(case, Sensitivity { bits_min: 0.5 });
+        most = most.max(found.first().map_or(0.0, |anomaly| anomaly.evidence.bits));
+        end += MINUTE / 2;
+    }
+    most
+}
+
 /// The last stretch of minutes that are out of the ordinary, each judged with the two before it.
 fn detected(case: &mut Case, whole: TimeRange) -> Option<TimeRange> {
     let mut stretch: Option<(i64, i64)> = None;
@@ -112,6 +127,30 @@ fn rank(verdict: &Verdict, root: &str) -> usize {
     };
     verdict.causes.iter().position(matches).map_or(0, |at| at + 1)
 }
+
+/// The case's own time, baseline left out.
+fn whole(folder: &Path, labelled: &Labelled) -> TimeRange {
+    let mut reader = Reader::new();
+    reader.folder(&folder.join("cases").join(&labelled.name));
+    TimeRange { from: UnixNanos(reader.first), until: UnixNanos(reader.last + 1) }
+}
+
+#[test]
+fn every_fault_is_seen_by_a_scan_of_the_last_minutes() {
+    let Some(folder) = shared("nezha") else { return };
+    let mut unseen = Vec::new();
+    for labelled in labels(&folder).iter() {
+        let most = seen(&mut read_case(&folder, labelled), whole(&folder, labelled));
+        if most < Sensitivity::default().bits_min {
+            unseen.push(format!("{} {} of {}: {most:.2} bits", labelled.name, labelled.fault, labelled.root));
+        }
+    }
+    println!("seen by no scan: {unseen:#?}");
+    assert!(unseen.len() <= UNSEEN_MAX, "{unseen:#?}");
+}
+
+/// Faults too faint for a scan of three minutes.
+const UNSEEN_MAX: usize = 2;
 
 fn kind_of(fault: &str) -> Option<CauseKind> {
     match fault {

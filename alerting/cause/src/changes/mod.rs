@@ -31,7 +31,7 @@ use told::{Outcome, told};
 const TOLD_MAX: usize = 50;
 /// From here on a change is held to be the culprit.
 const CONVICTED: f64 = 1.8;
-/// Where two are closer than this, neither is.
+/// Where two releases are closer than this, neither is.
 const LEAD_MIN: f64 = 0.2;
 /// Something that begins at once after a change weighs so much; it fades with the time between.
 const PROMPT: f64 = 2.5;
@@ -87,12 +87,20 @@ pub(crate) fn judge(scene: &Scene<'_>, candidates: &[Candidate], record: Option<
             .then_with(|| a.2.change.id.cmp(&b.2.change.id))
     });
     judged.truncate(TOLD_MAX);
-    let leads = judged.first().map_or(0.0, |first| first.0) - judged.get(1).map_or(0.0, |second| second.0) >= LEAD_MIN;
+    let leads = leads(&judged);
     let tell = |(at, (score, outcome, subject)): (usize, (f64, Outcome, &Subject<'_>))| {
         let convicted = at == 0 && leads && score >= CONVICTED && matches!(outcome, Outcome::Fits { .. });
         Judged { verdict: told(subject, score, &outcome, convicted), target: subject.target.clone() }
     };
     judged.into_iter().enumerate().map(tell).collect()
+}
+
+/// Whether the first stands out. What one release brought out besides does not speak against it: whoever takes the
+/// one back takes the other back with it.
+fn leads(judged: &[(f64, Outcome, &Subject<'_>)]) -> bool {
+    let Some((first, _, of)) = judged.first() else { return false };
+    let second = judged[1..].iter().find(|(.., other)| !of.is_released_with(other)).map_or(0.0, |second| second.0);
+    first - second >= LEAD_MIN
 }
 
 impl<'a> Bench<'a> {

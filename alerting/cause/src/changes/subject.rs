@@ -16,6 +16,16 @@ pub(super) struct Subject<'a> {
     pub(super) unreleased: bool,
 }
 
+impl Subject<'_> {
+    /// Brought out by the same version of the same target.
+    pub(super) fn is_released_with(&self, other: &Self) -> bool {
+        !self.change.version.is_empty()
+            && self.change.version == other.change.version
+            && self.target.is_some()
+            && self.target == other.target
+    }
+}
+
 /// Releases joined with the commits they brought out; later repetitions of the same are the same.
 pub(super) fn subjects(changes: &[Change]) -> Vec<Subject<'_>> {
     let is_commit = |change: &&Change| change.kind == "commit";
