@@ -11,13 +11,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long an end must stand before it counts.
-pub(crate) const KEEP_FIRING: Duration = Duration::from_secs(300);
 /// So many changes within [`FLAP_WINDOW`] are one flapping state.
 pub(crate) const FLAP_TRANSITIONS: usize = 4;
 pub(crate) const FLAP_WINDOW: Duration = Duration::from_secs(900);
-/// Without a change for so long, flapping is over.
-pub(crate) const FLAP_STABLE: Duration = Duration::from_secs(600);
+/// Without a change for so many holds, flapping is over.
+pub(crate) const FLAP_STABLE_HOLDS: u32 = 2;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -161,25 +159,25 @@ impl Episode {
         change
     }
 
-    /// When [`Self::step`] has something to do at the earliest.
-    pub fn deadline(&self) -> Option<UnixNanos> {
+    /// When [`Self::step`] has something to do at the earliest; an end must stand for `hold` before it counts.
+    pub fn deadline(&self, hold: Duration) -> Option<UnixNanos> {
         match (self.phase, self.ended_at) {
             (Phase::Resolved, _) => None,
             (Phase::Pending, _) => Some(self.starts_at),
-            (Phase::Flapping, Some(_)) => self.stable_at(),
-            (Phase::Flapping, None) => self.stable_at().into_iter().chain(self.expires_at).min(),
-            (Phase::Firing, Some(ended)) => Some(ended.saturating_add(KEEP_FIRING)),
+            (Phase::Flapping, Some(_)) => self.stable_at(hold),
+            (Phase::Flapping, None) => self.stable_at(hold).into_iter().chain(self.expires_at).min(),
+            (Phase::Firing, Some(ended)) => Some(ended.saturating_add(hold)),
             (Phase::Firing, None) => self.expires_at,
         }
     }
 
-    fn stable_at(&self) -> Option<UnixNanos> {
-        self.transitions.back().map(|last| last.saturating_add(FLAP_STABLE))
+    fn stable_at(&self, hold: Duration) -> Option<UnixNanos> {
+        self.transitions.back().map(|last| last.saturating_add(hold.saturating_mul(FLAP_STABLE_HOLDS)))
     }
 
     /// Lets time pass: one change at most; call again until there is none.
-    pub fn step(&mut self, now: UnixNanos) -> Option<Change> {
-        if self.deadline().is_none_or(|at| now < at) {
+    pub fn step(&mut self, now: UnixNanos, hold: Duration) -> Option<Change> {
+        if self.deadline(hold).is_none_or(|at| now < at) {
             return None;
         }
         if self.phase == Phase::Pending {
@@ -230,6 +228,7 @@ mod tests {
     use crate::alert::Told;
 
     const T0: i64 = 1_700_000_000;
+    const HOLD: Duration = Duration::from_secs(300);
 
     fn at(seconds: i64) -> UnixNanos {
         UnixNanos((T0 + seconds) * UnixNanos::SECOND)
@@ -275,9 +274,9 @@ mod tests {
         let mut episode = episode(None);
         assert_eq!(episode.hear(&told(60, true, None), at(60)), Change::Ended);
         assert!(episode.is_active() && !episode.is_firing());
-        assert_eq!(episode.step(at(359)), None);
+        assert_eq!(episode.step(at(359), HOLD), None);
         assert_eq!(episode.hear(&told(200, false, None), at(200)), Change::Refired);
-        assert_eq!(episode.step(at(10_000)), None);
+        assert_eq!(episode.step(at(10_000), HOLD), None);
         assert_eq!((episode.phase, episode.count), (Phase::Firing, 3));
     }
 
@@ -285,11 +284,20 @@ mod tests {
     fn a_silent_sender_ends_it_and_the_hold_resolves_it() {
         let mut episode = episode(Some(300));
         assert_eq!(episode.hear(&told(100, false, Some(300)), at(100)), Change::Repeat);
-        assert_eq!(episode.step(at(399)), None);
-        assert_eq!(episode.step(at(400)), Some(Change::Ended));
+        assert_eq!(episode.step(at(399), HOLD), None);
+        assert_eq!(episode.step(at(400), HOLD), Some(Change::Ended));
         assert_eq!(episode.ended_at, Some(at(400)));
-        assert_eq!(episode.step(at(699)), None);
-        assert_eq!(episode.step(at(700)), Some(Change::Resolved));
+        assert_eq!(episode.step(at(699), HOLD), None);
+        assert_eq!(episode.step(at(700), HOLD), Some(Change::Resolved));
+    }
+
+    #[test]
+    fn the_hold_is_as_long_as_it_is_said_to_be() {
+        let mut episode = episode(None);
+        episode.hear(&told(60, true, None), at(60));
+        let hold = Duration::from_secs(20);
+        assert_eq!(episode.deadline(hold), Some(at(80)));
+        assert_eq!((episode.step(at(79), hold), episode.step(at(80), hold)), (None, Some(Change::Resolved)));
     }
 
     #[test]
@@ -299,8 +307,8 @@ mod tests {
         assert_eq!(changes[..4], [Change::Ended, Change::Refired, Change::Ended, Change::FlapBegan]);
         assert!(changes[4..].iter().all(|change| *change == Change::Repeat), "{changes:?}");
         assert_eq!((episode.flaps, episode.phase), (7, Phase::Flapping));
-        assert_eq!(episode.step(at(7 * 60 + 599)), None);
-        assert_eq!(episode.step(at(7 * 60 + 600)), Some(Change::Resolved));
+        assert_eq!(episode.step(at(7 * 60 + 599), HOLD), None);
+        assert_eq!(episode.step(at(7 * 60 + 600), HOLD), Some(Change::Resolved));
     }
 
     #[test]
@@ -321,7 +329,7 @@ mod tests {
         for n in 1..8 {
             let change = episode.hear(&told(n * 301, n % 2 == 1, None), at(n * 301));
             assert_ne!(change, Change::FlapBegan);
-            while episode.step(at(n * 301 + 300)).is_some() {}
+            while episode.step(at(n * 301 + 300), HOLD).is_some() {}
         }
     }
 

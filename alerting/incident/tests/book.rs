@@ -233,6 +233,24 @@ fn while_it_grows_people_wait_but_not_long() {
 }
 
 #[test]
+fn an_incident_is_over_when_its_ends_have_stood_as_long_as_is_wanted() {
+    for (hold, over) in [(20, 120), (300, 400)] {
+        let keep_firing = Duration::from_secs(hold);
+        let mut book = Book::new(Settings { judged: false, keep_firing, ..Settings::default() });
+        let id = fire(&mut book, "Slow", "pay", 0);
+        pass(&mut book, 1, 99);
+        end(&mut book, "Slow", "pay", 100);
+        assert_eq!(occasions(&pass(&mut book, 100, over - 1)), [Occasion::Mitigated], "{hold}");
+        assert_eq!(occasions(&book.step(at(over))), [Occasion::Resolved], "{hold}");
+        assert_eq!(
+            book.incident(id).unwrap().clocks.resolved_at,
+            Some(at(100)),
+            "when it ended, not when that was sure"
+        );
+    }
+}
+
+#[test]
 fn the_same_alert_that_comes_back_opens_its_incident_again() {
     let mut book = book(SHOP);
     let id = fire(&mut book, "Slow", "stock", 0);
@@ -425,6 +443,27 @@ fn a_verdict_that_says_nothing_leaves_what_was_said() {
     book.judged(id, verdict("stock", Confidence::High), at(5));
     book.judged(id, Verdict::default(), at(10));
     assert_eq!(book.incident(id).unwrap().cause().unwrap().entity, Entity::service("stock"));
+}
+
+#[test]
+fn what_is_less_seen_when_a_fault_is_over_leaves_what_was_found_until_there_is_news() {
+    let unsure = |score: f64| {
+        let mut verdict = verdict("web", Confidence::Low);
+        verdict.causes[0].score = score;
+        Verdict { undetermined: Some(model::Bilingual::default()), ..verdict }
+    };
+    let mut book = book(SHOP);
+    let id = fire(&mut book, "Slow", "order", 0);
+    let first = |book: &Book| book.incident(id).unwrap().cause().unwrap().entity.name.clone();
+    book.judged(id, verdict("stock", Confidence::High), at(5));
+    book.judged(id, unsure(4.0), at(60));
+    assert_eq!(first(&book), "stock", "nothing is new");
+    fire(&mut book, "Slow", "stock", 70);
+    book.judged(id, unsure(2.0), at(75));
+    assert_eq!(first(&book), "stock", "there is far less to see than there was");
+    fire(&mut book, "Slow", "pay", 80);
+    book.judged(id, unsure(4.0), at(85));
+    assert_eq!(first(&book), "web", "as much is to be seen, and it no longer speaks for one");
 }
 
 type Kept = BTreeMap<(String, String), serde_json::Value>;

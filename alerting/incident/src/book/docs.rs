@@ -14,6 +14,7 @@ use model::UnixNanos;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One document: to be written under `kind` and `key`, or removed where it has no body.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,6 +58,8 @@ pub struct Archived {
     pub complete: bool,
 }
 
+/// How long senders have for their next word after a restart: most tell again every minute or every few.
+const SILENT_WHILE_AWAY: Duration = Duration::from_secs(300);
 /// Alerts written with an incident that leaves memory.
 const ARCHIVED_ALERTS: usize = 5_000;
 
@@ -101,7 +104,7 @@ impl Book {
     }
 
     /// A book of the documents given out so far, at event time `now`. Senders that may have been silent
-    /// because nobody listened get the time of a hold before that counts as an end.
+    /// because nobody listened get [`SILENT_WHILE_AWAY`] before that counts as an end.
     pub fn restore<'a>(
         settings: Settings,
         docs: impl IntoIterator<Item = (&'a str, &'a str, Value)>,
@@ -148,7 +151,8 @@ impl Book {
             return;
         }
         if episode.is_firing() {
-            episode.expires_at = episode.expires_at.map(|at| at.max(now.saturating_add(crate::episode::KEEP_FIRING)));
+            let heard = now.saturating_add(SILENT_WHILE_AWAY);
+            episode.expires_at = episode.expires_at.map(|at| at.max(heard));
         }
         let place =
             Place { entity: episode.entity.clone(), service: episode.service.clone(), node: episode.node.clone() };

@@ -22,6 +22,15 @@ const YOUNG: Duration = Duration::from_secs(120);
 /// Incidents judged in one go.
 pub(super) const JUDGED_AT_ONCE: usize = 64;
 
+/// Whether a verdict only tells that there is less to see by now. A fault that is over leaves ever less of itself
+/// beside the time that is well again: what was found while it lasted stands, until something new asks for more.
+fn has_faded(verdict: &Verdict, stands: &Verdict, has_news: bool) -> bool {
+    let score = |verdict: &Verdict| verdict.causes.first().map_or(0.0, |cause| cause.score);
+    let was_sure = stands.undetermined.is_none() && !stands.causes.is_empty();
+    let is_less = !has_news || score(verdict) * 2.0 < score(stands);
+    verdict.causes.is_empty() || was_sure && verdict.undetermined.is_some() && is_less
+}
+
 impl Book {
     /// The incidents that should be judged now: those in which something happened since they last were.
     pub fn to_judge(&self, now: UnixNanos) -> Vec<IncidentId> {
@@ -55,14 +64,12 @@ impl Book {
     }
 
     /// Takes a verdict on an incident at event time `now`. One that is gone or merged is not judged any more, and
-    /// a verdict that says nothing at all leaves what was said.
+    /// a verdict that has merely faded leaves what was said.
     pub fn judged(&mut self, id: IncidentId, verdict: Verdict, now: UnixNanos) {
-        let says_nothing = verdict.causes.is_empty();
         let Some(live) = self.live.get_mut(&id).filter(|live| live.incident.merged_into.is_none()) else { return };
         live.judged_at = Some(now);
-        live.unjudged = false;
-        // A fault that is over leaves nothing to see: what was found while it lasted stands.
-        if let Some(stands) = live.incident.verdict.as_mut().filter(|_| says_nothing) {
+        let has_news = std::mem::replace(&mut live.unjudged, false);
+        if let Some(stands) = live.incident.verdict.as_mut().filter(|stands| has_faded(&verdict, stands, has_news)) {
             stands.judged_at = verdict.judged_at;
             return;
         }

@@ -6,7 +6,7 @@ use super::docs::Key;
 use super::live::Live;
 use super::{Book, Event, Occasion};
 use crate::cover::parted;
-use crate::episode::{KEEP_FIRING, Role};
+use crate::episode::Role;
 use crate::incident::{IncidentId, JoinRule, State};
 use crate::severity::Severity;
 use crate::verdict::Confidence;
@@ -19,8 +19,8 @@ use std::time::Duration;
 const PART_AGAIN: Duration = Duration::from_secs(10);
 /// An incident that did not grow for this long is complete enough to be told.
 const STILL: Duration = Duration::from_secs(2);
-/// A symptom that stays this long after its cause is told for itself.
-const PROMOTE: Duration = Duration::from_secs(2 * KEEP_FIRING.as_secs());
+/// A symptom that stays for so many holds after its cause is told for itself.
+const PROMOTE_HOLDS: u32 = 2;
 /// Alerts that may come back without a verdict saying it is the same trouble: a few are told apart by name.
 const FEW: u64 = 5;
 
@@ -46,7 +46,7 @@ impl Book {
             let Some(episode) = self.episodes.get_mut(slot as usize).and_then(Option::as_mut) else { continue };
             let was = (episode.is_active(), episode.is_firing());
             // An episode that was told again since has a later deadline: nothing changes, it waits anew.
-            if let Some(change) = episode.step(now) {
+            if let Some(change) = episode.step(now, self.settings.keep_firing) {
                 self.changed_episode(slot, was, change, now);
             }
             self.schedule(slot);
@@ -106,8 +106,8 @@ impl Book {
 
     fn is_ready(&self, live: &Live, now: UnixNanos) -> bool {
         let opened = live.incident.opened_at;
-        let is_sure = live.incident.determined().is_some_and(|cause| cause.confidence == Confidence::High);
-        if live.incident.severity == Severity::Critical && is_sure {
+        let confidence = live.incident.determined().map(|cause| cause.confidence);
+        if live.incident.severity >= Severity::High && confidence == Some(Confidence::High) {
             return true;
         }
         if now < opened.saturating_add(self.settings.group_wait) {
@@ -120,8 +120,9 @@ impl Book {
             Severity::Low => self.settings.group_wait_longest,
         };
         let is_judged = !self.settings.judged || live.judged_at.is_some();
-        let is_still = now >= live.grew_at.saturating_add(STILL);
-        is_judged && is_still || now >= opened.saturating_add(longest.min(self.settings.group_wait_longest))
+        // Where the cause is known, further symptoms are none of the first message's business.
+        let is_told_apart = confidence >= Some(Confidence::Medium) || now >= live.grew_at.saturating_add(STILL);
+        is_judged && is_told_apart || now >= opened.saturating_add(longest.min(self.settings.group_wait_longest))
     }
 
     /// The incident that this one continues: what fires had fired there, lately, and it has the same cause.
@@ -196,7 +197,7 @@ impl Book {
         let cause = incident.determined().map(|cause| cause.entity.clone());
         let mut occasions = Vec::new();
         if incident.severity > incident.announced_severity {
-            let text = words::with("Severity is now {}.", "严重级别升至 {}。", incident.severity.as_str());
+            let text = words::severity_is(incident.severity);
             incident.note(now, "severity", text, None);
             occasions.push(Occasion::SeverityRaised);
         }
@@ -236,7 +237,10 @@ impl Book {
         }
         let Some(live) = self.live.get_mut(&id) else { return };
         live.cause_over = (any && !fires).then_some(over);
-        if live.cause_over.is_none_or(|at| now < at.saturating_add(PROMOTE)) {
+        if live
+            .cause_over
+            .is_none_or(|at| now < at.saturating_add(self.settings.keep_firing.saturating_mul(PROMOTE_HOLDS)))
+        {
             return;
         }
         live.cause_over = None;

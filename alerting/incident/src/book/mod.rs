@@ -38,6 +38,8 @@ use std::time::Duration;
 /// Bounds and waits. The defaults are those of the product.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
+    /// How long the end of an alert must stand before it counts.
+    pub keep_firing: Duration,
     /// Silence after which a new alert is no longer taken for part of an incident.
     pub idle_gap: Duration,
     /// An incident takes in no alert that began this long after its first.
@@ -61,6 +63,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            keep_firing: Duration::from_secs(300),
             idle_gap: Duration::from_secs(300),
             longest: Duration::from_secs(7200),
             reopen_within: Duration::from_secs(1800),
@@ -398,7 +401,7 @@ impl Book {
     }
 
     fn schedule(&mut self, slot: u32) {
-        if let Some(at) = self.episode_at(slot).and_then(Episode::deadline) {
+        if let Some(at) = self.episode_at(slot).and_then(|episode| episode.deadline(self.settings.keep_firing)) {
             // An earlier deadline that stands finds this one when it comes; only a sooner one is news.
             self.deadlines.insert((at, slot));
         }
