@@ -22,7 +22,8 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            group_wait: Period::seconds(5),
+            // Before an incident is told it has waited for what belongs to it: no second wait.
+            group_wait: Period::seconds(0),
             group_interval: Period::seconds(300),
             repeat_interval: Period::seconds(4 * 3600),
         }
@@ -358,7 +359,7 @@ route:
             - default / payments: team is not set
             - default / important: importance normal is below high
             - default / shop: owner is not set
-            => ops (waits 5s, updates every 5m, repeats every 4h)
+            => ops (waits 0s, updates every 5m, repeats every 4h)
         "#]],
         );
     }
@@ -377,7 +378,7 @@ route:
             + default / everything
             + default / payments
             - default / payments / by night: it is not nights now
-            => audit (waits 5s, updates every 5m, repeats every 4h)
+            => audit (waits 0s, updates every 5m, repeats every 4h)
             => pay (waits 0s, updates every 5m, repeats every 4h)
         "#]],
         );
@@ -389,7 +390,7 @@ route:
             + default / everything
             + default / payments
             + default / payments / by night
-            => audit (waits 5s, updates every 5m, repeats every 4h)
+            => audit (waits 0s, updates every 5m, repeats every 4h)
             => night (waits 0s, updates every 5m, repeats every 4h)
                unacknowledged for 15m: ops
         "#]],
@@ -406,7 +407,7 @@ route:
             - default / everything: env=~"prod|staging" does not hold: it is not set
             - default / payments: team is not set
             + default / important
-            => vip (waits 5s, updates every 5m, repeats every 4h)
+            => vip (waits 0s, updates every 5m, repeats every 4h)
         "#]],
         );
         let by_cause = message(|message| {
@@ -428,7 +429,7 @@ route:
             - default / payments: team is not set
             - default / important: importance normal is below high
             + default / shop
-            => ops (waits 5s, updates every 5m, repeats every 4h)
+            => ops (waits 0s, updates every 5m, repeats every 4h)
         "#]],
         );
     }

@@ -81,7 +81,8 @@ pub struct Route {
     pub quiet: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub receivers: Vec<String>,
-    /// How long a new incident waits for its picture to settle. Default 5s.
+    /// How long a message waits besides, so that what changes meanwhile is told with it. Default 0s: an incident has
+    /// waited for what belongs to it before it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_wait: Option<Period>,
     /// Least time between two messages of one incident, unless it resolves or becomes more severe. Default 5m.
