@@ -68,6 +68,19 @@ pub fn cause_kind(kind: CauseKind) -> Bilingual {
     Bilingual::new(en, zh)
 }
 
+/// How bad it has become.
+pub(crate) fn severity_is(severity: Severity) -> Bilingual {
+    Bilingual::new(format!("Severity is now {}.", severity.as_str()), format!("严重级别升至“{}”。", severity.zh()))
+}
+
+/// An entity in a heading: a service by its name alone.
+fn headed(at: &Entity) -> Bilingual {
+    match at.kind {
+        EntityKind::Service => Bilingual::new(short(&at.name), short(&at.name)),
+        _ => entity(at),
+    }
+}
+
 /// The heading of an incident.
 pub(crate) fn title(
     cause: Option<(&Entity, CauseKind)>,
@@ -77,16 +90,16 @@ pub(crate) fn title(
 ) -> Bilingual {
     let (en, zh) = match cause {
         Some((at, CauseKind::Unknown)) => {
-            let at = entity(at);
+            let at = headed(at);
             (at.en, at.zh)
         }
         Some((at, kind)) => {
-            let (at, kind) = (entity(at), cause_kind(kind));
+            let (at, kind) = (headed(at), cause_kind(kind));
             (format!("{}: {}", at.en, kind.en), format!("{}：{}", at.zh, kind.zh))
         }
         None => {
             let name = short(first_alert);
-            match first.map(entity) {
+            match first.map(headed) {
                 Some(at) => (format!("{name} at {}", at.en), format!("{}：{name}", at.zh)),
                 None => (name.to_owned(), name.to_owned()),
             }
@@ -172,7 +185,7 @@ pub(crate) fn opened(name: &str, at: Option<&Entity>, severity: Severity) -> Bil
 }
 
 pub(crate) fn cause_shown(at: &Entity, kind: CauseKind, undetermined: bool) -> Bilingual {
-    let (at, kind) = (entity(at), cause_kind(kind));
+    let (at, kind) = (headed(at), cause_kind(kind));
     match undetermined {
         false => {
             Bilingual::new(format!("Cause: {} ({}).", at.en, kind.en), format!("根因：{}（{}）。", at.zh, kind.zh))
@@ -207,11 +220,8 @@ mod tests {
     fn headings_name_the_cause_where_there_is_one() {
         let order = Entity::service("order");
         let named = title(Some((&order, CauseKind::Memory)), "Slow", None, 12);
-        assert_eq!(
-            named,
-            Bilingual::new("service order: memory; 12 services affected", "服务 order：内存，影响 12 个服务")
-        );
-        assert_eq!(title(None, "Slow", Some(&order), 1), Bilingual::new("Slow at service order", "服务 order：Slow"));
+        assert_eq!(named, Bilingual::new("order: memory; 12 services affected", "order：内存，影响 12 个服务"));
+        assert_eq!(title(None, "Slow", Some(&order), 1), Bilingual::new("Slow at order", "order：Slow"));
     }
 
     #[test]
