@@ -4,6 +4,7 @@
 
 mod access;
 mod demo;
+mod docs;
 mod hostile;
 mod import;
 mod life;
