@@ -99,3 +99,31 @@ fn columns(rows: &[AuditRow]) -> Result<RecordBatch, ArrowError> {
     ];
     RecordBatch::try_new(TableSpec::new(TableId::Audit, &PromotedSet::default()).schema, columns)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+
+    #[test]
+    fn rows_of_the_log_fit_the_table_and_no_rows_are_no_chunk() {
+        let workspace = Workspace::default();
+        assert!(chunk(1, &workspace, &[]).unwrap().is_none());
+        let entry = metastore::AuditEntry {
+            time: UnixNanos(5),
+            actor: None,
+            actor_kind: "nobody".into(),
+            role: None,
+            workspace: workspace.clone(),
+            ip: None,
+            method: "POST".into(),
+            route: "/api/v1/session".into(),
+            path: "/api/v1/session".into(),
+            status: 204,
+            detail: None,
+        };
+        let chunk = chunk(1, &workspace, &[AuditRow { seq: 7, entry, seal: [1; 32] }]).unwrap().unwrap();
+        assert_eq!((chunk.batch.rows.num_rows(), chunk.batch.time_min, chunk.batch.time_max), (1, 5, 5));
+    }
+}

@@ -154,6 +154,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn d13_an_address_that_guesses_is_told_to_come_back_later_and_an_exporter_that_it_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let access = access(&dir).await;
+        let grants = vec![Grant::Role(Role::Viewer)];
+        let issue = Issue { name: "good".into(), grants, workspace: Workspace::default(), expires: None };
+        let good = access.create(issue).await.unwrap().1.reveal();
+        let router = guarded(&access);
+        let ask = async |method: &str, path: &str, token: &str| {
+            let request =
+                Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+            let mut request = request.body(Body::empty()).unwrap();
+            let peer: std::net::SocketAddr = "203.0.113.9:1".parse().unwrap();
+            request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+            router.clone().oneshot(request).await.unwrap()
+        };
+        let guess = "sg_12345678_00";
+        for _ in 0..access.settings().attempts_per_address_max {
+            assert_eq!(ask("GET", "/api/v1/services", guess).await.status(), 401);
+        }
+        let refused = ask("GET", "/api/v1/services", guess).await;
+        assert_eq!(refused.status(), 429);
+        let wait: u64 = refused.headers()[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+        assert!((1..=300).contains(&wait), "{wait}");
+        assert_eq!(ask("POST", "/v1/traces", guess).await.status(), 401);
+        assert_eq!(ask("GET", "/api/v1/services", &good).await.status(), 200, "its neighbours are let in");
+        let limited = access.figures().into_iter().find(|f| f.name == "stormglass_access_guesses_limited_total");
+        assert_eq!(limited.map(|figure| figure.value), Some(2));
+    }
+
+    #[tokio::test]
     async fn g4_a_panic_in_a_handler_ends_its_call_only_and_is_counted() {
         async fn faulty() -> &'static str {
             panic!("a fault of ours, for this test")

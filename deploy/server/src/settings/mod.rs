@@ -332,6 +332,27 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_setting_that_waits_for_a_restart_is_named() {
+        let said = |text: &str, environment: &[(&str, &str)]| sources(text, environment, vec![]).said();
+        let before = said("[store]\nflush_rows = 5\n[log]\nlevel = \"info\"\n", &[("STORMGLASS_NET__DRAIN", "1s")]);
+        assert_eq!(need_restart(&before, &before), Vec::<String>::new());
+        let after = said("[store]\nflush_rows = 6\n[log]\nlevel = \"debug\"\n[net]\ndrain = \"9s\"\n", &[]);
+        assert_eq!(need_restart(&before, &after), ["net.drain", "store.flush_rows"]);
+        let same = said("[store]\nflush_rows = 5\n[net]\ndrain = \"9s\"\n", &[("STORMGLASS_NET__DRAIN", "1s")]);
+        assert_eq!(need_restart(&before, &same), Vec::<String>::new(), "the environment is stronger");
+    }
+
+    #[test]
+    fn what_is_not_in_this_version_is_said_and_what_to_do_instead() {
+        for (name, _) in NOT_HERE {
+            let (section, key) = name.split_once('.').unwrap();
+            let found = errors(&format!("[{section}]\n{key} = \"127.0.0.1:5433\"\n"));
+            assert!(found.len() == 1 && found[0].contains("this version does not"), "{found:?}");
+            assert!(KEYS.iter().all(|known| known.name != name), "{name} is here after all");
+        }
+    }
+
+    #[test]
     fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
         let text = "data_dir = \"/file\"\n[listen]\nhttp = \"127.0.0.1:1\"\notlp_http = \"127.0.0.1:2\"\n";
         let environment = [("STORMGLASS_DATA_DIR", "/environment"), ("STORMGLASS_LISTEN__HTTP", "127.0.0.1:3")];

@@ -1,4 +1,4 @@
-//! A11, A15: the data directory cannot be written, vanishes, or is taken twice.
+//! A11, A15: the data directory cannot be written, vanishes in part, or is taken twice.
 
 use crate::load::{BUSY_STORE, WAL_ONLY, accepted_in, assert_no_panic, one_span, spans_seen};
 use crate::mount::Mount;
@@ -59,4 +59,19 @@ async fn a11_a_wal_directory_deleted_under_a_server_is_noticed_before_the_next_a
     server.kill9();
     server.restart().await;
     assert_eq!(spans_seen(&server).await, ["after", "before"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a11_a_parquet_directory_deleted_under_a_server_is_made_again_and_rows_in_memory_are_kept() {
+    let mut server = Server::start(Setup::config(WAL_ONLY)).await;
+    let sender = Sender::to(&server);
+    sender.send(Wire::Grpc, &one_span("before")).await.expect_accepted();
+    std::fs::remove_dir_all(server.data_dir().join("parquet")).expect("a directory for parts");
+    sender.send(Wire::Grpc, &one_span("without it")).await.expect_accepted();
+    server.flush().await;
+    assert_eq!(spans_seen(&server).await, ["before", "without it"]);
+    assert_no_panic(&server);
+    server.kill9();
+    server.restart().await;
+    assert_eq!(spans_seen(&server).await, ["before", "without it"]);
 }

@@ -126,3 +126,35 @@ async fn a10_a_disk_that_is_full_to_the_last_byte_loses_nothing_acknowledged() {
     assert_nothing_lost(NAME, 1, &oracle, &server).await;
     assert_no_panic(&server);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a10_a_full_file_system_under_parquet_alone_delays_flushes_and_loses_nothing() {
+    const NAME: &str = "a10_a_full_file_system_under_parquet_alone_delays_flushes_and_loses_nothing";
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let data = home.path().join("data");
+    std::fs::create_dir_all(data.join("parquet")).expect("a fresh folder");
+    let mount = match Mount::tmpfs_over(&data.join("parquet"), 24) {
+        Ok(mount) => mount,
+        Err(why) => e2e::skip!(NAME, "{why}"),
+    };
+    let ballast = mount.ballast(22);
+    let config = "[store]\nflush_rows = 2000\nflush_after = \"1s\"\n";
+    let mut server = Server::start(Setup::config(config).in_dir(&data)).await;
+    let sender = Sender::to(&server);
+    for number in 0..20 {
+        sender.send(Wire::HttpProtobuf, &heavy(number)).await.expect_accepted();
+    }
+    not_ready(&server).await;
+    assert_eq!(heavy_seen(&server).await, 20, "{NAME}: queries go on");
+    // The log has room: what comes meanwhile is taken in.
+    sender.send(Wire::HttpProtobuf, &heavy(20)).await.expect_accepted();
+    server.kill9();
+    server.restart().await;
+    assert_eq!(heavy_seen(&server).await, 21, "{NAME}: the log kept what could not be written");
+    std::fs::remove_file(&ballast).expect("the ballast is there");
+    server.flush().await;
+    assert_no_panic(&server);
+    server.kill9();
+    server.restart().await;
+    assert_eq!(heavy_seen(&server).await, 21, "{NAME}: once there is room, each row once");
+}

@@ -7,6 +7,8 @@ use tempfile::TempDir;
 /// A mounted file system, unmounted and deleted when dropped. Declare it before the server upon it.
 pub(crate) struct Mount {
     home: TempDir,
+    /// Where it is mounted, if not in its home.
+    elsewhere: Option<PathBuf>,
     kind: Kind,
 }
 
@@ -34,18 +36,26 @@ impl Mount {
         Ok(mount)
     }
 
+    /// A tmpfs of that size over a directory that is there; or why there is none.
+    pub(crate) fn tmpfs_over(directory: &Path, mebibytes: u64) -> Result<Self, String> {
+        let mut mount = Self::prepared(Kind::Tmpfs)?;
+        mount.elsewhere = Some(directory.to_owned());
+        run("mount", &["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs", &text(&mount.path())])?;
+        Ok(mount)
+    }
+
     fn prepared(kind: Kind) -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("mounting needs root".to_owned());
         }
         let home = tempfile::Builder::new().prefix("stormglass-fault-").tempdir().map_err(|e| e.to_string())?;
-        let mount = Self { home, kind };
+        let mount = Self { home, elsewhere: None, kind };
         std::fs::create_dir(mount.path()).map_err(|e| e.to_string())?;
         Ok(mount)
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.home.path().join("mount")
+        self.elsewhere.clone().unwrap_or_else(|| self.home.path().join("mount"))
     }
 
     /// Where the server is to keep its data.

@@ -105,3 +105,40 @@ async fn x5_an_address_for_all_the_world_is_refused_without_tokens_and_tls() {
     let refused = Server::try_start(open.in_dir(server.data_dir())).await.expect_err("no TLS");
     assert!(refused.output.contains("--insecure-plaintext"), "{}", refused.output);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_is_a_table_for_administrators_of_its_own_workspace() {
+    let mut server = stopped().await;
+    let operator = token(&server, "runner", "operator", &[]).await;
+    let admin = token(&server, "boss", "admin", &[]).await;
+    let elsewhere = token(&server, "neighbour", "admin", &["--workspace", "east"]).await;
+    server.restart().await;
+    server.use_token(Some(&operator));
+    let flush = server.authorized(server.http().post(server.url("/api/v1/flush"))).send().await.unwrap();
+    assert!(flush.status().is_success());
+    let asked = "SELECT actor, role, status FROM audit WHERE route = '/api/v1/flush'";
+    let hidden = server.try_sql(asked).await.expect("a question");
+    assert!(hidden.rows.is_empty() && !hidden.complete, "{hidden:?}");
+    assert!(hidden.incomplete_reason.is_some_and(|why| why.contains("administrators")));
+    server.use_token(Some(&admin));
+    let seen = server.sql(asked).await;
+    assert_eq!((seen.texts("actor"), seen.texts("role")), (vec!["runner".to_owned()], vec!["operator".to_owned()]));
+    server.use_token(Some(&elsewhere));
+    assert_eq!(server.sql(asked).await.rows.len(), 0, "another workspace");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_telemetry_cannot_raise_an_alert_and_one_for_alerts_can() {
+    let mut server = stopped().await;
+    let telemetry = token(&server, "shop", "ingest", &[]).await;
+    let alerts = token(&server, "prometheus", "ingest:alerts", &[]).await;
+    server.restart().await;
+    for path in ["/api/v1/alerts", "/alertmanager/api/v2/alerts"] {
+        for (token, allowed) in [(&telemetry, false), (&alerts, true)] {
+            let body = serde_json::json!([{ "labels": { "alertname": "Down", "service": "shop" } }]);
+            let post = server.http().post(server.url(path)).bearer_auth(token).json(&body);
+            let status = post.send().await.unwrap().status();
+            assert_eq!(status != 403, allowed, "{path} {status}");
+        }
+    }
+}
