@@ -11,6 +11,10 @@ use tokio::time::{Instant, timeout};
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 const DRAIN_PAUSE_MAX: Duration = Duration::from_millis(500);
 
+/// Memory that is laid out at once for a body that says how long it is; the rest grows as it comes, so that a
+/// length that is only said costs no more than this.
+const LAID_OUT_MAX: usize = 4 << 20;
+
 /// Where the bytes of a body are accounted before they are kept.
 pub(crate) trait Meter {
     /// Makes room for `bytes` more, or says why there is none.
@@ -34,7 +38,8 @@ where
         drain(body, settings.drain_bytes_max).await;
         return Err(too_large());
     }
-    let mut pieces = Pieces::default();
+    let expected = body.size_hint().exact().unwrap_or_default().min(LAID_OUT_MAX as u64) as usize;
+    let mut pieces = Pieces { expected, ..Pieces::default() };
     let mut body = body;
     let started = Instant::now();
     let mut asked = false;
@@ -100,6 +105,8 @@ async fn drain<B: Body<Data = Bytes> + Unpin>(mut body: B, max: usize) {
 /// Pieces of a body; one piece is passed on without a copy.
 #[derive(Default)]
 struct Pieces {
+    /// Bytes that are said to come, as far as memory is laid out for them.
+    expected: usize,
     first: Bytes,
     joined: BytesMut,
 }
@@ -111,7 +118,8 @@ impl Pieces {
             return;
         }
         if self.joined.is_empty() {
-            self.joined.reserve((self.first.len() + piece.len()) * 2);
+            let there = self.first.len() + piece.len();
+            self.joined.reserve(if there <= self.expected { self.expected } else { there * 2 });
             self.joined.extend_from_slice(&self.first);
             self.first = Bytes::new();
         }

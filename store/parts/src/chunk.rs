@@ -5,6 +5,7 @@
 //! a checksum on each page.
 
 use crate::hybrid::{self, varint};
+use crate::squeeze::{Squeezer, Squeezers};
 use crate::words::{NULL, Words};
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, Type};
@@ -16,7 +17,6 @@ use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetInd
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::schema::types::ColumnDescPtr;
-use zstd::bulk::Compressor;
 
 /// Rows of a data page.
 const PAGE_ROWS: usize = 20_000;
@@ -29,9 +29,10 @@ pub(crate) fn encode(
     rows: &Rows<'_>,
     column: &ColumnDescPtr,
     properties: &WriterProperties,
+    squeezers: &Squeezers,
 ) -> Result<(Bytes, ColumnCloseResult)> {
     let used = Used::of(words, rows);
-    let mut chunk = Chunk::new(words, &used, column, properties)?;
+    let mut chunk = Chunk::new(words, &used, column, properties, squeezers)?;
     if chunk.dictionary {
         chunk.write_dictionary()?;
     }
@@ -90,7 +91,8 @@ struct Chunk<'a> {
     column: &'a ColumnDescPtr,
     properties: &'a WriterProperties,
     dictionary: bool,
-    compressor: Option<Compressor<'static>>,
+    /// None where nothing is to be compressed.
+    squeezer: Option<Squeezer<'a>>,
     out: Vec<u8>,
     /// Bytes that compression saved.
     saved: usize,
@@ -106,13 +108,14 @@ impl<'a> Chunk<'a> {
         used: &'a Used,
         column: &'a ColumnDescPtr,
         properties: &'a WriterProperties,
+        squeezers: &'a Squeezers,
     ) -> Result<Self> {
         let path = column.path();
         // A dictionary of values that hardly repeat is the values once more.
         let small = used.bytes <= properties.column_dictionary_page_size_limit(path);
         let pays = small && used.words.len() * 3 <= used.values * 2;
-        let compressor = match properties.compression(path) {
-            Compression::ZSTD(level) => Some(Compressor::new(level.compression_level())?),
+        let squeezer = match properties.compression(path) {
+            Compression::ZSTD(level) if !used.words.is_empty() => Some(squeezers.take(level.compression_level())?),
             _ => None,
         };
         let bounds = (properties.statistics_enabled(path) == EnabledStatistics::Page)
@@ -123,7 +126,7 @@ impl<'a> Chunk<'a> {
             column,
             properties,
             dictionary: pays && !used.words.is_empty() && properties.dictionary_enabled(path),
-            compressor,
+            squeezer,
             out: Vec::new(),
             saved: 0,
             dictionary_bytes: 0,
@@ -160,7 +163,7 @@ impl<'a> Chunk<'a> {
         let values = self.values(&present);
         let squeezed = self.compressed(&values)?;
         // What does not shrink stays as it is, so that reading it costs nothing.
-        let shrinks = self.compressor.is_some() && squeezed.len() < values.len();
+        let shrinks = self.squeezer.is_some() && squeezed.len() < values.len();
         let mut body = levels.clone();
         body.extend_from_slice(if shrinks { &squeezed } else { &values });
         let plain_bytes = levels.len() + values.len();
@@ -223,8 +226,8 @@ impl<'a> Chunk<'a> {
     }
 
     fn compressed(&mut self, plain: &[u8]) -> Result<Vec<u8>> {
-        match &mut self.compressor {
-            Some(compressor) if !plain.is_empty() => Ok(compressor.compress(plain)?),
+        match &mut self.squeezer {
+            Some(squeezer) if !plain.is_empty() => Ok(squeezer.compress(plain)?),
             _ => Ok(plain.to_vec()),
         }
     }

@@ -4,16 +4,18 @@ use crate::SortedRows;
 use crate::checksum::CheckedPages;
 use crate::chunk::{self, Rows};
 use crate::properties::writer_properties;
+use crate::squeeze::Squeezers;
 use crate::words::{self, Words};
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
-use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::basic::Compression;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, SchemaDescPtr};
 use std::io::Write;
@@ -43,6 +45,7 @@ struct Shape {
     schema: SchemaRef,
     parquet: SchemaDescPtr,
     properties: WriterPropertiesPtr,
+    squeezers: Arc<Squeezers>,
 }
 
 /// One row group, field by field.
@@ -65,9 +68,10 @@ impl<W: Write + Send> Encoder<W> {
     pub(crate) fn new(out: W, spec: &TableSpec, level: u8, group_rows_max: usize, threads: usize) -> Result<Self> {
         let properties = Arc::new(writer_properties(spec, level, group_rows_max)?);
         let parquet = ArrowSchemaConverter::new().convert(&spec.schema)?;
-        let file = SerializedFileWriter::new(out, parquet.root_schema_ptr(), properties)?;
+        let general = Arc::new(general_properties(&properties, &spec.schema));
+        let file = SerializedFileWriter::new(out, parquet.root_schema_ptr(), general)?;
         let shape =
-            Shape { schema: spec.schema.clone(), parquet: Arc::new(parquet), properties: file.properties().clone() };
+            Shape { schema: spec.schema.clone(), parquet: Arc::new(parquet), properties, squeezers: Arc::default() };
         Ok(Self { file, shape, group: None, group_rows_max, groups: 0, threads })
     }
 
@@ -210,7 +214,7 @@ impl Shape {
 
     fn close_words(&self, field: usize, words: &Words, rows: &Rows<'_>) -> Result<Chunk> {
         let leaf = self.schema.fields().iter().take(field).map(|f| leaf_count(f.data_type())).sum();
-        chunk::encode(words, rows, &self.parquet.column(leaf), &self.properties)
+        chunk::encode(words, rows, &self.parquet.column(leaf), &self.properties, &self.squeezers)
     }
 }
 
@@ -273,6 +277,19 @@ impl FieldJob {
         }
         Ok(())
     }
+}
+
+/// What the general writers go by. They are made for all columns at once, and those of columns that are
+/// written from words are thrown away: without compression and blooms they cost next to nothing.
+fn general_properties(properties: &WriterProperties, schema: &Schema) -> WriterProperties {
+    let words = schema.fields().iter().filter(|field| words::takes(field.data_type()));
+    let plain = |builder: WriterPropertiesBuilder, field: &FieldRef| {
+        let path = ColumnPath::from(field.name().as_str());
+        builder
+            .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
+            .set_column_bloom_filter_enabled(path, false)
+    };
+    words.fold(properties.clone().into_builder(), plain).build()
 }
 
 /// Encodes the leaves of an array, each by its writer.

@@ -23,6 +23,7 @@ mod s3;
 mod settings;
 pub mod sim;
 mod sort;
+mod squeeze;
 mod store;
 #[cfg(test)]
 mod testing;
