@@ -42,6 +42,7 @@ pub use outbox::{
     Outbox, Phase, Settings, Standing, Thread, Told,
 };
 pub use policy::{Policy, RECEIVERS_MAX};
+pub use render::{Preview, preview};
 pub use routing::{Destination, Explanation, Step, Timing};
 pub use secret::{MASK, Secret};
 pub use silence::{Hold, SILENCES_MAX, Silence, SilenceKind, Silences, explain};

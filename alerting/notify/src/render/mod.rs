@@ -5,6 +5,7 @@
 
 mod dialect;
 mod fit;
+mod preview;
 mod view;
 mod words;
 
@@ -14,6 +15,7 @@ mod tests;
 pub(crate) use dialect::{Dialect, address};
 use fit::{DETAILS, Detail};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+pub use preview::{Preview, preview};
 use serde::Serialize;
 use view::Eye;
 pub(crate) use words::{said, words};

@@ -4,8 +4,8 @@ use super::dialect::{Dialect, address};
 use super::fit::Detail;
 use super::words::{self, Words, said};
 use crate::channel::Parcel;
-use crate::config::Language;
-use crate::message::{CauseLine, ChangeLine, Clocks, Message, State};
+use crate::config::{Language, Person};
+use crate::message::{CauseLine, ChangeLine, Clocks, Message, Occasion, State};
 use crate::outbox::Digest;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -49,6 +49,15 @@ pub(crate) struct LinkView {
     pub(crate) text: String,
     pub(crate) url: Option<String>,
     pub(crate) link: String,
+}
+
+/// What a message is sent with.
+struct Around<'a> {
+    external_url: Option<&'a str>,
+    occasion: Occasion,
+    people: &'a [&'a Person],
+    doubt: bool,
+    stands_for: Option<&'a str>,
 }
 
 /// One incident.
@@ -205,17 +214,36 @@ impl Eye<'_> {
     }
 
     pub(crate) fn incident(&self, message: &Message, parcel: &Parcel<'_>) -> View {
+        let dispatch = parcel.dispatch;
+        let around = Around {
+            external_url: parcel.external_url,
+            occasion: dispatch.occasion,
+            people: &parcel.people,
+            doubt: dispatch.doubt,
+            stands_for: dispatch.stands_for.as_deref(),
+        };
+        self.incident_in(message, &around)
+    }
+
+    /// The message before anybody has decided where it goes.
+    pub(crate) fn preview(&self, message: &Message) -> View {
+        let around =
+            Around { external_url: None, occasion: message.occasion, people: &[], doubt: false, stands_for: None };
+        self.incident_in(message, &around)
+    }
+
+    fn incident_in(&self, message: &Message, around: &Around<'_>) -> View {
         let (detail, impact) = (&self.detail, &message.impact);
         let words = words::words(self.language);
         let is_over = message.state == State::Resolved;
         let candidates: &[CauseLine] = if message.cause.is_some() { &[] } else { &message.candidates };
-        let page = message.url.as_deref().or(parcel.external_url);
+        let page = message.url.as_deref().or(around.external_url);
         View {
             w: words,
             id: self.text(&message.incident),
             title: self.said(&message.title),
             sign: words::sign(message.severity, is_over),
-            occasion: words::occasion(parcel.dispatch.occasion, self.language),
+            occasion: words::occasion(around.occasion, self.language),
             severity: words::severity(message.severity, self.language),
             state: words::state(message.state, self.language),
             is_over,
@@ -242,7 +270,7 @@ impl Eye<'_> {
             }),
             owner: message.owner.as_deref().map(|owner| self.text(owner)),
             team: message.team.as_deref().map(|team| self.text(team)),
-            mentions: parcel.people.iter().filter_map(|person| self.dialect.mention(person)).collect(),
+            mentions: around.people.iter().filter_map(|person| self.dialect.mention(person)).collect(),
             alerts: message.counts.alerts,
             held_back: message.counts.held_back,
             episodes: message.counts.episodes,
@@ -255,8 +283,8 @@ impl Eye<'_> {
             clocks: self.clocks(&message.clocks, message.opened_at),
             page: page.map(|url| self.link(format!("{} {}", words.open, self.text(&message.incident)), Some(url))),
             links: self.list(&message.links, 0, detail.links, |link| self.link(self.said(&link.text), Some(&link.url))),
-            doubt: parcel.dispatch.doubt,
-            stands_for: parcel.dispatch.stands_for.as_deref().map(|name| self.text(name)),
+            doubt: around.doubt,
+            stands_for: around.stands_for.map(|name| self.text(name)),
         }
     }
 
