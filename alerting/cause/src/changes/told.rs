@@ -2,9 +2,8 @@
 
 use super::difference::Difference;
 use super::subject::Subject;
-use crate::tell::duration;
 use incident::ChangeVerdict;
-use model::{Bilingual, Entity};
+use model::{Bilingual, Entity, UnixNanos};
 
 /// Why a change is what it is.
 #[derive(Clone, PartialEq, Debug)]
@@ -86,14 +85,14 @@ fn fitting(
     convicted: bool,
 ) -> Bilingual {
     const WORDS_SHOWN: usize = 5;
-    let after = duration(after_ns as f64);
+    let (after, after_zh) = after_it(after_ns);
     let words = words[..words.len().min(WORDS_SHOWN)].join(", ");
     let (mut en, mut zh) = if convicted {
-        (format!("{target} began to differ {after} after it"), format!("变更后 {after}，{target} 开始异常"))
+        (format!("{target} began to differ {after}"), format!("变更后{after_zh}，{target} 开始异常"))
     } else {
         (
-            format!("not the best explanation: {target} began to differ {after} after it"),
-            format!("不是最佳解释：变更后 {after}，{target} 开始异常"),
+            format!("not the best explanation: {target} began to differ {after}"),
+            format!("不是最佳解释：变更后{after_zh}，{target} 开始异常"),
         )
     };
     if !words.is_empty() {
@@ -105,4 +104,33 @@ fn fitting(
         zh.push_str(&format!("；{}", difference.text().zh));
     }
     Bilingual::new(en, zh)
+}
+
+/// How long after a change it began, as people say it: the stretch in which it was found is seconds long.
+fn after_it(after_ns: i64) -> (String, String) {
+    match after_ns / UnixNanos::SECOND {
+        ..=0 => ("at once after it".into(), "立刻".into()),
+        seconds @ 1..120 => (format!("{seconds} s after it"), format!(" {seconds} 秒")),
+        seconds @ 120..7200 => (format!("{} min after it", seconds / 60), format!(" {} 分钟", seconds / 60)),
+        seconds => (format!("{} h after it", seconds / 3600), format!(" {} 小时", seconds / 3600)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_after_a_change_is_said_as_people_say_it() {
+        let cases = [
+            (0, "order began to differ at once after it", "变更后立刻，order 开始异常"),
+            (-5, "order began to differ at once after it", "变更后立刻，order 开始异常"),
+            (2_310_000_000, "order began to differ 2 s after it", "变更后 2 秒，order 开始异常"),
+            (291 * UnixNanos::SECOND, "order began to differ 4 min after it", "变更后 4 分钟，order 开始异常"),
+            (9_000 * UnixNanos::SECOND, "order began to differ 2 h after it", "变更后 2 小时，order 开始异常"),
+        ];
+        for (after_ns, en, zh) in cases {
+            assert_eq!(fitting("order", after_ns, &[], None, true), Bilingual::new(en, zh));
+        }
+    }
 }
