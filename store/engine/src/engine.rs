@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::space::DiskFree;
 use crate::specs::Specs;
 use crate::stats::Counters;
-use crate::view::{Picture, View};
+use crate::view::{Picture, RollupContent, View};
 use catalog::Catalog;
 use model::{Clock, ContentHash, Workspace};
 use parking_lot::Mutex;
@@ -118,6 +118,11 @@ impl Engine {
     /// All rows of some tables, each once.
     pub fn view(&self, workspace: &Workspace, tables: &[TableId]) -> View {
         self.picture.view(workspace, tables)
+    }
+
+    /// What the request rates and edges of a workspace consist of at this moment.
+    pub fn rollup_content(&self, workspace: &Workspace) -> RollupContent {
+        self.picture.rollup_content(workspace)
     }
 
     /// Counts edges whose parent was found among stored spans, for rows of `edges_pending` that waited for

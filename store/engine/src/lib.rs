@@ -61,5 +61,5 @@ pub use repeat::{Repeat, Ticket};
 pub use settings::{CompactionSettings, RetentionSettings, Settings, SpaceSettings};
 pub use space::{DiskFree, PlannedDeletion, SpacePlan, disk_free};
 pub use stats::{Kind, Metric};
-pub use view::View;
+pub use view::{RollupContent, View};
 pub use wal::Durability;

@@ -9,14 +9,18 @@ use crate::memtable::{self, ChunkIds, Generation, HotChunk, Insert, Place, Run};
 use crate::settings::Settings;
 use crate::stats::Metric;
 use crate::tally;
+use arrow::array::AsArray;
+use arrow::datatypes::TimestampNanosecondType;
 use arrow::error::ArrowError;
 use hashbrown::HashMap;
 use model::{UnixNanos, Workspace};
 use parking_lot::Mutex;
 use rollup::{Found, Moment, Resolved, Rollups};
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
+use tables::rollups::EDGE_BUCKET_NS;
 use tables::{PartId, PartMeta, PromotedSet, SenderCount, TableBatch, TableId};
 
 /// The rows of some tables of one workspace, each exactly once.
@@ -29,6 +33,17 @@ pub struct View {
     /// False if rows are known to be missing.
     pub complete: bool,
     pub incomplete_reason: Option<String>,
+}
+
+/// What the request rates and edges of one workspace consist of.
+#[derive(Clone, Debug)]
+pub struct RollupContent {
+    /// Their parts.
+    pub parts: Vec<Arc<PartMeta>>,
+    /// The minutes, counted from 1970, of which some rows are not in a part yet.
+    pub in_memory: BTreeSet<i64>,
+    /// False if rows are known to be missing.
+    pub complete: bool,
 }
 
 /// Live parts by place.
@@ -262,6 +277,21 @@ impl Picture {
         }
         let incomplete_reason = state.missing.clone();
         View { parts, hot, promoted: self.promoted.clone(), complete: incomplete_reason.is_none(), incomplete_reason }
+    }
+
+    /// What request rates and edges consist of, without making rows of those in memory.
+    pub(crate) fn rollup_content(&self, workspace: &Workspace) -> RollupContent {
+        let tables = [TableId::Red, TableId::ServiceEdges];
+        let state = self.state.lock();
+        let parts = tables.iter().flat_map(|table| state.parts.of(&(workspace.clone(), *table))).cloned().collect();
+        let mut in_memory = state.rollups.minutes(workspace);
+        let sealed = state.sealed.iter().flat_map(|s| &s.counted);
+        for chunk in sealed.filter(|c| c.workspace == *workspace && tables.contains(&c.batch.table)) {
+            let times =
+                chunk.batch.rows.column_by_name("time").map(|times| times.as_primitive::<TimestampNanosecondType>());
+            in_memory.extend(times.iter().flat_map(|times| times.values()).map(|time| time.div_euclid(EDGE_BUCKET_NS)));
+        }
+        RollupContent { parts, in_memory, complete: state.missing.is_none() }
     }
 
     /// Counts of the filling generation as a chunk: a new one, under a new id, when they have changed.

@@ -3,7 +3,7 @@
 //! The rows come in the order of their table, so those that belong together are neighbours. What is left
 //! adds up to what was given: of counts the sums, of pairs the open ones.
 
-use crate::sketch::{Sketch, SketchError};
+use crate::sketch::{SketchError, SketchSum};
 use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::Int64Type;
@@ -109,10 +109,11 @@ fn merged(column: &ArrayRef, runs: &[Range<usize>]) -> Result<ArrayRef, ArrowErr
             out.append_option(cells.is_valid(run.start).then(|| cells.value(run.start)));
             continue;
         }
-        let mut sketch = Sketch::default();
+        let mut sum = SketchSum::default();
         for at in run.clone().filter(|at| cells.is_valid(*at)) {
-            sketch.merge_encoded(cells.value(at)).map_err(damaged)?;
+            sum.add_encoded(cells.value(at)).map_err(damaged)?;
         }
+        let sketch = sum.sketch();
         out.append_option((!sketch.is_empty()).then(|| sketch.encode()));
     }
     Ok(Arc::new(out.finish()))

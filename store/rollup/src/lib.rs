@@ -39,4 +39,4 @@ pub use read::Reader;
 pub use resolve::{Found, Guess, Moment, Parent, Resolved};
 pub use rows::{Counted, TABLES};
 pub use settings::Settings;
-pub use sketch::Sketch;
+pub use sketch::{Sketch, SketchSum};

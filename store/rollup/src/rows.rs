@@ -12,6 +12,7 @@ use arrow::array::{
 use arrow::compute::take;
 use arrow::error::ArrowError;
 use model::{UnixNanos, Workspace};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tables::rollups::EDGE_BUCKET_NS;
 use tables::{PromotedSet, TableBatch, TableId, TableSpec};
@@ -36,6 +37,27 @@ impl Rollups {
     pub fn preview(&self, workspace: &Workspace, table: TableId) -> Result<Option<TableBatch>, ArrowError> {
         let Some(number) = self.workspaces.iter().position(|w| w == workspace) else { return Ok(None) };
         self.rows(number as u32, table)
+    }
+
+    /// The minutes, counted from 1970, in which [`Rollups::preview`] of request rates or of edges has rows.
+    pub fn minutes(&self, workspace: &Workspace) -> BTreeSet<i64> {
+        let Some(number) = self.workspaces.iter().position(|w| w == workspace) else { return BTreeSet::new() };
+        let is_here = |owner: u32| self.owners.get(owner).is_some_and(|known| known.workspace == number as u32);
+        let mut minutes = BTreeSet::new();
+        let mut last = None;
+        let mut add = |minute: i64, owner: u32| {
+            // Neighbours are mostly of one minute and one owner.
+            if last != Some((minute, owner)) && is_here(owner) {
+                minutes.insert(minute);
+            }
+            last = Some((minute, owner));
+        };
+        for ((series, bucket), _) in &self.counts.red {
+            add(bucket.div_euclid(EDGE_BUCKET_NS), self.counts.series[*series as usize].owner);
+        }
+        self.counts.edges.iter().for_each(|(key, _)| add(key.minute.into(), key.owner));
+        self.waiting.fresh().chain(&self.counts.pending).for_each(|orphan| add(orphan.minute.into(), orphan.owner));
+        minutes
     }
 
     /// All rows of the filling counts, which begin anew. The orphans that are written down now stay in

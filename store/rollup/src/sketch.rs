@@ -12,6 +12,10 @@
 /// Largest error of a quantile, as a share of its value: half a bucket of the widest kind.
 pub const RELATIVE_ERROR: f64 = 1.0 / 128.0;
 
+mod sum;
+
+pub use sum::SketchSum;
+
 /// First byte of the encoded form.
 const FORMAT: u8 = 1;
 /// Values below this have a bucket each.
@@ -87,6 +91,13 @@ impl Sketch {
         if self.many.is_empty() {
             self.many = self.entries().collect();
             self.len = 0;
+        }
+        // Sketches are read in order: then all is behind what is there.
+        if self.many.last().is_none_or(|(last, _)| *last < bucket) {
+            if times != 0 {
+                self.many.push((bucket, times));
+            }
+            return;
         }
         match self.many.binary_search_by_key(&bucket, |(b, _)| *b) {
             Ok(at) => {
@@ -195,25 +206,31 @@ impl Sketch {
     /// # Errors
     /// As [`Sketch::decode`]; what came before the damage has been added then.
     pub fn merge_encoded(&mut self, bytes: &[u8]) -> Result<(), SketchError> {
-        let (format, mut rest) = bytes.split_first().ok_or(SketchError::Damaged)?;
-        if *format != FORMAT {
-            return Err(SketchError::Format(*format));
-        }
-        let mut bucket = 0_u64;
-        while !rest.is_empty() {
-            bucket = bucket.saturating_add(take_varint(&mut rest)?);
-            let zigzag = take_varint(&mut rest)?;
-            let count = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
-            let number = u16::try_from(bucket).ok().filter(|b| *b < BUCKETS).ok_or(SketchError::Damaged)?;
-            self.add_bucket(number, count);
-        }
-        Ok(())
+        each_encoded(bytes, |bucket, count| self.add_bucket(bucket, count))
     }
 
     /// Bytes of memory beside the struct itself.
     pub fn heap_bytes(&self) -> usize {
         self.many.capacity() * size_of::<(u16, i64)>()
     }
+}
+
+/// Gives every bucket and count of an encoded sketch to `add`.
+#[inline]
+fn each_encoded(bytes: &[u8], mut add: impl FnMut(u16, i64)) -> Result<(), SketchError> {
+    let (format, mut rest) = bytes.split_first().ok_or(SketchError::Damaged)?;
+    if *format != FORMAT {
+        return Err(SketchError::Format(*format));
+    }
+    let mut bucket = 0_u64;
+    while !rest.is_empty() {
+        bucket = bucket.saturating_add(take_varint(&mut rest)?);
+        let zigzag = take_varint(&mut rest)?;
+        let count = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+        let number = u16::try_from(bucket).ok().filter(|b| *b < BUCKETS).ok_or(SketchError::Damaged)?;
+        add(number, count);
+    }
+    Ok(())
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -224,7 +241,13 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+#[inline]
 fn take_varint(rest: &mut &[u8]) -> Result<u64, SketchError> {
+    // Most distances and counts are small.
+    if let Some((byte, left)) = rest.split_first().filter(|(byte, _)| **byte < 0x80) {
+        *rest = left;
+        return Ok(u64::from(*byte));
+    }
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (byte, left) = rest.split_first().ok_or(SketchError::Damaged)?;
