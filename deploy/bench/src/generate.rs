@@ -20,10 +20,29 @@ use rand::rngs::SmallRng;
 use rand::{Rng, RngCore, SeedableRng};
 
 const SEED: u64 = 42;
-const SERVICES: u64 = 40;
 const ITEMS_PER_FRAME: u64 = 1_000;
-/// Event time that a workload covers, whatever its size.
-const WINDOW_NS: u64 = 1_800_000_000_000;
+/// Spans of one trace, each of another service.
+const SPANS_PER_TRACE: u64 = 10;
+
+/// How many services send, and over how much event time, whatever the size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Estate {
+    pub(crate) services: u64,
+    pub(crate) window_ns: u64,
+}
+
+/// The company that workloads are of.
+pub(crate) const COMPANY: Estate = Estate { services: 40, window_ns: 1_800_000_000_000 };
+/// One of 300 services, over an hour.
+pub(crate) const LARGE: Estate = Estate { services: 300, window_ns: 3_600_000_000_000 };
+const SERVICES: u64 = COMPANY.services;
+
+impl Estate {
+    /// Calls between services that `items` spans come to.
+    pub(crate) fn calls(items: u64) -> u64 {
+        items / SPANS_PER_TRACE * (SPANS_PER_TRACE - 1)
+    }
+}
 
 /// Items at scale 1.0.
 pub(crate) const SPANS: u64 = 200_000;
@@ -32,14 +51,20 @@ pub(crate) const POINTS: u64 = 400_000;
 
 /// A workload of about `items` items whose event times end at `end` (Unix nanoseconds).
 pub(crate) fn workload(signal: Signal, items: u64, end: u64) -> Workload {
+    workload_of(COMPANY, signal, items, end)
+}
+
+/// The same of another company; log records and points are of the usual one's services.
+pub(crate) fn workload_of(estate: Estate, signal: Signal, items: u64, end: u64) -> Workload {
+    let window = estate.window_ns;
     let mut random = SmallRng::seed_from_u64(SEED);
-    let start = end.saturating_sub(WINDOW_NS);
+    let start = end.saturating_sub(window);
     let frames = items.div_ceil(ITEMS_PER_FRAME).max(1);
     let frame = |i: u64| {
-        let at = start + WINDOW_NS * i / frames;
+        let at = start + window * i / frames;
         let body = match signal {
-            Signal::Spans => spans(&mut random, at, WINDOW_NS / frames),
-            Signal::Logs => logs(&mut random, at, WINDOW_NS / frames),
+            Signal::Spans => spans(&mut random, estate.services, at, window / frames),
+            Signal::Logs => logs(&mut random, at, window / frames),
             Signal::Points => points(&mut random, i, at),
         };
         Frame { body: body.into(), items: ITEMS_PER_FRAME }
@@ -108,17 +133,17 @@ fn id(random: &mut SmallRng, length: usize) -> Vec<u8> {
 }
 
 /// Whole traces of ten spans, a root and nine below it, over ten services.
-fn spans(random: &mut SmallRng, at: u64, window: u64) -> Vec<u8> {
-    let mut by_service: Vec<Vec<Span>> = vec![Vec::new(); SERVICES as usize];
-    for _ in 0..ITEMS_PER_FRAME / 10 {
+fn spans(random: &mut SmallRng, services: u64, at: u64, window: u64) -> Vec<u8> {
+    let mut by_service: Vec<Vec<Span>> = vec![Vec::new(); services as usize];
+    for _ in 0..ITEMS_PER_FRAME / SPANS_PER_TRACE {
         let (trace_id, order) =
             (id(random, 16), format!("{}", 618_000_000_000 + random.random_range(0..10_000_000u64)));
         let request = hex::encode(id(random, 16));
-        let first = random.random_range(0..SERVICES);
+        let first = random.random_range(0..services);
         let mut parent = Vec::new();
         let begin = at + random.random_range(0..window.max(1));
-        for depth in 0..10 {
-            let n = (first + depth * 7) % SERVICES;
+        for depth in 0..SPANS_PER_TRACE {
+            let n = (first + depth * 7) % services;
             let span = span(random, n, depth, begin, (&trace_id, &parent), (&order, &request));
             parent = span.span_id.clone();
             by_service[n as usize].push(span);
@@ -241,7 +266,7 @@ fn points(random: &mut SmallRng, frame: u64, at: u64) -> Vec<u8> {
     let metrics = (0..20).map(|m| {
         let point = |series: u64| NumberDataPoint {
             attributes: vec![text("http.route", format!("/api/v2/{series}")), int("http.response.status_code", 200)],
-            start_time_unix_nano: at - at % WINDOW_NS,
+            start_time_unix_nano: at - at % COMPANY.window_ns,
             time_unix_nano: at,
             value: Some(match m % 2 {
                 0 => number_data_point::Value::AsDouble((random.random_range(0..4_000) as f64) / 8.0),

@@ -2,11 +2,13 @@
 
 use crate::Settings;
 use crate::child::Server;
+use crate::generate::{self, Estate, LARGE};
 use crate::progress::Stage;
 use crate::replay::replay;
 use crate::report::{Goal, Row};
-use crate::workload::{ORDER_KEY, Routed, Truth, Workload};
+use crate::workload::{ORDER_KEY, Routed, Signal, Truth, Workload};
 use anyhow::{Context, Result};
+use model::{Clock, SystemClock};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +17,11 @@ use std::time::{Duration, Instant};
 const LOOKUPS: usize = 60;
 const AGGREGATES: usize = 15;
 const FIVE_MINUTES_NS: i64 = 300_000_000_000;
+/// Spans of the large company: in every minute every service is called.
+const LARGE_SPANS: u64 = 300_000;
+/// What a question about operations is given: no goal but that of the services is written down.
+const GRAPH_GOAL_MS: f64 = 700.0;
+const ROLLUPS_GOAL_MS: f64 = 10.0;
 
 /// One question: its texts (asked in turn) and what a right answer to each is.
 struct Question {
@@ -53,7 +60,37 @@ pub(crate) async fn measure(settings: &Settings, spans: &Arc<Workload>) -> Resul
     for question in questions(&truth).into_iter().chain(graphs(&server).await?) {
         rows.extend(ask(&server, &question).await.with_context(|| question.axis.to_owned())?);
     }
+    drop(server);
+    rows.extend(large(settings).await?);
     Ok(rows)
+}
+
+/// The graph of 300 services over an hour, from rollups: of a company of its own.
+async fn large(settings: &Settings) -> Result<Vec<Row>> {
+    const HOUR_NS: u64 = 3_600_000_000_000;
+    let server = Server::start(&settings.exe)?;
+    // A whole hour that is over: what is asked begins and ends with it.
+    let end = SystemClock::new().now().0 as u64 / HOUR_NS * HOUR_NS;
+    let spans = Arc::new(generate::workload_of(LARGE, Signal::Spans, LARGE_SPANS, end));
+    let stage = Stage::new(settings.progress, "300 services", spans.items);
+    replay(&server, &spans, 0..spans.len(), stage.bar()).await?;
+    server.flush(true).await?;
+    server.tree().quiet(Duration::from_secs(60)).await?;
+    let path = format!("/api/v1/graph?from={}&to={end}&gone_within=0s", end - HOUR_NS);
+    let all: Check = Box::new(|graph| {
+        let services = graph["nodes"].as_array().into_iter().flatten().filter(|node| node["kind"] == "service");
+        services.count() as u64 == LARGE.services && calls(graph) == Estate::calls(LARGE_SPANS)
+    });
+    let asked = vec![(Asked::Get(path), all)];
+    let axis = "graph of 300 services over an hour, from rollups";
+    ask(&server, &Question { axis, goal_ms: ROLLUPS_GOAL_MS, times: LOOKUPS, asked }).await
+}
+
+/// Calls between services in a graph, or their operations.
+fn calls(graph: &Value) -> u64 {
+    let edges = graph["edges"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let between = edges.iter().filter(|edge| edge["kind"] == "call" || edge["kind"] == "message");
+    between.filter_map(|edge| edge["calls"].as_u64()).sum()
 }
 
 fn questions(truth: &Truth) -> Vec<Question> {
@@ -140,24 +177,25 @@ async fn graphs(server: &Server) -> Result<Vec<Question>> {
     let times = "SELECT CAST(MIN(time) AS BIGINT) AS a, CAST(MAX(time) AS BIGINT) + 1 AS b FROM spans";
     let times = server.sql(times).await?["rows"][0].clone();
     let path = format!("/api/v1/graph?from={}&to={}&gone_within=0s", times[0], times[1]);
-    let same: Check = Box::new(move |graph| {
-        let edges = graph["edges"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let between = edges.iter().filter(|edge| edge["kind"] == "call" || edge["kind"] == "message");
-        between.filter_map(|edge| edge["calls"].as_u64()).sum::<u64>() == calls
-    });
+    let of_api = |axis, goal_ms, times, more: &str| {
+        let same: Check = Box::new(move |graph| graph["complete"] == true && self::calls(graph) == calls);
+        Question { axis, goal_ms, times, asked: vec![(Asked::Get(format!("{path}{more}")), same)] }
+    };
     Ok(vec![
         Question {
-            axis: "service graph over everything, from spans",
-            goal_ms: 700.0,
+            axis: "service graph over everything, self-join in SQL",
+            goal_ms: GRAPH_GOAL_MS,
             times: AGGREGATES,
             asked: vec![(Asked::Sql(joined.to_owned()), equal)],
         },
-        Question {
-            axis: "graph of everything from rollups, placed and judged",
-            goal_ms: 10.0,
-            times: AGGREGATES,
-            asked: vec![(Asked::Get(path), same)],
-        },
+        of_api("service graph over everything, from spans", GRAPH_GOAL_MS, AGGREGATES, "&exact=true"),
+        of_api(
+            "operation graph over everything, from spans",
+            GRAPH_GOAL_MS,
+            AGGREGATES,
+            "&level=operation&edges_max=50000",
+        ),
+        of_api("graph of everything from rollups, placed and judged", ROLLUPS_GOAL_MS, AGGREGATES, ""),
     ])
 }
 

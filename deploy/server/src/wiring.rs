@@ -91,6 +91,7 @@ pub(crate) async fn build(settings: Settings, network: &Handle, faults: Option<d
         intake: Arc::new(Door(receiver.clone())),
         catalog: Catalog::new(&metastore, settings.catalog.clone()),
         lane_keys: settings.engine.rollups.lane_keys.clone().into(),
+        stretches: Arc::default(),
         operations: Arc::new(settings.operations.reading()),
         clock,
         health: health(&settings, &engine, &going_down),

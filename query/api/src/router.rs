@@ -1,6 +1,7 @@
 //! The router, and the description that is made with it: every handler says its path, parameters and
 //! answers beside its code, and is mounted by exactly that.
 
+use crate::graph::Stretches;
 use crate::{Catalog, Problem, catalog, describe, experience, graph, health, parts, retention, sql, store};
 use axum::extract::DefaultBodyLimit;
 use axum::{Extension, Json, Router};
@@ -59,6 +60,8 @@ pub struct Api {
     pub catalog: Catalog,
     /// Attributes that name a lane, the first that is said counts.
     pub lane_keys: Arc<[String]>,
+    /// Sums of rollups that hold.
+    pub stretches: Arc<Stretches>,
     pub operations: Arc<OperationSettings>,
     pub clock: Arc<dyn Clock>,
     pub health: Health,

@@ -4,6 +4,7 @@
 //! `attributes['http.route']`, so that filters, groups and joins on it are filters, groups and joins on
 //! a column. These columns must not appear where the user asked for all columns. Pure, on syntax trees.
 
+use crate::census;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, ExcludeSelectItem, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
@@ -24,7 +25,7 @@ pub const ATTRIBUTE_TYPES: &str = "attribute_types";
 pub struct Keys {
     pub attributes: BTreeSet<String>,
     pub resource: BTreeSet<String>,
-    /// Whether relations meet: then ids are compared as the bytes they are, not as their text.
+    /// Whether relations meet, or spans are counted: then ids are compared as the bytes they are, not as their text.
     pub joins: bool,
 }
 
@@ -118,6 +119,9 @@ impl VisitorMut for Collect {
             && let Some(cast) = typed_access(function)
         {
             *expr = cast;
+        }
+        if let Expr::Function(function) = expr {
+            self.keys.joins |= function.name.to_string().eq_ignore_ascii_case(census::NAME);
         }
         match expr {
             Expr::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain),

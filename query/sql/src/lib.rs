@@ -10,6 +10,7 @@
 
 pub mod attributes;
 pub mod budget;
+pub mod census;
 pub mod derive;
 pub mod derived;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod identity;
 pub mod identity_cache;
 pub mod keys;
 pub mod narrow;
+pub mod one_stream;
 pub mod output;
 pub mod plan;
 pub mod planners;

@@ -1,5 +1,6 @@
 //! A plan may only read: every node must be of a kind named here, and every table one of ours.
 
+use crate::census;
 use crate::error::SqlError;
 use crate::provider::StoreTable;
 use datafusion::common::Column;
@@ -77,6 +78,8 @@ pub struct Needs {
     pub few_rows: bool,
     /// Few rows by time: parts are read one after the other, until no other can have a better row.
     pub newest_first: bool,
+    /// One place has to see all rows: scans give one stream.
+    pub one_stream: bool,
 }
 
 /// Gathers what the scans of our tables need.
@@ -97,12 +100,21 @@ pub fn needs(plan: &LogicalPlan) -> Result<Needs, SqlError> {
                 needs.newest_first |= sort.expr.first().is_some_and(|first| is_time(&first.expr));
             }
             LogicalPlan::Limit(_) => needs.few_rows = true,
+            LogicalPlan::Aggregate(aggregate) => needs.one_stream |= aggregate.aggr_expr.iter().any(is_census),
             _ => {}
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
     needs.look_up = scans > 0 && scans == look_ups;
     Ok(needs)
+}
+
+fn is_census(expr: &Expr) -> bool {
+    match expr {
+        Expr::AggregateFunction(function) => function.func.name() == census::NAME,
+        Expr::Alias(alias) => is_census(&alias.expr),
+        _ => false,
+    }
 }
 
 fn of_scan(scan: &TableScan) -> Option<Need> {

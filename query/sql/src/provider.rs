@@ -6,6 +6,7 @@
 
 use crate::derive::{Derivation, Overflow, columns_of, file};
 use crate::identity::Constants;
+use crate::one_stream::OneStream;
 use crate::plan;
 use crate::scope::{Counts, Prepared, QueryScope};
 use crate::shape::{Shape, Source};
@@ -213,7 +214,13 @@ impl Scan<'_> {
         }
         match inputs.len() {
             0 => Ok(Arc::new(EmptyExec::new(self.output_schema()?))),
-            _ => UnionExec::try_new(inputs),
+            _ => {
+                let all = UnionExec::try_new(inputs)?;
+                match self.prepared.one_stream {
+                    true => Ok(Arc::new(OneStream::new(all))),
+                    false => Ok(all),
+                }
+            }
         }
     }
 

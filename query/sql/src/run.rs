@@ -143,7 +143,12 @@ impl Workshop {
             series: load(TableId::Series, wanted.series).await?,
         };
         let said = (view.complete, view.incomplete_reason.clone());
-        scope.prepare(Prepared { view, around, few_rows: wanted.needs.few_rows })?;
+        scope.prepare(Prepared {
+            view,
+            around,
+            few_rows: wanted.needs.few_rows,
+            one_stream: wanted.needs.one_stream,
+        })?;
         Ok(said)
     }
 
@@ -231,7 +236,7 @@ fn tuned(mut state: SessionState, wanted: &Wanted, scope: &QueryScope) -> Result
         Ok::<_, SqlError>(rows <= ONE_THREAD_ROWS_MAX)
     };
     let needs = &wanted.needs;
-    if needs.look_up || needs.newest_first || (!needs.tables.is_empty() && few()?) {
+    if needs.look_up || needs.newest_first || needs.one_stream || (!needs.tables.is_empty() && few()?) {
         state.config_mut().options_mut().execution.target_partitions = 1;
     }
     Ok(state)

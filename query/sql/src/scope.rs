@@ -15,6 +15,8 @@ pub struct Prepared {
     pub around: Surroundings,
     /// Filter rows while reading, because few are wanted.
     pub few_rows: bool,
+    /// Scans give one stream.
+    pub one_stream: bool,
 }
 
 /// Counted while plans are made.

@@ -4,7 +4,7 @@ use crate::keys::Keys;
 use crate::provider::StoreTable;
 use crate::scope::QueryScope;
 use crate::shape::Shape;
-use crate::{derive, keys, quantile, sketches, trace};
+use crate::{census, derive, keys, quantile, sketches, trace};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
@@ -66,6 +66,7 @@ pub fn base(runtime: Arc<RuntimeEnv>, threads: usize) -> Result<SessionState> {
     }
     state.register_udf(Arc::new(sketches::quantile()))?;
     state.register_udaf(Arc::new(sketches::merge()))?;
+    state.register_udaf(Arc::new(census::function()))?;
     Ok(state)
 }
 

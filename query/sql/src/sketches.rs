@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
-use rollup::Sketch;
+use rollup::{Sketch, SketchSum};
 use std::sync::Arc;
 
 /// The function of one sketch.
@@ -36,13 +36,6 @@ fn over(others: &[DataType]) -> Signature {
 
 fn bytes(array: &ArrayRef) -> Result<BinaryArray> {
     Ok(cast(array, &DataType::Binary)?.as_binary().clone())
-}
-
-fn add(sketch: &mut Sketch, cells: &BinaryArray, row: usize) -> Result<()> {
-    if cells.is_null(row) {
-        return Ok(());
-    }
-    sketch.merge_encoded(cells.value(row)).map_err(|error| exec_datafusion_err!("{error}"))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -68,9 +61,10 @@ impl ScalarUDFImpl for Quantile {
         let (cells, shares) = (bytes(&arrays[0])?, arrays[1].as_primitive::<Float64Type>());
         let mut quantiles = Vec::with_capacity(cells.len());
         for row in 0..cells.len() {
-            let mut sketch = Sketch::default();
-            add(&mut sketch, &cells, row)?;
-            quantiles.push(if shares.is_valid(row) { sketch.quantile(shares.value(row)) } else { None });
+            let given = cells.is_valid(row) && shares.is_valid(row);
+            let sketch = given.then(|| Sketch::decode(cells.value(row))).transpose();
+            let sketch = sketch.map_err(|error| exec_datafusion_err!("{error}"))?;
+            quantiles.push(sketch.and_then(|sketch| sketch.quantile(shares.value(row))));
         }
         Ok(ColumnarValue::Array(Arc::new(Int64Array::from(quantiles))))
     }
@@ -118,12 +112,13 @@ impl AggregateUDFImpl for Merge {
 /// A sketch for each group.
 #[derive(Debug, Default)]
 struct Groups {
-    sketches: Vec<Sketch>,
+    sums: Vec<SketchSum>,
 }
 
-fn column(sketches: impl IntoIterator<Item = Sketch>) -> ArrayRef {
+fn column(sums: impl IntoIterator<Item = SketchSum>) -> ArrayRef {
     let mut column = BinaryBuilder::new();
-    sketches.into_iter().for_each(|sketch| column.append_option((!sketch.is_empty()).then(|| sketch.encode())));
+    let sketches = sums.into_iter().map(|sum| sum.sketch());
+    sketches.for_each(|sketch| column.append_option((!sketch.is_empty()).then(|| sketch.encode())));
     Arc::new(column.finish())
 }
 
@@ -135,11 +130,12 @@ impl GroupsAccumulator for Groups {
         filter: Option<&BooleanArray>,
         total: usize,
     ) -> Result<()> {
-        self.sketches.resize_with(total, Sketch::default);
+        self.sums.resize_with(total, SketchSum::default);
         let cells = bytes(&values[0])?;
         for (row, group) in groups.iter().enumerate() {
-            if filter.is_none_or(|f| f.is_valid(row) && f.value(row)) {
-                add(&mut self.sketches[*group], &cells, row)?;
+            if cells.is_valid(row) && filter.is_none_or(|f| f.is_valid(row) && f.value(row)) {
+                let sum = &mut self.sums[*group];
+                sum.add_encoded(cells.value(row)).map_err(|error| exec_datafusion_err!("{error}"))?;
             }
         }
         Ok(())
@@ -150,7 +146,7 @@ impl GroupsAccumulator for Groups {
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
-        Ok(column(emit.take_needed(&mut self.sketches)))
+        Ok(column(emit.take_needed(&mut self.sums)))
     }
 
     fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
@@ -165,7 +161,7 @@ impl GroupsAccumulator for Groups {
     }
 
     fn size(&self) -> usize {
-        self.sketches.capacity() * size_of::<Sketch>() + self.sketches.iter().map(Sketch::heap_bytes).sum::<usize>()
+        self.sums.capacity() * size_of::<SketchSum>() + self.sums.iter().map(SketchSum::heap_bytes).sum::<usize>()
     }
 }
 
@@ -180,7 +176,7 @@ impl Accumulator for Single {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         // A group that saw no batch still has an answer: null.
-        self.0.sketches.resize_with(1, Sketch::default);
+        self.0.sums.resize_with(1, SketchSum::default);
         ScalarValue::try_from_array(&self.0.evaluate(EmitTo::All)?, 0)
     }
 

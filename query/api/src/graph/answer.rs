@@ -161,7 +161,8 @@ pub(super) fn graph_answer(
         nodes: nodes
             .map(|((node, position), cycle)| {
                 let of = service_of(&node.entity, &measured.places, catalog);
-                let (place, known) = (measured.places.get(&node.entity.name), of.and_then(|name| catalog.get(name)));
+                let (place, known) =
+                    (of.and_then(|name| measured.places.get(name)), of.and_then(|name| catalog.get(name)));
                 node_answer(&node.entity, &node.measure, seconds, position, cycle, place, known)
             })
             .collect(),

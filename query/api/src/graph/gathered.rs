@@ -1,14 +1,13 @@
 //! What rows of the rollups and of the spans make of a graph, before it is built.
 
-use super::asked::GraphSource;
-use super::buckets::Buckets;
-use super::level::Level;
+use super::counted::Counted;
 use super::rollups::ROWS_MAX;
+use super::sums::{Sum, Sums};
 use crate::Problem;
 use crate::ask::{Row, Rows};
 use graph::{CallRow, Entity, Kind, Measure, NodeRow, Quantiles, Traffic};
-use rollup::Sketch;
-use std::collections::{BTreeMap, HashMap};
+use rollup::{Sketch, SketchSum};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What was said of completeness on the way.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -61,46 +60,42 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// What slices of the window have come to.
-    pub(super) fn of(sliced: Buckets, said: Said) -> Self {
-        let (calls, nodes) = sliced.rows();
-        Self { calls, nodes, said, ..Self::default() }
+    /// What the spans were counted to.
+    pub(super) fn of(counted: &Counted, mut said: Said) -> Self {
+        let (calls, nodes, cut) = counted.rows();
+        cut.into_iter().for_each(|reason| said.add(reason));
+        Self { calls, nodes, waiting: counted.waiting, said, ..Self::default() }
     }
 
-    /// Rows of [`super::rollups::edges`]. What is called and is no service has the sum of its edges.
-    pub(super) fn edges_of_rollups(&mut self, rows: &Rows) -> Result<(), Problem> {
-        self.note_edges(rows);
-        let mut called: BTreeMap<Entity, (Measure, Sketch)> = BTreeMap::new();
-        for row in rows.iter() {
-            self.waiting = self.waiting.saturating_add(row.int("unresolved")?);
-            self.astray |= row.int("astray")? != 0;
-            if !is_call(&row)? {
-                continue;
-            }
-            let (measure, sketch) = sketched(&row)?;
-            let call = call(&row, measure)?;
+    /// Sums of [`super::rollups::Question::edges`]. What is called and is no service has the sum of its edges.
+    pub(super) fn edges_of_rollups(&mut self, sums: &Sums) -> Result<(), Problem> {
+        let mut called: BTreeMap<Entity, (Measure, SketchSum)> = BTreeMap::new();
+        for (texts, sum) in sums.groups()? {
+            self.waiting = self.waiting.saturating_add(sum.unresolved());
+            self.astray |= sum.astray() != 0;
+            let Some(call) = call_of(texts, sum)? else { continue };
             if call.callee.kind != Kind::Service {
-                let (sum, durations) = called.entry(call.callee.clone()).or_default();
-                sum.traffic += measure.traffic;
-                sum.last_seen = sum.last_seen.max(measure.last_seen);
-                durations.merge(&sketch);
+                let (measure, durations) = called.entry(call.callee.clone()).or_default();
+                measure.traffic += call.measure.traffic;
+                measure.last_seen = measure.last_seen.max(call.measure.last_seen);
+                durations.add(&sum.durations);
             }
             self.calls.push(call);
         }
         for (entity, (sum, durations)) in called {
-            self.nodes.push(NodeRow { entity, measure: Measure { quantiles: quantiles(&durations), ..sum } });
+            let quantiles = quantiles(&durations.sketch());
+            self.nodes.push(NodeRow { entity, measure: Measure { quantiles, ..sum } });
         }
         Ok(())
     }
 
-    /// Rows of [`super::spans::Spans::edges`]: those without a caller sum up what was called.
-    pub(super) fn edges_of_spans(&mut self, rows: &Rows) -> Result<(), Problem> {
+    /// Rows of [`super::spans::Spans::places`]: those without a caller sum up what stands there.
+    pub(super) fn places_of_spans(&mut self, rows: &Rows) -> Result<(), Problem> {
         self.note_edges(rows);
         for row in rows.iter() {
-            let is_served = matches!(row.text("callee_type")?, "service" | "operation");
             if is_call(&row)? {
                 self.calls.push(call(&row, measure(&row)?)?);
-            } else if !is_served {
+            } else {
                 self.nodes.push(NodeRow { entity: end(&row, "callee_type", "callee")?, measure: measure(&row)? });
             }
         }
@@ -114,50 +109,81 @@ impl Gathered {
         }
     }
 
-    /// What services, or their operations, served.
-    pub(super) fn served(&mut self, rows: &Rows, source: GraphSource, level: Level) -> Result<(), Problem> {
-        self.said.note(rows);
-        let kind = if level == Level::Operation { Kind::Operation } else { Kind::Service };
-        for row in rows.iter() {
-            let name = row.text("service")?;
-            let measure = match source {
-                GraphSource::Rollups => sketched(&row)?.0,
-                GraphSource::Spans => measure(&row)?,
+    /// Sums of [`super::rollups::Question::served`].
+    pub(super) fn served(&mut self, sums: &Sums) -> Result<(), Problem> {
+        let mut served: BTreeMap<&str, (Measure, SketchSum)> = BTreeMap::new();
+        for (texts, sum) in sums.groups()? {
+            let [service, environment, namespace] = texts else {
+                return Err(Problem::internal("a service has a name, an environment and a namespace"));
             };
-            let (environment, namespace) = (row.text("environment")?.to_owned(), row.text("namespace")?.to_owned());
-            self.places.insert(name.to_owned(), Place { environment, namespace });
-            self.nodes.push(NodeRow { entity: Entity::new(kind, name), measure });
+            let (measure, durations) = served.entry(service).or_default();
+            measure.traffic += sum.traffic();
+            measure.last_seen = measure.last_seen.max(sum.last_seen);
+            durations.add(&sum.durations);
+            let place = self.places.entry(service.to_string()).or_default();
+            place.environment = environment.to_string().max(std::mem::take(&mut place.environment));
+            place.namespace = namespace.to_string().max(std::mem::take(&mut place.namespace));
+        }
+        for (service, (measure, durations)) in served {
+            let measure = Measure::seen(measure.traffic, quantiles(&durations.sketch()), measure.last_seen);
+            self.nodes.push(NodeRow { entity: Entity::service(service), measure });
         }
         Ok(())
     }
 
-    /// How many spans wait for their parent.
-    pub(super) fn waiting(&mut self, rows: &Rows) -> Result<(), Problem> {
+    /// Where services belong.
+    pub(super) fn places(&mut self, rows: &Rows) -> Result<(), Problem> {
         self.said.note(rows);
         for row in rows.iter() {
-            self.waiting = self.waiting.saturating_add(row.int("unresolved")?);
+            let (environment, namespace) = (row.text("environment")?.to_owned(), row.text("namespace")?.to_owned());
+            self.places.insert(row.text("service")?.to_owned(), Place { environment, namespace });
         }
         Ok(())
+    }
+
+    /// A call that no span of a service has answered yet is one to a third party. Where that has the name of
+    /// a service of the graph, it is that service, and no second node.
+    pub(super) fn merge_namesakes(&mut self) {
+        let own = |row: &NodeRow| (row.entity.kind == Kind::Service).then(|| row.entity.name.clone());
+        let ends = self.calls.iter().flat_map(|call| [&call.caller, &call.callee]);
+        let services: HashSet<String> = ends
+            .filter(|end| end.kind == Kind::Service)
+            .map(|end| end.name.clone())
+            .chain(self.nodes.iter().filter_map(own))
+            .collect();
+        let is_service = |end: &Entity| end.kind == Kind::ThirdParty && services.contains(&end.name);
+        self.nodes.retain(|row| !is_service(&row.entity));
+        for call in self.calls.iter_mut().filter(|call| is_service(&call.callee)) {
+            call.callee = Entity::service(call.callee.name.as_str());
+        }
     }
 
     /// Edges that were last seen before the window, unless they are in it too.
-    pub(super) fn gone(&mut self, rows: &Rows) -> Result<(), Problem> {
-        self.said.note(rows);
-        for row in rows.iter() {
-            self.calls.push(call(&row, Measure::gone(row.time("last_seen")?))?);
+    pub(super) fn gone(&mut self, before: Option<(Sums, Said)>) -> Result<(), Problem> {
+        let Some((sums, said)) = before else { return Ok(()) };
+        self.said.merge(said);
+        for (texts, sum) in sums.groups()? {
+            let Some(last_seen) = sum.last_seen else { continue };
+            self.calls.extend(call_of(texts, sum)?.map(|call| CallRow { measure: Measure::gone(last_seen), ..call }));
         }
         Ok(())
     }
 }
 
-/// The sums of a row of rollups, and the sketch of its durations.
-pub(super) fn sketched(row: &Row<'_>) -> Result<(Measure, Sketch), Problem> {
-    let sketch = row.opt_bytes("sketch")?.map(Sketch::decode).transpose();
-    let sketch = sketch.map_err(|error| Problem::internal(error.to_string()))?.unwrap_or_default();
-    Ok((Measure::seen(traffic(row)?, quantiles(&sketch), row.opt_time("last_seen")?), sketch))
+/// An edge of the rollups; none for the count of spans that wait.
+pub(super) fn call_of(texts: &[Box<str>], sum: &Sum) -> Result<Option<CallRow>, Problem> {
+    let [caller, caller_type, callee, callee_type, kind] = texts else {
+        return Err(Problem::internal("an edge has two ends and a kind"));
+    };
+    if caller_type.is_empty() {
+        return Ok(None);
+    }
+    let measure = Measure::seen(sum.traffic(), quantiles(&sum.durations.sketch()), sum.last_seen);
+    let (caller, callee) = (entity(caller_type, caller)?, entity(callee_type, callee)?);
+    Ok(Some(CallRow { caller, callee, kind: kind.to_string(), measure }))
 }
 
-fn quantiles(sketch: &Sketch) -> Option<Quantiles> {
+pub(super) fn quantiles(sketch: &Sketch) -> Option<Quantiles> {
     Some(Quantiles { p50_ns: sketch.quantile(0.5)?, p95_ns: sketch.quantile(0.95)?, p99_ns: sketch.quantile(0.99)? })
 }
 
@@ -176,10 +202,13 @@ pub(super) fn call(row: &Row<'_>, measure: Measure) -> Result<CallRow, Problem> 
 }
 
 pub(super) fn end(row: &Row<'_>, kind: &str, name: &str) -> Result<Entity, Problem> {
-    let text = row.text(kind)?;
-    let kind = Kind::from_name(text)
-        .ok_or_else(|| Problem::internal(format!("a node of kind {text:?}, which is not known here")))?;
-    Ok(Entity::new(kind, row.text(name)?))
+    entity(row.text(kind)?, row.text(name)?)
+}
+
+fn entity(kind: &str, name: &str) -> Result<Entity, Problem> {
+    let known = Kind::from_name(kind);
+    let known = known.ok_or_else(|| Problem::internal(format!("a node of kind {kind:?}, which is not known here")))?;
+    Ok(Entity::new(known, name))
 }
 
 /// The sums and quantiles of a row.
@@ -205,6 +234,8 @@ pub(super) fn traffic(row: &Row<'_>) -> Result<Traffic, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::rollups::ENDS;
+    use crate::graph::sums::Line;
     use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
     use graph::{Bounds, Graph};
     use std::sync::Arc;
@@ -212,14 +243,23 @@ mod tests {
     const MS: i64 = 1_000_000;
 
     /// caller, its type, callee, its type, kind, calls, unresolved, astray, durations in milliseconds.
-    type Line<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str, i64, i64, i64, &'a [i64]);
+    type Given<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str, i64, i64, i64, &'a [i64]);
 
-    fn rows(lines: &[Line<'_>]) -> Rows {
-        let text =
-            |of: fn(&Line<'_>) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(lines.iter().map(of))) };
+    fn sums(lines: &[Given<'_>]) -> Sums {
+        let mut sums = Sums::default();
+        for row in rows(lines).iter() {
+            Line::of(&row, &ENDS).unwrap().iter().for_each(|line| sums.add(line));
+        }
+        sums
+    }
+
+    fn rows(lines: &[Given<'_>]) -> Rows {
+        let text = |of: fn(&Given<'_>) -> String| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(lines.iter().map(of)))
+        };
         let number =
-            |of: fn(&Line<'_>) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(lines.iter().map(of))) };
-        let sketch = |line: &Line<'_>| {
+            |of: fn(&Given<'_>) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(lines.iter().map(of))) };
+        let sketch = |line: &Given<'_>| {
             let mut sketch = Sketch::default();
             line.8.iter().for_each(|duration| sketch.add(duration * MS, 1));
             sketch.encode()
@@ -249,13 +289,13 @@ mod tests {
     #[test]
     fn what_several_call_has_the_durations_of_all_of_them_and_spans_that_wait_are_no_edge() {
         let mut gathered = Gathered::default();
-        let lines: [Line<'_>; 4] = [
+        let lines: [Given<'_>; 4] = [
             ("order", "service", "mysql/orders", "database", "database", 3, 0, 0, &[1, 1, 1]),
             ("stock", "service", "mysql/orders", "database", "database", 1, 0, 0, &[100]),
             ("order", "service", "stock", "service", "call", 2, 0, 1, &[5, 5]),
             ("", "", "stock", "service", "unresolved", 0, 7, 0, &[]),
         ];
-        gathered.edges_of_rollups(&rows(&lines)).unwrap();
+        gathered.edges_of_rollups(&sums(&lines)).unwrap();
         assert_eq!((gathered.calls.len(), gathered.waiting, gathered.astray), (3, 7, true));
         let graph = Graph::build(gathered.calls, gathered.nodes, Bounds::default());
         let node = |entity| graph.nodes[graph.find(&entity).unwrap()].measure;
@@ -269,9 +309,26 @@ mod tests {
     }
 
     #[test]
+    fn a_service_that_has_not_answered_yet_is_no_second_node() {
+        let mut gathered = Gathered::default();
+        let lines: [Given<'_>; 3] = [
+            ("order", "service", "stock", "service", "call", 2, 0, 0, &[5, 5]),
+            ("order", "service", "stock", "third_party", "third_party", 1, 0, 0, &[9]),
+            ("order", "service", "a bank", "third_party", "third_party", 1, 0, 0, &[9]),
+        ];
+        gathered.edges_of_rollups(&sums(&lines)).unwrap();
+        gathered.merge_namesakes();
+        let graph = Graph::build(gathered.calls, gathered.nodes, Bounds::default());
+        let nodes: Vec<String> = graph.nodes.iter().map(|node| node.entity.to_string()).collect();
+        assert_eq!(nodes.len(), 3, "{nodes:?}");
+        let edges: Vec<_> = graph.edges.iter().map(|e| (e.kind.as_str(), e.measure.traffic.calls)).collect();
+        assert!(edges.contains(&("call", 2)) && edges.contains(&("third_party", 1)) && edges.len() == 3, "{edges:?}");
+    }
+
+    #[test]
     fn a_kind_that_is_not_known_is_a_fault_and_no_panic() {
-        let galaxy: [Line<'_>; 1] = [("a", "service", "b", "galaxy", "call", 1, 0, 0, &[1])];
-        let problem = Gathered::default().edges_of_rollups(&rows(&galaxy)).unwrap_err();
+        let galaxy: [Given<'_>; 1] = [("a", "service", "b", "galaxy", "call", 1, 0, 0, &[1])];
+        let problem = Gathered::default().edges_of_rollups(&sums(&galaxy)).unwrap_err();
         assert!(problem.status() == 500 && problem.detail().contains("galaxy"));
     }
 

@@ -1,10 +1,11 @@
 //! `GET /api/v1/graph/impact`: who is hurt when a node fails, and who is hurt now.
 
-use super::asked::{Asked, spans_of};
+use super::asked::{Asked, note_copies, sums};
 use super::find;
-use super::gathered::{Said, call, is_call, sketched};
+use super::gathered::{Said, call_of};
 use super::level::Level;
-use super::rollups::{self, Edges};
+use super::peers;
+use super::rollups::{Edges, Question};
 use super::scope::{self, Scope};
 use super::spans::{REACH, Spans};
 use crate::ask::{Rows, literal};
@@ -121,7 +122,8 @@ pub(super) async fn graph_impact(
     };
     let mut said = Said::default();
     let (entity, callers) = callers(&api, &asker, &asked, named, limit, &mut said).await?;
-    let spans = spans_of(&api, &asker, asked.answered(), &asked.scope, &mut said).await?;
+    let spans = Spans { window: asked.answered(), scope: &asked.scope, lane_keys: &api.lane_keys };
+    note_copies(&api, &asker, &spans, &mut said).await?;
     let hit = Hitting { spans: &spans, touches: touches(&entity) };
     let counted = api.ask(&asker, hit.count()).await?;
     said.note(&counted);
@@ -167,18 +169,16 @@ async fn callers(
     said: &mut Said,
 ) -> Result<(Entity, Hits<Caller>), Problem> {
     let window = asked.answered();
-    let (edges, catalog, topology) = futures::try_join!(
-        api.ask(asker, rollups::edges(&window, Edges::Both, &asked.scope)),
+    let question = Question::edges(Edges::Both, &asked.scope);
+    let ((edges, more), catalog, topology) = futures::try_join!(
+        sums(api, asker, &question, &window),
         api.catalog.services(asker),
         api.catalog.topology(asker),
     )?;
-    said.note(&edges);
+    said.merge(more);
     let mut calls: Vec<_> = topology.0.calls().collect();
-    for row in edges.iter() {
-        if !is_call(&row)? {
-            continue;
-        }
-        calls.push(call(&row, sketched(&row)?.0)?);
+    for (texts, sum) in edges.groups()? {
+        calls.extend(call_of(texts, sum)?);
     }
     // An operation is hurt, and hurts, as its service is.
     let graph = Graph::build(calls, [], asked.bounds);
@@ -222,9 +222,9 @@ fn touches(entity: &Entity) -> String {
     match entity.kind {
         Kind::Service => format!("c.service = {name}"),
         Kind::Operation => format!("c.service || '/' || c.operation = {name}"),
-        Kind::Database | Kind::Cache => format!("{} AND {} = {name}", Spans::calls_store(), Spans::store_name()),
-        Kind::Queue => format!("{} AND {} = {name}", Spans::meets_queue(), Spans::queue_name()),
-        Kind::ThirdParty => format!("{} AND {} = {name}", Spans::calls_other(), Spans::third_party_name()),
+        Kind::Database | Kind::Cache => peers::calls_store(&name),
+        Kind::Queue => peers::meets_queue(&name),
+        Kind::ThirdParty => peers::calls_other(&name),
         Kind::Instance => resource("service.instance.id"),
         Kind::Pod => resource("k8s.pod.name"),
         Kind::Host => resource("host.name"),

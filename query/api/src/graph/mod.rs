@@ -5,30 +5,36 @@
 
 mod answer;
 mod asked;
-mod buckets;
+mod counted;
 mod difference;
 mod gathered;
 mod impact;
 mod level;
+mod peers;
 mod rollups;
 mod scope;
 mod services;
 mod spans;
+mod stretches;
+mod sums;
 
 use crate::describe::AnyProblem;
 use crate::params::Params;
 use crate::window::{Window, parse_duration};
 use crate::{Api, Asker, Problem, nearest};
 use answer::{GraphAnswer, LaneFinding, graph_answer};
-use asked::{Asked, GraphSource, spans_of};
+use asked::{Asked, GraphSource, Measured, any_astray, count};
 use axum::extract::State;
 use axum::{Extension, Json};
+use counted::{Counted, Hop};
 use gathered::Said;
 use graph::{Bounds, Entity, Graph};
 use http::{StatusCode, Uri};
 use level::Level;
 use scope::Scope;
+use spans::Spans;
 use std::time::Duration;
+pub use stretches::Stretches;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -53,7 +59,9 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 ///
 /// The window is widened to whole minutes, and the answer says so. Counts are exact; quantiles come from
 /// sketches (`quantile_method`, `quantile_error`) unless `exact=true`, operations or `attr.K=V` ask the
-/// spans themselves. With `attr.K=V` the graph is that of the traces some span of which says so.
+/// spans themselves (then they are exact up to three million spans). Of copies of a span one is counted;
+/// without these three parameters one that is sent again half a million spans later, in another body, or
+/// after a restart, is not known for a copy. With `attr.K=V` the graph is that of the traces some span of which says so.
 #[utoipa::path(get, path = "/api/v1/graph", operation_id = "graph", tag = "graph",
     params(
         ("from" = Option<String>, Query, description = "RFC 3339, Unix nanoseconds, or now-15m. An hour before `to`."),
@@ -102,50 +110,58 @@ async fn graph(
         }
         None => measured.graph.clone(),
     };
-    let (lanes, said) = lanes(&api, &asker, &asked, measured.astray).await?;
+    let (lanes, said) = lanes(&api, &asker, &asked, &measured).await?;
     measured.said.merge(said);
     let catalog = api.catalog.services(&asker).await?;
     Ok(Json(graph_answer(measured, &shown, asked.level, &catalog, lanes)))
 }
 
 /// Calls that left their lane. Rollups say whether there are any; the spans name the operations.
-async fn lanes(api: &Api, asker: &Asker, asked: &Asked, astray: bool) -> Result<(Vec<LaneFinding>, Said), Problem> {
-    let (window, mut said) = (asked.answered(), Said::default());
+async fn lanes(
+    api: &Api,
+    asker: &Asker,
+    asked: &Asked,
+    measured: &Measured,
+) -> Result<(Vec<LaneFinding>, Said), Problem> {
+    let mut said = Said::default();
+    if let Some(counted) = &measured.counted {
+        return Ok((findings(counted, &mut said), said));
+    }
     if asked.level == Level::Infrastructure {
         return Ok((Vec::new(), said));
     }
+    let spans = Spans { window: asked.answered(), scope: &asked.scope, lane_keys: &api.lane_keys };
     // Edges from rollups have said it; those of one lane are not those that left it.
     let told = asked.source() == GraphSource::Rollups && asked.scope.lane().is_none();
-    if told && !astray {
+    let astray = if told { measured.astray } else { any_astray(api, asker, &spans, &mut said).await? };
+    if !astray {
         return Ok((Vec::new(), said));
     }
-    if !told && !asked.scope.needs_spans() {
-        let any = api.ask(asker, rollups::lanes(&window, &asked.scope, 1)).await?;
-        said.note(&any);
-        if any.is_empty() {
-            return Ok((Vec::new(), said));
-        }
+    let sat = count(api, asker, &spans, asked.level, false, true).await?;
+    said.merge(sat.said);
+    let findings = findings(&sat.counted, &mut said);
+    Ok((findings, said))
+}
+
+fn findings(counted: &Counted, said: &mut Said) -> Vec<LaneFinding> {
+    let hops = counted.hops();
+    if hops.len() > LANE_FINDINGS_MAX {
+        said.add(format!(
+            "lanes are lost at {} hops: {LANE_FINDINGS_MAX} of them are told, the most travelled",
+            hops.len()
+        ));
     }
-    let spans = spans_of(api, asker, window, &asked.scope, &mut said).await?;
-    let rows = api.ask(asker, spans.lanes(LANE_FINDINGS_MAX)).await?;
-    said.note(&rows);
-    if rows.len() == LANE_FINDINGS_MAX {
-        said.add(format!("lanes are lost at {LANE_FINDINGS_MAX} hops or more: the least travelled are left out"));
-    }
-    let finding = |row: crate::ask::Row<'_>| -> Result<LaneFinding, Problem> {
-        let lane = row.text("lane")?.to_owned();
-        Ok(LaneFinding {
-            finding: if lane.is_empty() { "lost" } else { "crossed" },
-            caller: row.text("caller")?.to_owned(),
-            caller_operation: row.text("caller_operation")?.to_owned(),
-            callee: row.text("callee")?.to_owned(),
-            callee_operation: row.text("callee_operation")?.to_owned(),
-            caller_lane: row.text("caller_lane")?.to_owned(),
-            lane,
-            calls: row.int("calls")?.unsigned_abs(),
-        })
+    let finding = |(hop, calls): &(&Hop, u64)| LaneFinding {
+        finding: if hop.lane.is_empty() { "lost" } else { "crossed" },
+        caller: hop.caller.clone(),
+        caller_operation: hop.caller_operation.clone(),
+        callee: hop.callee.clone(),
+        callee_operation: hop.callee_operation.clone(),
+        caller_lane: hop.caller_lane.clone(),
+        lane: hop.lane.clone(),
+        calls: *calls,
     };
-    Ok((rows.iter().map(finding).collect::<Result<_, _>>()?, said))
+    hops.iter().take(LANE_FINDINGS_MAX).map(finding).collect()
 }
 
 /// The node that somebody means.

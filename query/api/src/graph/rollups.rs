@@ -1,18 +1,20 @@
 //! Questions to the rollups: exact counts, quantiles from sketches.
 
 use super::scope::Scope;
+use super::stretches::Range;
+use super::sums::NUMBERS;
 use crate::window::Window;
+use std::time::Duration;
+use tables::TableId;
 
 /// Relative error of a quantile from sketches.
 pub(super) const QUANTILE_ERROR: f64 = 0.01;
 /// Most rows of one question; the least travelled are left out, and the answer says so.
 pub(super) const ROWS_MAX: usize = 50_000;
-
-const SUMS: &str = "SUM(calls) AS calls, SUM(errors) AS errors, SUM(limited) AS limited, \
-     SUM(duration_sum_ns) AS duration_sum_ns";
-/// Sketches come back whole: those of a node's edges are merged here.
-const SKETCH: &str = "sketch_merge(duration_sketch) AS sketch";
-const ENDS: &str = "caller, caller_type, callee, callee_type, kind";
+/// Most rows of one question about stretches of time.
+pub(super) const LINES_MAX: usize = 200_000;
+/// Resources say on each day what they are.
+const DAY: Duration = Duration::from_secs(86_400);
 
 fn quantiles(sketch: &str) -> String {
     let of = |name: &str, share: f64| format!("sketch_quantile(sketch_merge({sketch}), {share}) AS {name}");
@@ -37,40 +39,92 @@ impl Edges {
     }
 }
 
-/// Edges of the window, most travelled first; `astray` are calls that left their lane. A row of kind
-/// `unresolved` has no caller and says how many spans wait for theirs.
-pub(super) fn edges(window: &Window, edges: Edges, scope: &Scope) -> String {
-    format!(
-        "SELECT {ENDS}, {SUMS}, MAX(time) AS last_seen, SUM(unresolved) AS unresolved, \
-         SUM(CASE WHEN caller_lane <> '' AND caller_lane <> lane AND kind IN ('call', 'message') THEN calls ELSE 0 END) \
-         AS astray, {SKETCH} FROM service_edges WHERE {} AND ({} OR kind = 'unresolved'){} \
-         GROUP BY {ENDS} HAVING SUM(calls) <> 0 OR SUM(unresolved) <> 0 ORDER BY calls DESC, {ENDS} LIMIT {ROWS_MAX}",
-        window.condition("time"),
-        edges.condition(),
-        scope.on_rollups()
-    )
+/// A question whose answer is a sum over the rows of a window, see [`super::sums`].
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) table: TableId,
+    /// Columns that rows are grouped by.
+    pub(super) texts: &'static [&'static str],
+    /// The counts of [`NUMBERS`], and the sketch.
+    numbers: [&'static str; NUMBERS.len()],
+    sketch: &'static str,
+    condition: String,
 }
 
-/// When each edge of an earlier window was last seen.
-pub(super) fn edges_before(window: &Window, edges: Edges, scope: &Scope) -> String {
-    format!(
-        "SELECT {ENDS}, SUM(calls) AS calls, MAX(time) AS last_seen FROM service_edges WHERE {} AND {}{} \
-         GROUP BY {ENDS} HAVING SUM(calls) <> 0 ORDER BY calls DESC, {ENDS} LIMIT {ROWS_MAX}",
-        window.condition("time"),
-        edges.condition(),
-        scope.on_rollups()
-    )
-}
+const CALLS: [&str; 4] = ["SUM(calls)", "SUM(errors)", "SUM(limited)", "SUM(duration_sum_ns)"];
+const ASTRAY: &str =
+    "SUM(CASE WHEN caller_lane <> '' AND caller_lane <> lane AND kind IN ('call', 'message') THEN calls ELSE 0 END)";
+const SKETCH: &str = "sketch_merge(duration_sketch)";
+pub(super) const ENDS: [&str; 5] = ["caller", "caller_type", "callee", "callee_type", "kind"];
+const SERVED: [&str; 3] = ["service", "environment", "namespace"];
 
-/// Calls that services served.
-pub(super) fn served(window: &Window, scope: &Scope) -> String {
-    format!(
-        "SELECT service, MAX(environment) AS environment, MAX(namespace) AS namespace, {SUMS}, \
-         MAX(time) AS last_seen, {SKETCH} FROM red WHERE {} AND kind IN ('server', 'consumer'){} \
-         GROUP BY service HAVING SUM(calls) <> 0 ORDER BY calls DESC, service LIMIT {ROWS_MAX}",
-        window.condition("time"),
-        scope.on_rollups()
-    )
+impl Question {
+    /// Edges; `astray` are calls that left their lane. A row of kind `unresolved` has no caller and says how
+    /// many spans wait for theirs.
+    pub(super) fn edges(edges: Edges, scope: &Scope) -> Self {
+        let [calls, errors, limited, durations] = CALLS;
+        Self {
+            table: TableId::ServiceEdges,
+            texts: &ENDS,
+            numbers: [calls, errors, limited, durations, "SUM(unresolved)", ASTRAY],
+            sketch: SKETCH,
+            condition: format!("({} OR kind = 'unresolved'){}", edges.condition(), scope.on_rollups()),
+        }
+    }
+
+    /// When edges were seen.
+    pub(super) fn seen(edges: Edges, scope: &Scope) -> Self {
+        Self {
+            table: TableId::ServiceEdges,
+            texts: &ENDS,
+            numbers: [CALLS[0], "0", "0", "0", "0", "0"],
+            sketch: "CAST(NULL AS BYTEA)",
+            condition: format!("{}{}", edges.condition(), scope.on_rollups()),
+        }
+    }
+
+    /// Calls that services served.
+    pub(super) fn served(scope: &Scope) -> Self {
+        let [calls, errors, limited, durations] = CALLS;
+        Self {
+            table: TableId::Red,
+            texts: &SERVED,
+            numbers: [calls, errors, limited, durations, "0", "0"],
+            sketch: SKETCH,
+            condition: format!("kind IN ('server', 'consumer'){}", scope.on_rollups()),
+        }
+    }
+
+    /// What it is known by: two of the same name have the same answer.
+    pub(super) fn name(&self) -> String {
+        format!("{} {} {}", self.table.as_str(), self.sketch, self.condition)
+    }
+
+    /// The sums of these ranges, by the start of their stretch in `stretch`; -1 for what is open.
+    pub(super) fn sql(&self, ranges: &[Range]) -> String {
+        let stretch = |range: &Range| {
+            let length = range.length?;
+            Some(format!("WHEN {} THEN CAST(time AS BIGINT) / {length} * {length}", range.window.condition("time")))
+        };
+        let stretches: Vec<String> = ranges.iter().filter_map(stretch).collect();
+        let stretch = match stretches.is_empty() {
+            true => "CAST(-1 AS BIGINT)".to_owned(),
+            false => format!("CASE {} ELSE -1 END", stretches.join(" ")),
+        };
+        let hull = ranges.first().zip(ranges.last()).map(|(a, b)| Window { from: a.window.from, to: b.window.to });
+        let hull = hull.map_or("FALSE".to_owned(), |hull| hull.condition("time"));
+        let each: Vec<String> = ranges.iter().map(|range| format!("({})", range.window.condition("time"))).collect();
+        let within = if each.len() > 1 { format!(" AND ({})", each.join(" OR ")) } else { String::new() };
+        let numbers = self.numbers.iter().zip(NUMBERS).map(|(sql, name)| format!("{sql} AS {name}"));
+        let numbers = numbers.collect::<Vec<_>>().join(", ");
+        let (table, sketch, condition, texts) =
+            (self.table.as_str(), self.sketch, &self.condition, self.texts.join(", "));
+        format!(
+            "SELECT stretch, {texts}, {numbers}, MAX(time) AS last_seen, {sketch} AS sketch FROM \
+             (SELECT {stretch} AS stretch, * FROM {table} WHERE {hull}{within} AND {condition}) AS t \
+             GROUP BY stretch, {texts} ORDER BY calls DESC, {texts}, stretch LIMIT {LINES_MAX}"
+        )
+    }
 }
 
 /// Every service that sent spans: what it served, and how many spans of any kind.
@@ -98,10 +152,13 @@ pub(super) fn services_before(window: &Window, scope: &Scope) -> String {
     )
 }
 
-/// Spans of the window whose parent has not come.
-pub(super) fn unresolved(window: &Window, scope: &Scope) -> String {
-    let within = window.condition("time");
-    format!("SELECT SUM(unresolved) AS unresolved FROM service_edges WHERE {within}{}", scope.on_rollups())
+/// Where services of the window belong.
+pub(super) fn places(window: &Window) -> String {
+    format!(
+        "SELECT service, MAX(environment) AS environment, MAX(namespace) AS namespace FROM red WHERE {} \
+         GROUP BY service ORDER BY service LIMIT {ROWS_MAX}",
+        window.condition("time")
+    )
 }
 
 /// Hops at which a lane was lost or crossed into another.
@@ -119,11 +176,10 @@ pub(super) fn lanes(window: &Window, scope: &Scope, limit: usize) -> String {
 /// Versions that services ran, and on how many instances, by what their resources said on the days of
 /// the window.
 pub(super) fn versions(window: &Window) -> String {
-    let day = std::time::Duration::from_secs(86_400);
     format!(
         "SELECT service, attributes['service.version'] AS version, \
          COUNT(DISTINCT attributes['service.instance.id']) AS instances, MAX(time) AS last_seen FROM resources \
          WHERE {} GROUP BY service, attributes['service.version'] ORDER BY service, last_seen DESC LIMIT {ROWS_MAX}",
-        window.snapped(day).condition("time")
+        window.snapped(DAY).condition("time")
     )
 }

@@ -92,24 +92,38 @@ impl Scope {
         conditions
     }
 
-    /// The traces (as `trace`, bytes) that say all of the attributes within `window`; none where nothing
-    /// is asked of them.
-    pub(super) fn traces(&self, window: &str) -> Option<String> {
-        let says = |(key, value): &(String, String)| {
-            let (key, value) = (literal(key), literal(value));
-            format!("(attributes[{key}] = {value} OR resource[{key}] = {value})")
-        };
-        let each: Vec<String> = self.attributes.iter().map(says).collect();
-        let (any, trace) = (each.join(" OR "), "\"trace_id (bytes)\"");
+    /// The traces (their column `id` as `trace`) that say all of the attributes within `window`; none where
+    /// nothing is asked of them.
+    pub(super) fn traces(&self, id: &str, window: &str) -> Option<String> {
+        let each: Vec<String> = self.each("").collect();
+        let any = each.join(" OR ");
         let all: Vec<String> = each.iter().map(|one| format!("MAX(CASE WHEN {one} THEN 1 ELSE 0 END) = 1")).collect();
         let all = all.join(" AND ");
         match each.as_slice() {
             [] => None,
-            [only] => Some(format!("SELECT DISTINCT {trace} AS trace FROM spans WHERE {window} AND {only}")),
-            _ => Some(format!(
-                "SELECT {trace} AS trace FROM spans WHERE {window} AND ({any}) GROUP BY {trace} HAVING {all}"
-            )),
+            [only] => Some(format!("SELECT DISTINCT {id} AS trace FROM spans WHERE {window} AND {only}")),
+            _ => Some(format!("SELECT {id} AS trace FROM spans WHERE {window} AND ({any}) GROUP BY {id} HAVING {all}")),
         }
+    }
+
+    /// Which of the attributes the span `c` says within `window`, as bits; none where nothing is asked of them.
+    pub(super) fn says(&self, window: &str) -> Option<String> {
+        let bit = |(at, says): (usize, String)| format!("CASE WHEN {says} THEN {} ELSE 0 END", 1_u32 << at);
+        let bits: Vec<String> = self.each("c.").enumerate().map(bit).collect();
+        (!bits.is_empty()).then(|| format!("CASE WHEN {window} THEN {} ELSE 0 END", bits.join(" + ")))
+    }
+
+    /// The bits of all attributes.
+    pub(super) fn wanted(&self) -> u32 {
+        (1 << self.attributes.len()) - 1
+    }
+
+    /// That a span says it, for each of the attributes; `of` goes before the columns.
+    fn each(&self, of: &str) -> impl Iterator<Item = String> {
+        self.attributes.iter().map(move |(key, value)| {
+            let (key, value) = (literal(key), literal(value));
+            format!("({of}attributes[{key}] = {value} OR {of}resource[{key}] = {value})")
+        })
     }
 }
 
@@ -142,10 +156,14 @@ mod tests {
         let scope = scope("attr.tenant.id=t1&attr.lane=canary").unwrap();
         assert!(scope.needs_spans());
         assert_eq!(scope.on_spans("c", &[]), "");
-        let sql = scope.traces("time < 9").unwrap();
-        assert!(sql.contains("AS trace FROM spans WHERE time < 9 AND ("), "{sql}");
+        let sql = scope.traces("trace_id", "time < 9").unwrap();
+        assert!(sql.contains("trace_id AS trace FROM spans WHERE time < 9 AND ("), "{sql}");
         assert_eq!(sql.matches(" = 1").count(), 2, "{sql}");
         assert!(sql.contains("attributes['tenant.id'] = 't1' OR resource['tenant.id'] = 't1'"), "{sql}");
+        let says = scope.says("c.time < 9").unwrap();
+        assert!(says.starts_with("CASE WHEN c.time < 9 THEN CASE WHEN (c.attributes['tenant.id'] = 't1'"), "{says}");
+        assert!(says.contains(" THEN 1 ELSE 0 END + CASE WHEN ") && says.contains(" THEN 2 ELSE 0 END"), "{says}");
+        assert_eq!(scope.wanted(), 3);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! `GET /api/v1/services`: every service with its rates, errors, durations, and whose it is.
 
 use super::answer::{Counts, quantiles_of};
-use super::asked::{Asked, spans_of};
+use super::asked::{Asked, count};
 use super::gathered::{Said, measure};
 use super::level::Level;
 use super::rollups;
 use super::scope::{self, Scope};
+use super::spans::Spans;
 use super::{flag, gone_within};
 use crate::ask::Rows;
 use crate::catalog::Known;
@@ -16,7 +17,7 @@ use crate::window::Window;
 use crate::{Api, Asker, Problem};
 use axum::extract::State;
 use axum::{Extension, Json};
-use graph::{Bounds, HealthRule, Measure};
+use graph::{Bounds, HealthRule, Kind, Measure};
 use http::Uri;
 use model::UnixNanos;
 use serde::Serialize;
@@ -180,12 +181,12 @@ async fn exact_quantiles(
     services: &mut BTreeMap<String, Seen>,
     said: &mut Said,
 ) -> Result<(), Problem> {
-    let spans = spans_of(api, asker, asked.answered(), &asked.scope, said).await?;
-    let rows = api.ask(asker, spans.served(Level::Service, rollups::ROWS_MAX)).await?;
-    said.note(&rows);
-    for row in rows.iter() {
-        if let Some(service) = services.get_mut(row.text("service")?) {
-            service.measure.quantiles = measure(&row)?.quantiles;
+    let spans = Spans { window: asked.answered(), scope: &asked.scope, lane_keys: &api.lane_keys };
+    let sat = count(api, asker, &spans, Level::Service, true, false).await?;
+    said.merge(sat.said);
+    for (entity, measure) in sat.counted.nodes().filter(|(entity, _)| entity.kind == Kind::Service) {
+        if let Some(service) = services.get_mut(&entity.name) {
+            service.measure.quantiles = measure.quantiles;
         }
     }
     Ok(())
