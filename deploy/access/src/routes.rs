@@ -158,6 +158,7 @@ pub const ROUTES: &[Route] = &[
     row("GET", "/api/v1/incidents/by-month", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/incidents/{id}", Need::Role(Role::Viewer)),
     row("GET", "/api/v1/incidents/{id}/impact", Need::Role(Role::Viewer)),
+    row("GET", "/api/v1/incidents/{id}/message", Need::Role(Role::Viewer)),
     row("POST", "/api/v1/incidents/{id}/{act}", Need::Role(Role::Operator)),
     row("GET", "/api/v1/silences", Need::Role(Role::Viewer)),
     row("POST", "/api/v1/silences", Need::Role(Role::Operator)),

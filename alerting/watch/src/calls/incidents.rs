@@ -300,7 +300,7 @@ impl Desk {
     }
 
     /// Whom it has hurt: as counted when it was judged, else counted now.
-    async fn impact_of(&self, id: IncidentId) -> Option<Impact> {
+    pub(super) async fn impact_of(&self, id: IncidentId) -> Option<Impact> {
         if let Some(known) = self.impacts.read().await.get(&id) {
             return Some(known.clone());
         }

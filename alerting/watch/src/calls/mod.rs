@@ -6,6 +6,7 @@ mod alertmanager;
 mod alerts;
 mod config;
 mod incident_act;
+mod incident_message;
 mod incident_record;
 mod incident_shape;
 mod incidents;
@@ -38,6 +39,7 @@ fn calls() -> OpenApiRouter<Watch> {
         .merge(alerts::routes())
         .merge(incidents::routes())
         .merge(incident_act::routes())
+        .merge(incident_message::routes())
         .merge(incident_record::routes())
         .merge(silences::routes())
         .merge(config::routes())
