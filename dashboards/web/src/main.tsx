@@ -7,7 +7,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Problem } from "./api/client";
 import "./base/look.css";
-import { makeRouter } from "./router";
+import { fetchPages, makeRouter } from "./router";
 
 const theme = createTheme({
   primaryColor: "cyan",
@@ -33,6 +33,9 @@ const client = new QueryClient({
   },
 });
 
+/** The first page has drawn and asked by then. */
+const FETCH_AFTER_MS = 1_500;
+
 const place = document.getElementById("app");
 if (place) {
   createRoot(place).render(
@@ -45,4 +48,6 @@ if (place) {
       </MantineProvider>
     </StrictMode>,
   );
+  // What the first page asks for goes first.
+  window.addEventListener("load", () => setTimeout(fetchPages, FETCH_AFTER_MS));
 }

@@ -7,8 +7,10 @@ import { Go } from "./components/Go";
 import { Panel } from "./components/Panel";
 import { Shell } from "./components/shell/Shell";
 import { useShellWords } from "./components/shell/words";
-import { PAGES } from "./pages/pages";
+import { PAGES, type Page } from "./pages/pages";
 
+/** Idle or not, the next page is fetched after so long. */
+const IDLE_MS = 2_000;
 const ENTRIES = PAGES.flatMap((page) => (page.nav ? [{ path: page.path, ...page.nav }] : []));
 
 function Frame() {
@@ -51,10 +53,33 @@ function Broken({ error }: ErrorComponentProps) {
   );
 }
 
+/** A page is fetched once; one that could not be fetched is tried again when it is opened. */
+const fetched = new Map<Page, ReturnType<Page["load"]>>();
+const once = (page: Page) => () => {
+  const coming = fetched.get(page) ?? page.load();
+  fetched.set(page, coming);
+  coming.catch(() => fetched.delete(page));
+  return coming;
+};
+
+/** Brings the other pages while nothing else is to do, one after the other, so that a click waits for no file. */
+export function fetchPages(): void {
+  const rest = PAGES.filter((page) => !fetched.has(page));
+  const next = (): void => {
+    const page = rest.shift();
+    if (page) void once(page)().then(idle, () => undefined);
+  };
+  const idle = (): void => {
+    if ("requestIdleCallback" in window) window.requestIdleCallback(next, { timeout: IDLE_MS });
+    else setTimeout(next, IDLE_MS);
+  };
+  idle();
+}
+
 export function makeRouter() {
   const root = createRootRoute({ component: Frame, notFoundComponent: NoPage });
   const routes = PAGES.map((page) =>
-    createRoute({ getParentRoute: () => root, path: page.path, component: lazyRouteComponent(page.load), errorComponent: Broken }),
+    createRoute({ getParentRoute: () => root, path: page.path, component: lazyRouteComponent(once(page)), errorComponent: Broken }),
   );
   return createRouter({
     routeTree: root.addChildren(routes),

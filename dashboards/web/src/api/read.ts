@@ -69,5 +69,4 @@ export function useSql(sql: string, asking: { when?: boolean; every?: Asking["ev
   });
 }
 
-/** A text as a literal of SQL. */
-export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+export { literal } from "../base/sql";

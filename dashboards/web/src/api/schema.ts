@@ -287,8 +287,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Changes within a time, newest first: those that were told, and releases found by the first sight of a
-         *     `service.version`.
+         * Changes within a time, newest first: those that were told, releases found by the first sight of a
+         *     `service.version` (or its return: status `rolled_back`), and feature flags found by the first sight of a
+         *     variant in `feature_flag.evaluation` records.
          */
         get: operations["changes"];
         put?: never;
@@ -564,6 +565,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/by-month": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Months with their clocks against 2-5-10, newest first. A clock that still runs counts in none. */
+        get: operations["incidents_by_month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents/{id}": {
         parameters: {
             query?: never;
@@ -709,7 +727,7 @@ export interface paths {
         };
         /**
          * The story of one business operation: business events with values before and after, requests, spans,
-         *     messages, jobs, records and changes, each with why it belongs and how sure that is.
+         *     messages, jobs, records, changes, alerts and their incidents, each with why it belongs and how sure that is.
          * @description The id may have been used again: then the story nearest to `near` is told (the last one without it),
          *     and the others are named.
          */
@@ -785,6 +803,23 @@ export interface paths {
         put?: never;
         /** Sends a message that says it is a test, past routes and limits. */
         post: operations["test_receiver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long each table is kept, and what its files hold. */
+        get: operations["retention"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1874,6 +1909,26 @@ export interface components {
             good: string[];
             problems: Record<string, never>[];
         };
+        /** @description One clock, from the fault on, over the incidents in which it has stopped. */
+        ClockShown: {
+            count: number;
+            /**
+             * Format: int64
+             * @description What it is held against.
+             */
+            goal_ns: number;
+            /**
+             * Format: int64
+             * @description Null where nothing was clocked.
+             */
+            mean_ns?: number | null;
+            /** Format: int64 */
+            p50_ns?: number | null;
+            /** Format: int64 */
+            p95_ns?: number | null;
+            /** @description Those that met the goal. */
+            within: number;
+        };
         ClockSkew: {
             child_service: string;
             /**
@@ -2558,6 +2613,23 @@ export interface components {
             /** @description Why it belongs to the story. */
             why: string;
         };
+        /** @description One table in files. What is still in memory is not counted here. */
+        Kept: {
+            /**
+             * Format: int64
+             * @description A row goes at this age, counted from the later of event and receipt; null: it is kept for ever.
+             */
+            age_ns?: number | null;
+            /** Format: int64 */
+            bytes: number;
+            files: number;
+            newest?: string | null;
+            /** @description Earliest and latest event in the files, RFC 3339; null where there is none. */
+            oldest?: string | null;
+            /** Format: int64 */
+            rows: number;
+            table: string;
+        };
         /** @description Calls that left their lane at a hop. */
         LaneFinding: {
             callee: string;
@@ -2665,6 +2737,27 @@ export interface components {
             lost_by: components["schemas"]["Loser"][];
             span_id: string;
         };
+        /** @description The incidents whose fault began in one month. */
+        MonthShown: {
+            /** @description By severity: critical, high, medium, low. */
+            by_severity: {
+                [key: string]: number;
+            };
+            confirmed: number;
+            incidents: number;
+            /** @description MTTL: until the right cause was shown. */
+            located: components["schemas"]["ClockShown"];
+            /** @description `YYYY-MM`, in UTC. */
+            month: string;
+            /** @description In how many a cause was named, and what people said of it. */
+            named: number;
+            rejected: number;
+            reopened: number;
+            /** @description MTTR: until the hurt was back in its band. */
+            stopped: components["schemas"]["ClockShown"];
+            /** @description MTTD: until people were told. */
+            told: components["schemas"]["ClockShown"];
+        };
         /** @description What the operation touched. */
         NewEntity: {
             /** @description Any JSON. */
@@ -2748,7 +2841,7 @@ export interface components {
             expires?: string | null;
             /** @description What people call it; unique among the tokens of its workspace that are not revoked. */
             name: string;
-            /** @description ingest, ingest:traces, ingest:metrics, ingest:logs, viewer, support, operator, admin. */
+            /** @description ingest (all telemetry), ingest:traces, ingest:metrics, ingest:logs, ingest:alerts, viewer, support, operator, admin. */
             scopes: string[];
             /** @description One's own without it. */
             workspace?: string | null;
@@ -3226,6 +3319,31 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A list as every list of this API is given. */
+        Page_Kept: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                /**
+                 * Format: int64
+                 * @description A row goes at this age, counted from the later of event and receipt; null: it is kept for ever.
+                 */
+                age_ns?: number | null;
+                /** Format: int64 */
+                bytes: number;
+                files: number;
+                newest?: string | null;
+                /** @description Earliest and latest event in the files, RFC 3339; null where there is none. */
+                oldest?: string | null;
+                /** Format: int64 */
+                rows: number;
+                table: string;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
         Page_LogItem: {
             /** @description Whether the answer is all there is. */
             complete: boolean;
@@ -3285,6 +3403,35 @@ export interface components {
                 state: string;
                 /** @description When it came to stand so. */
                 time: string;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
+        Page_MonthShown: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                /** @description By severity: critical, high, medium, low. */
+                by_severity: {
+                    [key: string]: number;
+                };
+                confirmed: number;
+                incidents: number;
+                /** @description MTTL: until the right cause was shown. */
+                located: components["schemas"]["ClockShown"];
+                /** @description `YYYY-MM`, in UTC. */
+                month: string;
+                /** @description In how many a cause was named, and what people said of it. */
+                named: number;
+                rejected: number;
+                reopened: number;
+                /** @description MTTR: until the hurt was back in its band. */
+                stopped: components["schemas"]["ClockShown"];
+                /** @description MTTD: until people were told. */
+                told: components["schemas"]["ClockShown"];
             }[];
             /** @description Give it back as `cursor` for what follows; null at the end. */
             next_cursor?: string | null;
@@ -5351,6 +5498,27 @@ export interface operations {
             default: components["responses"]["AnyProblem"];
         };
     };
+    incidents_by_month: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Months, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MonthShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
     incident: {
         parameters: {
             query?: never;
@@ -5730,6 +5898,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tested"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per table that is kept in files. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Kept"];
                 };
             };
             default: components["responses"]["AnyProblem"];

@@ -39,6 +39,15 @@ export function once(changes: Change[]): Change[] {
   return changes.filter((change, at) => !changes.some((other, place) => place !== at && same(change, other) && (better(other, change) || (!better(change, other) && place < at))));
 }
 
+const SAID = /\b(goes|was|is|first|seen|from|to|after|before|release[ds]?|deploy(ed|ment|s)?|version|new|of|v)\b|[^\p{L}\p{N}]+/giu;
+
+/** Whether a title says more than target and versions, which stand beside it. */
+export function saysMore({ title, target, version, previous_version }: Pick<Change, "title" | "target" | "version" | "previous_version">): boolean {
+  if (!title) return false;
+  const rest = [target, version, previous_version].reduce<string>((text, part) => (part ? text.replaceAll(part, " ") : text), title);
+  return rest.replace(SAID, "") !== "";
+}
+
 export function useMarks(changes: Change[] | undefined): ChartMark[] {
   return useMemo(
     () => once(changes ?? []).flatMap((change) => {
@@ -67,7 +76,7 @@ export function ChangeList({ changes }: { changes: Change[] }) {
               {change.previous_version && `${change.previous_version} → `}
               {change.version}
             </span>
-            {change.title && <span className="wrap">{link ? <a href={link} rel="noopener noreferrer" target="_blank">{change.title}</a> : change.title}</span>}
+            {change.title && (link || saysMore(change)) && <span className="wrap">{link ? <a href={link} rel="noopener noreferrer" target="_blank">{change.title}</a> : change.title}</span>}
             {change.author && <span className="dim small">{w("by", { author: change.author })}</span>}
           </li>
         );

@@ -15,9 +15,18 @@ interface SparklineProps {
   /** What it shows, for those who do not see it. */
   label: string;
   area?: boolean;
+  /** A value holds until the next one: what was judged step by step. */
+  stepped?: boolean;
 }
 
-export function Sparkline({ points, width = 120, height = 28, reference, band, mark, colour = "var(--series-1)", label, area = true }: SparklineProps) {
+/** Each value once more just before the next. */
+export const steps = (points: readonly (readonly [number, number])[]): (readonly [number, number])[] =>
+  points.flatMap((point, at) => {
+    const next = points[at + 1];
+    return next ? [point, [next[0], point[1]] as const] : [point];
+  });
+
+export function Sparkline({ points, width = 120, height = 28, reference, band, mark, colour = "var(--series-1)", label, area = true, stepped = false }: SparklineProps) {
   const known = points.filter((point): point is readonly [number, number] => point[1] !== null && Number.isFinite(point[1]));
   if (known.length < 2) return <svg width={width} height={height} role="img" aria-label={label} />;
   const start = Math.min(...known.map(([time]) => time));
@@ -30,7 +39,7 @@ export function Sparkline({ points, width = 120, height = 28, reference, band, m
   const y = (value: number): number => height - 2 - ((value - low) / (high - low || 1)) * (height - 4);
   const edge = (points: (readonly [number, number])[], begin = "M"): string =>
     points.map(([time, value], at) => `${at === 0 ? begin : "L"}${x(time).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-  const line = edge(known);
+  const line = edge(stepped ? steps(known) : known);
   const last = known.at(-1)?.[0] ?? to;
   const coming = shown.filter(({ time }) => time >= last);
   const marked = mark !== null && mark !== undefined && mark >= from && mark <= to;

@@ -9,6 +9,7 @@ import { language, locale, speak } from "../../base/language";
 import { Go, useGo } from "../Go";
 import { Icon, type IconName } from "../Icon";
 import { TimeRange } from "../TimeRange";
+import { FirstPath } from "./FirstPath";
 import { KeyHelp } from "./KeyHelp";
 import { Search } from "./Search";
 import { SignInGate } from "./SignIn";
@@ -144,6 +145,7 @@ export function Shell({ entries, children }: { entries: NavEntry[]; children: Re
             <Icon name="connect" /> {w("away")}
           </div>
         )}
+        <FirstPath />
         {children}
       </main>
       <Drawer opened={menu} onClose={() => setMenu(false)} size={250} title={<Logo />} lockScroll={false} closeButtonProps={{ "aria-label": w("menu") }}>

@@ -3,11 +3,10 @@
 import { Button } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { send } from "../../api/client";
-import type { Page } from "../../api/incidents";
-import { useAnswer } from "../../api/read";
+import { FAULTS, type Fault, type Scored, useFaults, useScorecard } from "../../api/demo";
 import { GOALS, useCauseWords } from "../../base/causes";
 import { duration } from "../../base/format";
-import { type Bilingual, phrases, say } from "../../base/language";
+import { phrases, say } from "../../base/language";
 import { incidentHref } from "../../base/links";
 import { Answered, TroubleNote } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
@@ -52,45 +51,6 @@ const useWords = phrases("demo", {
   right: ["right", "正确"],
 });
 
-interface Answer {
-  entities: string[];
-  kinds: string[];
-  hurts: string[];
-  change: string | null;
-}
-
-interface Fault {
-  name: string;
-  title: Bilingual;
-  description: Bilingual;
-  parts: string[];
-  state: "on" | "off";
-  started_at: string | null;
-  ends_at: string | null;
-  answers: Answer[];
-}
-
-interface Scored {
-  fault: string;
-  title: Bilingual;
-  started_at: string;
-  ended_at: string | null;
-  acts: boolean;
-  truth: Answer;
-  verdict: "waiting" | "missed" | "undetermined" | "wrong" | "kind_only" | "entity_only" | "right";
-  shown: { incident: string; state: string; entity: string | null; kind: string | null; confidence: string | null; alerts: number } | null;
-  clocks: { detect_ns: number | null; locate_ns: number | null; recover_ns: number | null };
-}
-
-interface Scorecard {
-  items: Scored[];
-  judged: number;
-  right: number;
-  unexplained: number;
-}
-
-const FAULTS = "/api/v1/demo/faults";
-const SCORECARD = "/api/v1/demo/scorecard";
 /** Long enough to be found, located and told. */
 const ACTS_FOR = "5m";
 const TONES: Record<Scored["verdict"], Tone> = { waiting: "plain", missed: "bad", undetermined: "warn", wrong: "bad", kind_only: "warn", entity_only: "warn", right: "good" };
@@ -184,15 +144,14 @@ function useScoreColumns(): Column<Scored>[] {
 
 export default function Demo() {
   const w = useWords();
-  const faults = useAnswer<Page<Fault> | Fault[]>(FAULTS, { every: 3_000 });
-  const card = useAnswer<Scorecard>(SCORECARD, { every: 3_000, when: !!faults.data });
+  const faults = useFaults();
+  const listed = faults.data?.items ?? [];
+  const card = useScorecard(listed.length > 0);
   const columns = useScoreColumns();
-  const listed = Array.isArray(faults.data) ? faults.data : (faults.data?.items ?? []);
-  const absent = faults.error && !faults.data;
   return (
     <>
       <PageHead title={w("title")} about={w("about")} />
-      {!absent && (
+      {listed.length > 0 && (
         <Panel title={w("score")} about={card.data && card.data.items.length > 0 && `${w("scoreAbout", { right: card.data.right, judged: card.data.judged })}${card.data.unexplained > 0 ? ` · ${w("unexplained", { count: card.data.unexplained })}` : ""}`} flush>
           <Answered of={card} isEmpty={(data) => data.items.length === 0} missing={{ title: w("noScore"), about: w("noScoreAbout") }}>
             {(data) => <DataTable name="score" label={w("score")} columns={columns} rows={data.items} rowKey={(row) => row.fault + row.started_at + row.truth.entities[0]} height={420} />}

@@ -15,6 +15,7 @@ import { Go } from "../../components/Go";
 import { PageHead, Panel } from "../../components/Panel";
 import { Source } from "../../components/Source";
 import { Tag } from "../../components/Tag";
+import { Retention } from "./Retention";
 
 const useWords = phrases("ownHealth", {
   title: ["Health of Stormglass", "系统健康"],
@@ -164,6 +165,7 @@ export default function Health() {
         </Panel>
       )}
       <Ledger />
+      <Retention />
       <Counters />
     </>
   );

@@ -23,6 +23,8 @@ import { useIncidentWords } from "./words";
 const TRACES_SHOWN = 3;
 /** The strongest observations; the rest is there when asked for. */
 const PROOFS_SHOWN = 5;
+/** The nearest rivals of a cause that is named. */
+const OTHERS_SHOWN = 3;
 const UNITS: Record<string, [Unit, number]> = { ns: ["duration", 1], s: ["duration", 1e9], ms: ["duration", 1e6], By: ["bytes", 1], "%": ["share", 0.01], "1/s": ["rate", 1] };
 const TONES: Record<string, Tone> = { high: "good", medium: "warn", low: "plain" };
 
@@ -170,7 +172,10 @@ function Feedback({ of, acting }: { of: Incident; acting: Acting }) {
 export function Causes({ of, acting }: { of: Incident; acting: Acting }) {
   const w = useIncidentWords();
   const [opened, setOpened] = useState<number | null>(null);
+  const [all, setAll] = useState(false);
   const [first, ...others] = of.causes;
+  // Where the cause is sure, those that nobody believes in wait behind a button.
+  const listed = all || of.undetermined ? others : others.filter((cause, at) => at < OTHERS_SHOWN && cause.kind !== "unknown");
   return (
     <Panel title={w("causeOf")}>
       <div className="stack">
@@ -185,9 +190,14 @@ export function Causes({ of, acting }: { of: Incident; acting: Acting }) {
         {others.length > 0 && (
           <div>
             <h3>{of.undetermined ? w("candidates") : w("others")}</h3>
-            {others.map((cause, at) => (
+            {listed.map((cause, at) => (
               <Candidate key={`${cause.entity}${cause.kind}`} of={cause} most={first?.score ?? 0} open={opened === at} onOpen={() => setOpened(opened === at ? null : at)} sure={false} />
             ))}
+            {listed.length < others.length && (
+              <Button size="compact-xs" variant="subtle" onClick={() => setAll(true)}>
+                {w("showCandidates", { count: others.length - listed.length })}
+              </Button>
+            )}
           </div>
         )}
         {of.missing.length > 0 && (

@@ -9,6 +9,7 @@ import { Empty, Partial, TroubleNote } from "../../components/Answered";
 import { EntityLink } from "../../components/EntityLink";
 import { Icon } from "../../components/Icon";
 import { Panel } from "../../components/Panel";
+import { Hurt } from "./Hurt";
 import style from "./incident.module.css";
 import { useIncidentWords } from "./words";
 
@@ -53,7 +54,7 @@ export function Impact({ of }: { of: Incident }) {
     <Panel
       title={w("impact")}
       actions={
-        hurt && (
+        hurt && impact.business_operations > 0 && (
           <Button size="compact-sm" variant="default" leftSection={<Icon name="download" size={13} />} onClick={() => void write(list)} disabled={rows !== null}>
             {rows === null ? w("export") : w("exporting", { count: count(rows) })}
           </Button>
@@ -101,6 +102,7 @@ export function Impact({ of }: { of: Incident }) {
               ))}
             </tbody>
           </table>}
+          <Hurt of={of} />
           {impact.tenants.length > 0 && (
             <div className="row small" style={{ gap: 5 }}>
               {impact.tenants.slice(0, 24).map((tenant) => (

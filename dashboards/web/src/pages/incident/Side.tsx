@@ -2,6 +2,7 @@
 import { Button, Textarea } from "@mantine/core";
 import { useState } from "react";
 import type { Incident } from "../../api/incidents";
+import { useAddress } from "../../base/address";
 import { say } from "../../base/language";
 import { incidentHref, safeHref, serviceHref } from "../../base/links";
 import { TroubleNote } from "../../components/Answered";
@@ -117,8 +118,17 @@ export function Timeline({ of, acting }: { of: Incident; acting: Acting }) {
 export function Told({ of }: { of: Incident }) {
   const w = useIncidentWords();
   const words = useDeliveryWords();
+  const [search, change] = useAddress();
+  const nobody = of.notifications.length > 0 && of.notifications.every(({ state }) => state === "nobody");
   return (
-    <Panel title={w("notifications")}>
+    <Panel
+      title={w("notifications")}
+      actions={
+        <Button size="compact-xs" variant="light" onClick={() => change({ message: search.message ? null : "shown" })} aria-expanded={!!search.message}>
+          {w("readMessage")}
+        </Button>
+      }
+    >
       {of.notifications.length === 0 && <p className="dim">{w("noNotifications")}</p>}
       <ul className={style.plain}>
         {of.notifications.slice(0, TOLD_SHOWN).map((told, at) => (
@@ -133,6 +143,11 @@ export function Told({ of }: { of: Incident }) {
           </li>
         ))}
       </ul>
+      {nobody && (
+        <p className="small dim">
+          {w("noReceiver")} <Go to="/routes">{w("addReceiver")}</Go>
+        </p>
+      )}
       {of.notifications.length > TOLD_SHOWN && <Go to="/routes">{w("allTold", { count: of.notifications.length })}</Go>}
     </Panel>
   );

@@ -18,6 +18,7 @@ import { type Acting, useAct } from "./act";
 import { Causes } from "./Causes";
 import { Clocks } from "./Clocks";
 import { Impact } from "./Impact";
+import { Message } from "./Message";
 import style from "./incident.module.css";
 import { Advice, Changes, Similar, Timeline, Told } from "./Side";
 import { Why } from "./Why";
@@ -107,6 +108,7 @@ function Body({ of }: { of: Incident }) {
         </div>
       )}
       {!of.merged_into && <Clocks of={of} />}
+      <Message id={of.id} />
       <div className={style.columns}>
         <div className="stack">
           <Causes of={of} acting={acting} />

@@ -18,6 +18,7 @@ import { PageHead, Panel } from "../../components/Panel";
 import { Severity } from "../../components/Severity";
 import { Source } from "../../components/Source";
 import { When } from "../../components/When";
+import { Months } from "./Months";
 
 const useWords = phrases("incidents", {
   title: ["Incidents", "故障"],
@@ -138,6 +139,7 @@ export default function Incidents() {
           )}
         </Answered>
       </Panel>
+      <Months />
     </>
   );
 }

@@ -1,9 +1,11 @@
 // What of the map is shown: all of it in the address.
-import { Button, SegmentedControl, Select, TextInput } from "@mantine/core";
+import { Autocomplete, Button, SegmentedControl, Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useState } from "react";
-import { useAddress } from "../../base/address";
+import { useSql } from "../../api/read";
+import { useAddress, useWindow } from "../../base/address";
 import { entity } from "../../base/links";
+import { sqlWindow } from "../../base/time";
 import { Icon } from "../../components/Icon";
 import style from "./map.module.css";
 import { useMapWords } from "./words";
@@ -25,11 +27,40 @@ function Cohorts() {
   );
 }
 
+const LANES_MAX = 50;
+
+/** The lanes that had calls in the window, looked for when somebody wants to choose; any other can be typed. */
+function Lane() {
+  const w = useMapWords();
+  const [search, change] = useAddress();
+  const { window } = useWindow();
+  const [wanted, setWanted] = useState(false);
+  const [text, setText] = useState(search.lane ?? "");
+  const put = useDebouncedCallback((lane: string) => change({ lane }), 400);
+  const found = useSql(`SELECT lane, sum(calls) AS calls FROM red WHERE lane <> '' AND ${sqlWindow(window)} GROUP BY 1 ORDER BY 2 DESC LIMIT ${LANES_MAX}`, { when: wanted });
+  return (
+    <Autocomplete
+      size="xs"
+      w={150}
+      placeholder={`${w("lane")}: ${w("laneHint")}`}
+      aria-label={w("lane")}
+      value={text}
+      onFocus={() => setWanted(true)}
+      onChange={(lane) => {
+        setText(lane);
+        put(lane);
+      }}
+      data={(found.data?.rows ?? []).map(([lane]) => String(lane))}
+      limit={LANES_MAX}
+      clearable
+    />
+  );
+}
+
 export function Toolbar() {
   const w = useMapWords();
   const [search, change] = useAddress();
   const find = useDebouncedCallback((text: string) => change({ find: text }), 200);
-  const lane = useDebouncedCallback((text: string) => change({ lane: text }), 400);
   const level = search.level ?? "service";
   return (
     <div className={style.toolbar}>
@@ -81,14 +112,7 @@ export function Toolbar() {
         ]}
       />
       {search.base === "cohorts" && <Cohorts />}
-      {search.base !== "cohorts" && <TextInput
-        size="xs"
-        w={120}
-        placeholder={`${w("lane")}: ${w("laneHint")}`}
-        aria-label={w("lane")}
-        defaultValue={search.lane ?? ""}
-        onChange={(event) => lane(event.currentTarget.value)}
-      />}
+      {search.base !== "cohorts" && <Lane />}
       {search.focus && (
         <div className="row" style={{ gap: 6 }}>
           <span className="nowrap">

@@ -78,7 +78,7 @@ function Ring({ of }: { of: Firing }) {
           {of.query && <Go to={sqlHref(of.query)}>SQL</Go>}
         </div>
       </div>
-      <Sparkline points={points} reference={of.threshold} label={say(of.summary)} width={130} height={34} colour="var(--failing-fill)" />
+      <Sparkline points={points} reference={of.threshold} label={say(of.summary)} width={130} height={34} colour="var(--failing-fill)" stepped />
     </li>
   );
 }
