@@ -33,6 +33,8 @@ pub(crate) struct Due {
     pub(crate) live: bool,
 }
 
+/// Looks within a step, at most, for data that is late.
+const LOOKS: u32 = 5;
 /// Further apart than this, two stretches of data are two periods.
 const GAP: Duration = Duration::from_secs(3_600);
 
@@ -96,6 +98,17 @@ impl EventClock {
         let step = coarse(judged, until, settings.step);
         let until = UnixNanos(until.0 - until.0.rem_euclid(nanos(step)));
         (until > judged).then_some(Due { from: judged, until, step, live })
+    }
+
+    /// How long to wait until the next instant may be due: while data comes, until that instant's
+    /// is in; never longer than a step.
+    pub(crate) fn wait(&self, wall: UnixNanos, settings: &Settings) -> Duration {
+        let (step, shortest) = (settings.step, settings.step / LOOKS);
+        let is_idle = wall.saturating_sub(settings.idle) >= self.heard;
+        let Some(judged) = self.judged.filter(|_| !is_idle) else { return step };
+        let due = judged.saturating_add(step).saturating_add(settings.lateness);
+        let left = u64::try_from(due.0.saturating_sub(wall.0)).unwrap_or_default();
+        Duration::from_nanos(left).clamp(shortest, step)
     }
 
     pub(crate) fn judged_until(&mut self, until: UnixNanos) {
@@ -164,6 +177,17 @@ mod tests {
         assert_eq!((instants, due.live), (vec![-15, -10, -5], true));
         clock.judged_until(due.until);
         assert_eq!(clock.due(None, UnixNanos(NOW), &settings()), None);
+    }
+
+    #[test]
+    fn the_next_instant_is_waited_for_as_long_as_its_data_needs() {
+        let mut clock = heard(&[(0, 1)], NOW / S);
+        clock.judged_until(UnixNanos(NOW));
+        let wait = |after: i64| clock.wait(UnixNanos(NOW + after * S), &settings()).as_secs();
+        // The instant five seconds on is due two seconds after it.
+        assert_eq!([wait(2), wait(4), wait(6), wait(9)], [5, 3, 1, 1]);
+        assert_eq!(wait(100), 5, "who sends nothing is not looked for");
+        assert_eq!(EventClock::default().wait(UnixNanos(NOW), &settings()), settings().step);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(crate) async fn run(desk: Arc<Desk>) {
         send(&desk, &mut deliverer).await;
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = desk.told.notified() => {}
             Some(delivery) = deliverer.finished() => conclude(&desk, delivery).await,
         }
     }

@@ -49,6 +49,8 @@ pub(crate) struct Desk {
     figures: parking_lot::Mutex<[u64; 5]>,
     /// Woken when something came that should not wait for the next step.
     pub(crate) wake: Notify,
+    /// Woken when the outbox was given something to send.
+    pub(crate) told: Notify,
 }
 
 /// How far the loop has come.
@@ -84,11 +86,12 @@ impl Desk {
         own_rules: &[(Rule, Origin)],
     ) -> Result<Self, DeskError> {
         let stored = Stored { metastore: &metastore, workspace: &workspace };
+        let of_incidents = incident::Settings { keep_firing: settings.keep_firing, ..incident::Settings::default() };
         let now = api.clock.now();
         let clock: EventClock = stored.all(docs::CLOCK).await?.pop().unwrap_or_default();
         let silences: Vec<Silence> = stored.all(docs::SILENCE).await?;
         let mut office = Office::new(
-            stored.book(clock.judged.unwrap_or(now)).await?,
+            stored.book(of_incidents, clock.judged.unwrap_or(now)).await?,
             stored.outbox(now).await?,
             Silences::new(silences),
             stored.policy().await?,
@@ -127,6 +130,7 @@ impl Desk {
             round_ended: AtomicI64::new(now.0),
             figures: parking_lot::Mutex::default(),
             wake: Notify::new(),
+            told: Notify::new(),
         })
     }
 
@@ -150,6 +154,11 @@ impl Desk {
         let known = revisions.entry(id).or_default();
         *known = (*known + 1).max(u64::try_from(self.now().0).unwrap_or_default());
         *known
+    }
+
+    /// How long to rest until the next round.
+    pub(crate) async fn rest(&self) -> std::time::Duration {
+        self.pace.lock().await.clock.wait(self.now(), self.ask.settings())
     }
 
     pub(crate) fn round_ended(&self) -> UnixNanos {
@@ -204,13 +213,13 @@ impl Stored<'_> {
         Ok(self.keyed(kind).await?.into_iter().map(|(_, value)| value).collect())
     }
 
-    async fn book(&self, at: UnixNanos) -> Result<Book, DeskError> {
+    async fn book(&self, settings: incident::Settings, at: UnixNanos) -> Result<Book, DeskError> {
         let mut documents = Vec::new();
         for kind in docs::BOOK {
             documents.extend(self.keyed::<Value>(kind).await?.into_iter().map(|(key, value)| (kind, key, value)));
         }
         let documents = documents.iter().map(|(kind, key, value)| (*kind, key.as_str(), value.clone()));
-        let restored = Book::restore(incident::Settings::default(), documents, at);
+        let restored = Book::restore(settings, documents, at);
         restored.map_err(|error| DeskError::Stored { kind: "incidents", key: String::new(), why: error.to_string() })
     }
 

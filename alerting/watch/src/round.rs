@@ -18,6 +18,8 @@ use std::time::Duration;
 /// How often a window is searched for what no threshold finds, and how long that is.
 const SCAN_EVERY: Duration = Duration::from_secs(60);
 const SCAN_WINDOW: Duration = Duration::from_secs(180);
+/// What two scans no longer find is over; the second may be a little late.
+const SCAN_SILENT: Duration = Duration::from_secs(2 * SCAN_EVERY.as_secs() + 15);
 /// Who tells what it finds.
 pub(crate) const SCAN_SOURCE: &str = "scan";
 /// For how long, and how often, an incident is judged again though no alert is new: telemetry grows.
@@ -47,23 +49,23 @@ impl Desk {
         true
     }
 
-    /// One instant: rules, alerts, incidents, causes, messages; stored at its end.
+    /// One instant: rules, alerts, incidents, causes, messages. What people are to be told leaves as soon as it is
+    /// decided, stored with what it was decided by; what merely prepares the next instant comes last.
     async fn instant(&self, pace: &mut Pace, due: Due, now: UnixNanos) {
-        self.survey(pace, now).await;
+        if pace.surveyed.0 == 0 {
+            self.survey(pace, now).await;
+        }
         let data = Data { live: due.live, telemetry: pace.arrivals.any() };
         let judged = self.judge.lock().await.step(&self.ask, now, data).await;
+        self.take_in(judged, now).await;
+        self.find_causes(pace, now).await;
         let anomalies = self.scan(pace, due, now).await;
-        let mut events = {
-            let office = &mut *self.office.write().await;
-            let wall = self.now();
-            self.take_in(office, judged, &anomalies, now);
-            let events = office.book.step(now);
-            self.store_quietly(office, wall).await;
-            events
-        };
-        events.extend(self.find_causes(pace, now).await);
+        if !anomalies.is_empty() {
+            self.take_in_anomalies(&anomalies, now).await;
+            self.find_causes(pace, now).await;
+        }
+        self.survey(pace, now).await;
         let office = &mut *self.office.write().await;
-        self.tell_of(office, &events).await;
         pace.clock.judged_until(now);
         *self.judged_until.lock() = Some(now);
         *self.behind.lock() = pace.clock.behind();
@@ -71,17 +73,34 @@ impl Desk {
         self.store_quietly(office, self.now()).await;
     }
 
-    /// Alerts of rules, of the scan and of other tools, in the order of their times.
-    fn take_in(&self, office: &mut Office, judged: Judged, anomalies: &[Anomaly], now: UnixNanos) {
+    /// Alerts of rules and of other tools, in the order of their times.
+    async fn take_in(&self, judged: Judged, now: UnixNanos) {
+        let office = &mut *self.office.write().await;
         office.add(judged.changes);
         for transition in &judged.transitions {
             office.book.hear(Alert::read(judge::told(transition), now), now);
         }
+        for alert in office.take(now) {
+            office.book.hear(alert, now);
+        }
+        self.go_on(office, now).await;
+    }
+
+    async fn take_in_anomalies(&self, anomalies: &[Anomaly], now: UnixNanos) {
+        let office = &mut *self.office.write().await;
         for anomaly in anomalies {
             office.book.hear(Alert::read(of_anomaly(anomaly, now), now), now);
         }
-        for alert in office.take(now) {
-            office.book.hear(alert, now);
+        self.go_on(office, now).await;
+    }
+
+    /// Lets incidents move on up to now, tells what there is to tell, and stores both at once.
+    async fn go_on(&self, office: &mut Office, now: UnixNanos) {
+        let events = office.book.step(now);
+        self.tell_of(office, &events).await;
+        self.store_quietly(office, self.now()).await;
+        if !events.is_empty() {
+            self.told.notify_one();
         }
     }
 
@@ -157,8 +176,9 @@ impl Desk {
         asked
     }
 
-    /// Judges the incidents that ask for it. Nothing is locked while telemetry is read.
-    async fn find_causes(&self, pace: &mut Pace, now: UnixNanos) -> Vec<Event> {
+    /// Judges the incidents that ask for it; each is told as soon as it is judged. Nothing is locked while telemetry
+    /// is read.
+    async fn find_causes(&self, pace: &mut Pace, now: UnixNanos) {
         let asked = self.to_judge(now).await;
         for id in asked {
             let Some(question) = verdict::question(&*self.office.read().await, &pace.ranker, id, now) else { continue };
@@ -173,12 +193,12 @@ impl Desk {
                     office.book.weighed(id, found.impact.loss());
                     self.impacts.write().await.insert(id, found.impact);
                     office.book.judged(id, found.verdict, now);
+                    self.go_on(office, now).await;
                 }
                 Err(error) => tracing::warn!(incident = %id, %error, "no cause can be looked for"),
             }
         }
         self.learn(pace, now).await;
-        self.office.write().await.book.step(now)
     }
 
     /// Learns what usually fires from incidents that are complete.
@@ -250,7 +270,7 @@ fn of_anomaly(anomaly: &Anomaly, now: UnixNanos) -> Told {
         labels: labels.map(|(name, value)| (name.to_owned(), value)).into(),
         annotations,
         starts_at: anomaly.since.or(Some(now)),
-        silent_after: Some(SCAN_EVERY * 3),
+        silent_after: Some(SCAN_SILENT),
         source: SCAN_SOURCE.into(),
         ..Told::default()
     }

@@ -14,6 +14,8 @@ pub struct Settings {
     pub idle: Duration,
     /// How far back a new period of data is judged.
     pub catch_up: Duration,
+    /// How long the end of an alert must stand before it is over, and its incident with it.
+    pub keep_firing: Duration,
     /// Alerts that wait to be taken in; beyond it senders are told to come back.
     pub inbox_max: usize,
     /// Most rows that one question of a rule may bring.
@@ -40,6 +42,7 @@ impl Default for Settings {
             lateness: Duration::from_secs(2),
             idle: Duration::from_secs(30),
             catch_up: Duration::from_secs(2 * 3_600),
+            keep_firing: incident::Settings::default().keep_firing,
             inbox_max: 200_000,
             rule_rows_max: 100_000,
             rule_timeout: Duration::from_secs(20),

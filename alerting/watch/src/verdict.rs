@@ -38,9 +38,9 @@ pub(crate) struct Found {
     pub(crate) impact: Impact,
 }
 
-/// The question of an incident, with what its alerts alone say; `None` if it is gone.
+/// The question of an incident, with what its alerts alone say; `None` if it is gone, or part of another by now.
 pub(crate) fn question(office: &Office, ranker: &Ranker, id: IncidentId, now: UnixNanos) -> Option<CauseQuestion> {
-    let incident = office.book.incident(id)?;
+    let incident = office.book.incident(id).filter(|incident| incident.merged_into.is_none())?;
     let first = office.book.members(id).map(began).min().unwrap_or(incident.first_at);
     let until = now.min(incident.last_at.saturating_add(AFTER));
     let current = TimeRange { from: first.max(until.saturating_sub(LONGEST)).min(until), until };

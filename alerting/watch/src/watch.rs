@@ -208,7 +208,7 @@ impl Watch {
     }
 }
 
-/// Goes a desk's rounds at the step of the settings, sooner when something came that should not wait.
+/// Goes a desk's rounds as instants fall due, sooner when something came that should not wait.
 async fn go_rounds(desk: Arc<Desk>, watch: Watch) {
     loop {
         watch.inner.running.fetch_add(1, Ordering::Relaxed);
@@ -217,8 +217,9 @@ async fn go_rounds(desk: Arc<Desk>, watch: Watch) {
         }
         desk.end_round();
         watch.inner.running.fetch_sub(1, Ordering::Relaxed);
+        let rest = desk.rest().await;
         tokio::select! {
-            () = tokio::time::sleep(watch.inner.settings.step) => {}
+            () = tokio::time::sleep(rest) => {}
             () = desk.wake.notified() => {}
         }
     }

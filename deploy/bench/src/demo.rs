@@ -22,13 +22,15 @@ pub use play::{Asked, Played};
 const MESSAGE_GOAL: f64 = 30.0;
 /// Faults of the catalogue whose verdict is wanted right in every run.
 const RIGHT_GOAL: usize = 15;
+/// Stands in the place of a fault's name where nothing is broken.
+const QUIET: &str = "quiet";
 
 /// What to play.
 #[derive(Clone, Debug)]
 pub struct DemoSettings {
     /// The running executable.
     pub exe: PathBuf,
-    /// Names of faults; all of the catalogue where it is empty.
+    /// Names of faults, or `quiet` for ten minutes without one; all of the catalogue where it is empty.
     pub only: Vec<String>,
     /// Each fault is played once with every one of them.
     pub seeds: Vec<u64>,
@@ -36,6 +38,8 @@ pub struct DemoSettings {
     pub jobs: usize,
     /// Draw a progress bar on standard error.
     pub progress: bool,
+    /// Is told each play, as soon as it is over.
+    pub tell: fn(&str),
 }
 
 /// All plays, and what they come to.
@@ -48,8 +52,13 @@ pub struct DemoReport {
     pub right_always: usize,
     /// Runs of several faults at once in which one had no incident of its own.
     pub hidden: usize,
-    /// Incidents that belong to no fault, over all plays.
+    /// Faults right with each seed, in the order of the seeds.
+    pub right_by_seed: Vec<usize>,
+    /// Incidents that belong to no fault, over all plays of faults.
     pub unexplained: usize,
+    /// Incidents while nothing was broken, and the runs in which nothing was.
+    pub false_alarms: usize,
+    pub quiet_runs: usize,
     /// Plays by fault and seed.
     pub plays: Vec<Played>,
 }
@@ -91,13 +100,35 @@ pub(crate) async fn measure(settings: &DemoSettings) -> Result<DemoReport> {
     let (exe, bar) = (settings.exe.as_path(), stage.bar());
     let played = futures::stream::iter(tasks)
         .map(|(seed, name)| async move {
-            let played = play::play(exe, name, seed).await.with_context(|| format!("fault {name}, seed {seed}"));
+            let played = match name.as_str() {
+                QUIET => play::quiet(exe, name, seed).await,
+                fault => play::play(exe, fault, seed).await,
+            };
+            // One demo that does not come up is one play without an answer, not the end of an hour of others.
+            let why = |error: anyhow::Error| Some(format!("{error:#}"));
+            let played = played.unwrap_or_else(|error| Played {
+                fault: name.clone(),
+                seed,
+                failed: why(error),
+                ..Played::default()
+            });
             bar.inc(1);
+            bar.suspend(|| (settings.tell)(&line(&played)));
             played
         })
         .buffered(settings.jobs);
-    let plays: Vec<Result<Played>> = played.collect().await;
-    Ok(report(settings.seeds.clone(), &names, plays.into_iter().collect::<Result<_>>()?))
+    let plays: Vec<Played> = played.collect().await;
+    Ok(report(settings.seeds.clone(), &names, plays))
+}
+
+/// One play, as soon as it is over.
+fn line(played: &Played) -> String {
+    let head = format!("{} seed {}: {} incidents", played.fault, played.seed, played.incidents);
+    let said = |asked: &Asked| {
+        format!("; {}; message {} s, over {} s", asked.said(), shown(asked.message), shown(asked.recover))
+    };
+    let failed = played.failed.as_ref().map_or_else(String::new, |why| format!("; not played: {why}"));
+    format!("{head}{}{failed}", played.asked.iter().map(said).collect::<String>())
 }
 
 /// The faults to play: those of the catalogue that were asked for, in its order.
@@ -105,7 +136,8 @@ async fn names(settings: &DemoSettings) -> Result<Vec<String>> {
     let demo = Server::start_demo(&settings.exe, &["--history".into(), "1s".into()])?;
     let page = demo.fetch("/api/v1/demo/faults").await?;
     let faults = page["items"].as_array().context("the demo lists no faults")?;
-    let all: Vec<String> = faults.iter().filter_map(|fault| fault["name"].as_str().map(str::to_owned)).collect();
+    let named = faults.iter().filter_map(|fault| fault["name"].as_str().map(str::to_owned));
+    let all: Vec<String> = named.chain([QUIET.to_owned()]).collect();
     for name in &settings.only {
         ensure!(all.contains(name), "there is no fault {name:?}; there are {}", all.join(", "));
     }
@@ -117,17 +149,24 @@ fn report(seeds: Vec<u64>, names: &[String], plays: Vec<Played>) -> DemoReport {
     for played in &plays {
         by_fault.entry(&played.fault).or_default().push(played);
     }
-    let faults: Vec<FaultScore> =
-        names.iter().filter_map(|name| Some(score(name, by_fault.get(name.as_str())?))).collect();
+    let played = names.iter().filter(|name| *name != QUIET);
+    let faults: Vec<FaultScore> = played.filter_map(|name| Some(score(name, by_fault.get(name.as_str())?))).collect();
+    let right =
+        |play: &&Played| play.failed.is_none() && !play.asked.is_empty() && play.asked.iter().all(Asked::is_right);
+    let by_seed = |seed: &u64| plays.iter().filter(|play| play.seed == *seed).filter(right).count();
+    let quiet: Vec<&Played> = plays.iter().filter(|play| play.fault == QUIET && play.failed.is_none()).collect();
     DemoReport {
         machine: crate::machine::describe(),
+        right_by_seed: seeds.iter().map(by_seed).collect(),
+        false_alarms: quiet.iter().map(|play| play.incidents).sum(),
+        quiet_runs: quiet.len(),
         seeds,
-        right_always: faults.iter().filter(|fault| fault.right == fault.asked).count(),
+        right_always: faults.iter().filter(|fault| fault.asked > 0 && fault.right == fault.asked).count(),
         hidden: plays
             .iter()
             .filter(|played| played.asked.len() > 1 && !played.asked.iter().all(Asked::is_seen))
             .count(),
-        unexplained: plays.iter().map(|played| played.unexplained).sum(),
+        unexplained: plays.iter().filter(|play| play.fault != QUIET).map(|play| play.unexplained).sum(),
         faults,
         plays,
     }
@@ -157,9 +196,14 @@ fn score(name: &str, plays: &[&Played]) -> FaultScore {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+fn median(values: Vec<f64>) -> Option<f64> {
+    percentile(values, 50)
+}
+
+/// The smallest value that so many of a hundred do not exceed.
+fn percentile(mut values: Vec<f64>, of_hundred: usize) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    values.get(values.len().checked_sub(1)? / 2).copied()
+    values.get((values.len() * of_hundred).div_ceil(100).checked_sub(1)?).copied()
 }
 
 impl DemoReport {
@@ -167,20 +211,23 @@ impl DemoReport {
     pub fn markdown(&self) -> String {
         let sum = |of: fn(&FaultScore) -> usize| self.faults.iter().map(of).sum::<usize>();
         let (asked, right, resolved) = (sum(|f| f.asked), sum(|f| f.right), sum(|f| f.resolved));
-        let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
-        let (middle, latest) = (shown(median(self.messages())), shown(self.messages().into_iter().reduce(f64::max)));
+        let list = |numbers: Vec<String>| numbers.join(", ");
+        let seeds = list(self.seeds.iter().map(u64::to_string).collect());
+        let by_seed = list(self.right_by_seed.iter().map(usize::to_string).collect());
+        let (middle, late) = (shown(median(self.messages())), shown(percentile(self.messages(), 95)));
+        let told = self.messages().len();
         format!(
-            "| the demo's {} faults, seeds {} | goal | measured |\n|---|---|---|\n\
-             | entity and kind equal the answer key in every run | {RIGHT_GOAL} of 17 | {} of {} |\n\
-             | of all questions | | {right} of {asked} |\n\
-             | first message after the start of the fault, median / latest | {MESSAGE_GOAL:.0} s | {middle} / {latest} s |\n\
-             | a message when it is over | all | {resolved} of {asked} |\n\
-             | runs of two faults at once in which one was hidden | 0 | {} |\n",
-            self.faults.len(),
-            seeds.join(", "),
-            self.right_always,
-            self.faults.len(),
+            "| the demo's {faults} faults, live, seeds {seeds} | goal | measured |\n|---|---|---|\n\
+             | entity and kind equal the answer key, by seed | {RIGHT_GOAL} of 17 | {by_seed} of {faults} |\n\
+             | of all questions (a run of two faults asks two) | | {right} of {asked} |\n\
+             | first message after the start of the fault, median / p95 of {told} | {MESSAGE_GOAL:.0} s | {middle} / {late} s |\n\
+             | told when it is over | all | {resolved} of {asked} |\n\
+             | runs of two faults at once in which one was hidden | 0 | {} |\n\
+             | incidents in ten quiet minutes, of {} runs | 0 | {} |\n",
             self.hidden,
+            self.quiet_runs,
+            self.false_alarms,
+            faults = self.faults.len(),
         )
     }
 
@@ -234,14 +281,22 @@ impl fmt::Display for DemoReport {
         }
         writeln!(
             f,
-            "\nright in every run: {} of {} (goal {RIGHT_GOAL} of 17); runs of several faults that hid one: {} (goal 0); \
-             incidents of no fault: {}",
-            self.right_always,
+            "\nright by seed: {:?} of {} (goal {RIGHT_GOAL} of 17), in every run {}; first message p95 {} s (goal \
+             {MESSAGE_GOAL:.0}); runs of several faults that hid one: {} (goal 0); incidents of no fault: {}; while \
+             nothing was broken: {} in {} runs (goal 0)",
+            self.right_by_seed,
             self.faults.len(),
+            self.right_always,
+            shown(percentile(self.messages(), 95)),
             self.hidden,
-            self.unexplained
+            self.unexplained,
+            self.false_alarms,
+            self.quiet_runs
         )?;
         for played in &self.plays {
+            if let Some(why) = &played.failed {
+                writeln!(f, "  {} (seed {}) was not played: {why}", played.fault, played.seed)?;
+            }
             for asked in played.asked.iter().filter(|asked| !asked.is_right()) {
                 writeln!(f, "  {} (seed {}): {}", played.fault, played.seed, asked.said())?;
             }
@@ -276,11 +331,40 @@ mod tests {
             ],
         );
         assert_eq!((report.right_always, report.hidden), (0, 1));
+        assert_eq!(report.right_by_seed, [0, 0], "the plays are of no seed that was asked for");
         let disk = &report.faults[0];
         assert_eq!((disk.asked, disk.seen, disk.entity, disk.kind, disk.right), (2, 2, 2, 1, 1));
         assert_eq!((disk.message, disk.message_latest), (Some(12.0), Some(40.0)));
-        assert!(report.markdown().contains("| of all questions | | 4 of 6 |"), "{}", report.markdown());
+        assert!(report.markdown().contains("| of all questions (a run of two faults asks two) | | 4 of 6 |"), "{}", report.markdown());
         assert!(report.to_string().contains("disk (seed 0): entity_only"), "{report}");
+    }
+
+    #[test]
+    fn what_could_not_be_played_is_not_right_and_quiet_minutes_are_no_fault() {
+        let names = ["disk".to_owned(), QUIET.to_owned()];
+        let failed = Played { failed: Some("it never came up".into()), ..played("disk", vec![]) };
+        let of_seed = |seed, played: Played| Played { seed, ..played };
+        let plays = vec![
+            of_seed(1, played("disk", vec![asked("right", Some(12.0))])),
+            of_seed(1, Played { incidents: 1, unexplained: 1, ..played(QUIET, vec![]) }),
+            of_seed(2, failed),
+            of_seed(2, played(QUIET, vec![])),
+        ];
+        let report = report(vec![1, 2], &names, plays);
+        assert_eq!((report.right_by_seed.clone(), report.faults.len()), (vec![1, 0], 1));
+        assert_eq!((report.false_alarms, report.quiet_runs, report.unexplained), (1, 2, 0));
+        assert!(report.to_string().contains("disk (seed 2) was not played: it never came up"), "{report}");
+        assert!(
+            line(&report.plays[0]).starts_with("disk seed 1: 1 incidents; right: shown"),
+            "{}",
+            line(&report.plays[0])
+        );
+    }
+
+    #[test]
+    fn of_twenty_the_ninety_fifth_of_a_hundred_is_the_last_but_one() {
+        assert_eq!(percentile((1..=20).map(f64::from).collect(), 95), Some(19.0));
+        assert_eq!(percentile(vec![7.0], 95), Some(7.0));
     }
 
     #[test]

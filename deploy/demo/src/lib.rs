@@ -6,6 +6,7 @@
 //! customers, orders, calls, failures and values; only ids and times are of the day. It shares nothing
 //! with whatever looks for the causes of its faults.
 
+mod catalog;
 mod control;
 mod counters;
 mod estate;

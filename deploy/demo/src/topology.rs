@@ -1,27 +1,34 @@
-//! What telemetry cannot tell - which database lives on which host, what stands at which site - told to
-//! the server once, as an operator would.
+//! What telemetry cannot tell - which database lives on which host, what stands at which site, whose a service is -
+//! told to the server once, as an operator would.
 
-use crate::Settings;
 use crate::estate::places::{BROKER, CACHE, DB_ORDER_REPLICA, DEVICES, HOSTS, HostKind, SITE, SWITCH};
 use crate::estate::services::ALL;
 use crate::estate::stores::{CACHES, DATABASES, TOPICS};
+use crate::{Settings, catalog};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Puts the topology. A server that refuses it is served without.
+/// Puts the topology and the catalog. A server that refuses them is served without.
 pub(crate) async fn tell(settings: &Settings) {
     let Ok(client) = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build() else { return };
-    let url = format!("{}/api/v1/catalog/topology", settings.http.trim_end_matches('/'));
-    let mut put = client.put(url).json(&json!({ "relations": relations() }));
+    put(&client, settings, "topology", &json!({ "relations": relations() })).await;
+    for (service, entry) in catalog::entries() {
+        put(&client, settings, &format!("services/{service}"), &entry).await;
+    }
+}
+
+async fn put(client: &reqwest::Client, settings: &Settings, what: &str, body: &Value) {
+    let url = format!("{}/api/v1/catalog/{what}", settings.http.trim_end_matches('/'));
+    let mut put = client.put(url).json(body);
     if let Some(token) = &settings.token {
         put = put.bearer_auth(token);
     }
     match put.send().await {
         Ok(answer) if answer.status().is_success() => {}
-        Ok(answer) => tracing::warn!(status = %answer.status(), "the topology of the demo was not taken"),
-        Err(error) => tracing::warn!(%error, "the topology of the demo could not be told"),
+        Ok(answer) => tracing::warn!(status = %answer.status(), what, "the demo's word was not taken"),
+        Err(error) => tracing::warn!(%error, what, "the demo's word could not be told"),
     }
 }
 

@@ -321,7 +321,7 @@ pub(crate) enum Subject {
     Rca,
     /// How alerts are grouped and explained, and what a storm costs; --data with alerts/.
     Storm,
-    /// How often the verdict on a fault of the demo equals its answer key; up to 15 minutes each.
+    /// How often the verdict on a fault of the demo equals its answer key; up to 10 minutes each.
     Demo,
 }
 
@@ -335,7 +335,7 @@ pub(crate) struct Bench {
     /// Size of the generated workload; 1 is 200,000 spans, 200,000 log records, 400,000 points.
     #[arg(long, default_value_t = 1.0, value_name = "N")]
     pub(crate) scale: f64,
-    /// Of the demo: play these faults only; of rca: cases whose name, system or fault contains one of these.
+    /// Of the demo: play these faults only, `quiet` for ten minutes without one; of rca: cases whose name, system or fault contains one of these.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// Of the demo: play every fault with each of these.

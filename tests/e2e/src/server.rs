@@ -23,8 +23,10 @@ pub struct Setup {
     pub data_dir: Option<PathBuf>,
     /// Further variables of its environment.
     pub environment: Vec<(String, String)>,
-    /// Further arguments of `serve`.
+    /// Further arguments of the command.
     pub arguments: Vec<String>,
+    /// Runs `demo` instead of `serve`: the server with its company.
+    pub demo: bool,
 }
 
 impl Setup {
@@ -129,7 +131,7 @@ impl Server {
         std::fs::write(&config, &self.setup.config).expect("the configuration can be written");
         let mut command = Command::new(environment::binary());
         command
-            .arg("serve")
+            .arg(if self.setup.demo { "demo" } else { "serve" })
             .arg("--config")
             .arg(&config)
             .arg("--data-dir")

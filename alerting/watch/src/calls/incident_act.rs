@@ -65,6 +65,7 @@ async fn act(
     desk.store(&mut office).await?;
     let shown = office.incident(result).map(IncidentSummary::from);
     drop(office);
+    desk.told.notify_one();
     desk.wake.notify_one();
     shown.map(Json).ok_or_else(|| not_found(format!("there is no incident {result}")))
 }

@@ -9,13 +9,18 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// All is well for so long, then it is broken for so long.
+/// All is well for so long once the past has been judged, then it is broken for so long.
 const WELL: Duration = Duration::from_secs(60);
 const BROKEN: Duration = Duration::from_secs(120);
-/// So long after the fault's end all its incidents should be over, and told to be: alerts stand five minutes before
-/// they are over.
-const OVER_WITHIN: Duration = Duration::from_secs(600);
+/// So long after the fault's end all its incidents should be over, and told to be.
+const OVER_WITHIN: Duration = Duration::from_secs(300);
+/// How long nothing is broken where nothing may be told.
+pub(super) const QUIET: Duration = Duration::from_secs(600);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The watch has caught up with the past of the company when so much is in and not judged, seconds.
+const CAUGHT_UP: f64 = 15.0;
+/// A demo that has not caught up by then never will.
+const CATCH_UP_WITHIN: Duration = Duration::from_secs(600);
 
 /// One fault with one seed.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -31,6 +36,8 @@ pub struct Played {
     pub messages: usize,
     /// Processor time of the whole demo, seconds.
     pub cpu_seconds: f64,
+    /// Why it was not played to its end.
+    pub failed: Option<String>,
 }
 
 /// One question of the answer key, and what was shown for it.
@@ -85,46 +92,63 @@ impl Asked {
     }
 }
 
-/// Plays a fault, to the end of its incidents.
-pub(super) async fn play(exe: &Path, fault: &str, seed: u64) -> Result<Played> {
-    let robot = Robot::open().await?;
-    let seconds = |duration: Duration| format!("{}s", duration.as_secs());
-    let arguments = [
-        ("--seed", seed.to_string()),
-        ("--fault", fault.to_owned()),
-        ("--fault-after", seconds(WELL)),
-        ("--fault-for", seconds(BROKEN)),
-    ];
-    let arguments: Vec<String> = arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
-    let demo = Server::start_demo(exe, &arguments)?;
+/// A demo with this seed whose incidents are told to the robot.
+async fn company(exe: &Path, seed: u64, robot: &Robot) -> Result<Server> {
+    let demo = Server::start_demo(exe, &["--seed".to_owned(), seed.to_string()])?;
     let routes = json!({
         "network": {"allow": ["127.0.0.1"]},
         "receivers": [{"name": "bench", "webhook": {"url": robot.url}}],
         "route": {"receivers": ["bench"]},
     });
     demo.post("/api/v1/routes", &routes).await?;
+    let begun = Instant::now();
+    // The company opens when its past has been sent; from then on there is a scorecard.
+    while demo.fetch("/api/v1/demo/scorecard").await.is_err() || is_behind(&demo).await? {
+        anyhow::ensure!(begun.elapsed() < CATCH_UP_WITHIN, "the past of the company was never judged");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(demo)
+}
+
+/// Whether the company's past is still being sent, or judged.
+async fn is_behind(demo: &Server) -> Result<bool> {
+    let live = "SELECT count(*) AS spans FROM spans WHERE time > now() - INTERVAL '10 seconds'";
+    let is_live = demo.sql(live).await?["rows"][0][0].as_u64().is_some_and(|spans| spans > 0);
+    let is_judged = demo.figure("stormglass_watch_rounds_total").await? > 0.0;
+    Ok(!is_live || !is_judged || demo.figure("stormglass_watch_behind_seconds").await? > CAUGHT_UP)
+}
+
+/// Plays a fault, to the end of its incidents.
+pub(super) async fn play(exe: &Path, fault: &str, seed: u64) -> Result<Played> {
+    let robot = Robot::open().await?;
+    let demo = company(exe, seed, &robot).await?;
+    tokio::time::sleep(WELL).await;
+    let lasts = json!({ "duration": format!("{}s", BROKEN.as_secs()) });
+    demo.post(&format!("/api/v1/demo/faults/{}", fault.replace('+', "%2B")), &lasts).await?;
     let card = over(&demo).await?;
     read(&demo, fault, seed, &card).await
 }
 
+/// Lets the company trade and breaks nothing.
+pub(super) async fn quiet(exe: &Path, name: &str, seed: u64) -> Result<Played> {
+    let robot = Robot::open().await?;
+    let demo = company(exe, seed, &robot).await?;
+    tokio::time::sleep(QUIET).await;
+    let played = read(&demo, name, seed, &json!({"items": []})).await?;
+    Ok(Played { unexplained: played.incidents, ..played })
+}
+
 /// The scorecard, when all that the fault brought about is over, or should be.
 async fn over(demo: &Server) -> Result<Value> {
-    let begun = Instant::now();
-    let mut ended: Option<Instant> = None;
+    tokio::time::sleep(BROKEN).await;
+    let ended = Instant::now();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let Ok(card) = demo.fetch("/api/v1/demo/scorecard").await else {
-            // Before the company opens there is none.
-            anyhow::ensure!(begun.elapsed() < WELL + OVER_WITHIN, "the company never opened");
-            continue;
-        };
+        let card = demo.fetch("/api/v1/demo/scorecard").await?;
         let items = card["items"].as_array().map_or(&[][..], Vec::as_slice);
-        if items.is_empty() || items.iter().any(|item| item["acts"] == true) {
-            anyhow::ensure!(begun.elapsed() < WELL + BROKEN + OVER_WITHIN, "the fault never acted, or never ended");
-            continue;
-        }
-        let since = ended.get_or_insert_with(Instant::now).elapsed();
-        if since >= OVER_WITHIN || (seen(items) && quiet(demo).await?) {
+        anyhow::ensure!(!items.is_empty(), "the fault never acted");
+        let acts = items.iter().any(|item| item["acts"] == true);
+        if ended.elapsed() >= OVER_WITHIN || (!acts && seen(items) && quiet_again(demo).await?) {
             return Ok(card);
         }
     }
@@ -136,7 +160,7 @@ fn seen(items: &[Value]) -> bool {
 }
 
 /// Whether every incident is over and every message about that has been delivered.
-async fn quiet(demo: &Server) -> Result<bool> {
+async fn quiet_again(demo: &Server) -> Result<bool> {
     let incidents = demo.get("/api/v1/incidents?limit=1000").await?;
     let messages = messages(demo).await?;
     let told = |id: &Value| messages.iter().any(|message| message["incident_id"] == *id && is_resolved(message));
@@ -173,6 +197,7 @@ async fn read(demo: &Server, fault: &str, seed: u64, card: &Value) -> Result<Pla
         unexplained: card["unexplained"].as_u64().unwrap_or_default() as usize,
         messages: messages.iter().filter(|message| message["state"] == "delivered").count(),
         cpu_seconds: demo.tree().cpu_seconds()?,
+        failed: None,
     })
 }
 

@@ -20,6 +20,7 @@ pub struct Scorecard {
 
 /// One fault that acted.
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
+#[schema(as = DemoScored)]
 pub struct Scored {
     pub fault: &'static str,
     pub title: Said,
@@ -37,6 +38,7 @@ pub struct Scored {
 
 /// How the first cause of the incident compares with the truth.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ToSchema)]
+#[schema(as = DemoVerdict)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// No incident, and it is too early to call that a miss.
@@ -69,6 +71,7 @@ impl Verdict {
 
 /// The incident that was held against the truth.
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
+#[schema(as = DemoShown)]
 pub struct Shown {
     pub incident: String,
     pub state: String,
@@ -81,6 +84,7 @@ pub struct Shown {
 
 /// Durations in nanoseconds, counted from the fault's start or end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
+#[schema(as = DemoClocks)]
 pub struct Clocks {
     /// From the start until the incident was there.
     pub detect_ns: Option<i64>,

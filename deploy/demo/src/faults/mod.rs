@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 /// A sentence in both languages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = DemoSaid)]
 pub struct Said {
     pub en: &'static str,
     pub zh: &'static str,
@@ -24,6 +25,7 @@ pub struct Said {
 
 /// The truth about one cause.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = DemoAnswer)]
 pub struct Answer {
     /// Entities (`kind:name`) that are right to name, best first.
     pub entities: &'static [&'static str],

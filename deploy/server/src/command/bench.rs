@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::cli::{Bench, Subject};
-use crate::telemetry::say;
+use crate::telemetry::{complain, say};
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Display;
@@ -35,7 +35,8 @@ pub(super) async fn run(args: Bench) -> Outcome {
             return show(&report, args.json);
         }
         Subject::Demo => {
-            let settings = bench::DemoSettings { exe, only: args.only, seeds: args.seeds, jobs: args.jobs, progress };
+            let (only, seeds, jobs) = (args.only, args.seeds, args.jobs);
+            let settings = bench::DemoSettings { exe, only, seeds, jobs, progress, tell: complain };
             let report = bench::run_demo(&settings).await?;
             if let Some(file) = &args.readme {
                 bench::scores::write(file, "demo", &report.markdown())?;

@@ -1,9 +1,9 @@
 //! `stormglass demo`: the server, and a retail company that sends live telemetry to it.
 
 use super::remote::Server;
-use super::serve::settings;
+use super::serve::settings_over;
 use crate::cli::{Demo, Remote};
-use crate::settings::duration;
+use crate::settings::{Input, duration};
 use crate::telemetry::{complain, say};
 use crate::wiring::Addresses;
 use crate::{Failure, Outcome, app};
@@ -22,10 +22,12 @@ const STATUS_EVERY: Duration = Duration::from_secs(2);
 const STATUS_EVERY_UNWATCHED: Duration = Duration::from_secs(10);
 /// How long after the last acknowledgement everything must be found.
 const SETTLE_MAX: Duration = Duration::from_secs(20);
+/// Whoever has mended a fault of the demo wants to be told soon that it is over: what ends here stays ended.
+const KEEP_FIRING: &str = "20s";
 
 pub(super) fn run(args: Demo) -> Outcome {
     let plan = Plan::read(&args)?;
-    let settings = settings(&args.local, None)?;
+    let settings = settings_over(vec![("alerting.keep_firing", Input::Text(KEEP_FIRING.into()))], &args.local, None)?;
     if settings.tls.is_some() {
         return Err(Failure::Usage(vec![
             "the company of the demo speaks plain text to loopback: leave tls.cert and tls.key away".into(),

@@ -22,7 +22,16 @@ pub(super) fn settings(
     local: &Local,
     flag: impl IntoIterator<Item = (&'static str, &'static str, Input)>,
 ) -> Result<Settings, Failure> {
-    let mut sources = Sources::read(local.config.as_deref()).map_err(usage)?;
+    settings_over(Vec::new(), local, flag)
+}
+
+/// The same over what this command would rather have than the product's defaults.
+pub(super) fn settings_over(
+    usual: Vec<(&'static str, Input)>,
+    local: &Local,
+    flag: impl IntoIterator<Item = (&'static str, &'static str, Input)>,
+) -> Result<Settings, Failure> {
+    let mut sources = Sources { usual, ..Sources::read(local.config.as_deref()).map_err(usage)? };
     if let Some(dir) = &local.data_dir {
         sources.flags.push(("data_dir", "--data-dir", Input::Text(dir.clone())));
     }

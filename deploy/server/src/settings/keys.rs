@@ -144,6 +144,7 @@ keys! {
     "alerting.lateness", "How long an instant waits for data that is on its way. Default 2s", |s, v| s.alerting.watch.lateness = v.duration()?;
     "alerting.idle", "After so long without data a sender holds nothing up. Default 30s", |s, v| s.alerting.watch.idle = v.duration()?;
     "alerting.catch_up", "How far back a new period of data is judged. Default 2h", |s, v| s.alerting.watch.catch_up = v.duration()?;
+    "alerting.keep_firing", "How long the end of an alert must stand before it is over, and its incident is told to be. Default 5m; 20s in the demo", |s, v| s.alerting.watch.keep_firing = v.duration()?;
     "alerting.reference", "Healthy telemetry that an incident is measured against. Default 1h", |s, v| s.alerting.watch.reference = v.duration()?;
     "alerting.evidence_rows_max", "Rows of telemetry that are read to find a cause; of more, whole traces are chosen. Default 400000", |s, v| s.alerting.watch.evidence_rows_max = v.count(1)?;
     "alerting.rule_timeout", "How long one question, of a rule or for a cause, may take. Default 20s", |s, v| s.alerting.watch.rule_timeout = v.duration()?;

@@ -194,6 +194,8 @@ pub(crate) struct Given {
 /// Where settings come from, weakest first.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
+    /// What a command would rather have than the product's default.
+    pub(crate) usual: Vec<(&'static str, Input)>,
     /// Name to show, and text.
     pub(crate) file: Option<(String, String)>,
     pub(crate) environment: Vec<(String, String)>,
@@ -212,7 +214,7 @@ impl Sources {
                 return Err(vec![SettingsError { place: path.display().to_string(), problem: error.to_string() }]);
             }
         };
-        Ok(Self { file, environment: std::env::vars().collect(), flags: Vec::new() })
+        Ok(Self { file, environment: std::env::vars().collect(), ..Self::default() })
     }
 
     /// What the file and the environment say, by setting; of two, the stronger. A file that does not read says
@@ -226,7 +228,10 @@ impl Sources {
     /// Composes the settings, or lists all that is wrong.
     pub(crate) fn settings(self) -> Result<Settings, Vec<SettingsError>> {
         let mut errors = Vec::new();
-        let mut given = Vec::new();
+        let usual = self.usual.into_iter();
+        let mut given: Vec<Given> = usual
+            .map(|(name, input)| Given { name: name.to_owned(), place: "default of this command".into(), input })
+            .collect();
         if let Some((name, text)) = &self.file {
             match file::given(name, text) {
                 Ok(found) => given.extend(found),
@@ -324,6 +329,7 @@ mod tests {
             file: Some(("stormglass.toml".into(), text.into())),
             environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             flags,
+            usual: Vec::new(),
         }
     }
 
@@ -363,6 +369,17 @@ mod tests {
         assert_eq!(settings.listen.http.port(), 3);
         assert_eq!(settings.listen.otlp_http.port(), 2);
         assert_eq!(settings.listen.otlp_grpc.port(), 4317);
+    }
+
+    #[test]
+    fn what_a_command_would_rather_have_gives_way_to_whatever_is_said() {
+        let hold = |text: &str| {
+            let usual = vec![("alerting.keep_firing", Input::Text("20s".into()))];
+            Sources { usual, ..sources(text, &[], vec![]) }.settings().unwrap().alerting.watch.keep_firing
+        };
+        assert_eq!(hold(""), Duration::from_secs(20));
+        assert_eq!(hold("[alerting]\nkeep_firing = \"2m\"\n"), Duration::from_secs(120));
+        assert_eq!(Settings::default().alerting.watch.keep_firing, Duration::from_secs(300));
     }
 
     #[test]

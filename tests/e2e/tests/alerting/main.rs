@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod alerts_in;
+mod company;
 mod endpoints;
 mod estate;
 mod fault;
