@@ -149,7 +149,9 @@ fn current_events(rule: &Rule, range: &Range) -> Vec<Question> {
         }
         Condition::LogPattern(c) if c.new => {
             let from = floor_to(now.saturating_sub(c.window), 10_000_000_000);
-            vec![rows(sql::log_patterns(rule, c, from, now), Stream::Logs, from, now, SQL_ROWS_MAX)]
+            let patterns = rows(sql::log_patterns(rule, c, from, now), Stream::Logs, from, now, SQL_ROWS_MAX);
+            let speakers = rows(sql::speakers(rule, from, now), Stream::Logs, from, now, ROWS_MAX);
+            vec![patterns, Question { name: "speakers", ..speakers }]
         }
         Condition::LogPattern(c) => {
             let width = bucket_of(c.window);

@@ -6,7 +6,7 @@ mod events;
 mod metrics;
 
 pub(crate) use calls::{calls, presence, slo};
-pub(crate) use events::{heartbeats, log_counts, log_patterns, senders, stuck};
+pub(crate) use events::{heartbeats, log_counts, log_patterns, senders, speakers, stuck};
 pub(crate) use metrics::{business, precursor, threshold};
 
 use crate::selector::PRODUCTION;

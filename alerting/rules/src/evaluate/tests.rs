@@ -238,6 +238,33 @@ fn a_new_kind_of_error_is_told_once_and_the_everyday_ones_never() {
 }
 
 #[test]
+fn the_everyday_errors_of_a_service_that_has_just_begun_to_write_are_no_news() {
+    let rule = pack::rules().into_iter().find(|rule| rule.name == "new-errors").unwrap();
+    let mut state = RuleState::new("new-errors");
+    let mut store = BTreeMap::new();
+    let of = |service: &str| labels(&[("service", service)]);
+    let failing = |service: &str| labels(&[("service", service), ("pattern", "card <n> declined")]);
+    let (old, young) = (failing("order"), failing("newcomer"));
+    let mut told = Vec::new();
+    for minute in 0..240 {
+        let (mut rows, mut speakers) = (Vec::new(), vec![(of("order"), 300.0)]);
+        if minute >= 90 {
+            // Both fail from now on; one of them has written for an hour and a half without.
+            rows.extend([(&old, 12.0), (&young, 12.0)]);
+            speakers.push((of("newcomer"), 40.0));
+        }
+        let speakers: Vec<_> = speakers.iter().map(|(labels, value)| (labels, *value)).collect();
+        let answers: Answers =
+            [("rows", Ok(Arc::new(values(&rows)))), ("speakers", Ok(Arc::new(values(&speakers))))].into();
+        let transitions = evaluate(&rule, &mut state, &answers, at(minute * 60), &Watermark::default());
+        let fired = transitions.into_iter().filter(|transition| transition.what == What::Fired);
+        told.extend(fired.map(|fired| (minute, fired.alert.labels.get("service").cloned().unwrap_or_default())));
+        state = restarted(&mut state, &mut store);
+    }
+    assert_eq!(told, [(90, "order".to_owned())]);
+}
+
+#[test]
 fn what_was_there_and_is_no_more_rings_and_a_dead_pipeline_rings_once() {
     let rule = rule("{name: gone, kind: absence, condition: {after: 5m}}");
     let seen = |rows: &[(&str, i64)], senders: &[&str]| -> Answers {

@@ -14,7 +14,8 @@ use std::time::Duration;
 const PATTERNS_MAX: usize = 5_000;
 /// A pattern that has not come for so many days is new again.
 const PATTERN_DAYS: i32 = 30;
-/// How long everything that comes is known: a new installation has not seen the everyday errors yet.
+/// How long everything that comes is known, of a new installation and of a service that has just begun to write:
+/// nobody has seen its everyday errors yet.
 const FIRST_LOOK: Duration = Duration::from_secs(3_600);
 /// How long a new pattern is news.
 const NEWS: Duration = Duration::from_secs(600);
@@ -80,10 +81,14 @@ pub(super) fn new_patterns(c: &LogPattern, state: &mut RuleState, given: &Given<
         return unasked();
     }
     let Some(answer) = given.answer("rows") else { return unasked() };
-    let is_looking = state.head.begun.is_none_or(|begun| begun.saturating_add(FIRST_LOOK) > given.now);
+    let is_young = state.head.begun.is_none_or(|begun| begun.saturating_add(FIRST_LOOK) > given.now);
+    let speakers = given.answer("speakers");
+    speakers.into_iter().for_each(|speakers| meet(state, speakers, given.now));
     let mut verdicts = Vec::new();
     for row in answer.rows.iter().take(crate::question::SQL_ROWS_MAX) {
-        if is_looking {
+        let service = without(&row.labels, &["pattern"]);
+        let began = speakers.and_then(|_| state.series.get(&service)).map(|series| series.first);
+        if is_young || began.is_some_and(|began| began.saturating_add(FIRST_LOOK) > given.now) {
             remember(state, row, today, given.now);
             continue;
         }
@@ -104,6 +109,19 @@ pub(super) fn new_patterns(c: &LogPattern, state: &mut RuleState, given: &Given<
         }
     }
     Judged { verdicts, rest: Holds::No }
+}
+
+/// Notes who writes, and since when.
+fn meet(state: &mut RuleState, speakers: &Answer, now: UnixNanos) {
+    for row in &speakers.rows {
+        let first = figure(speakers, row, "first_seen").map_or(now, |nanos| UnixNanos(nanos as i64));
+        let Some(series) = state.entry(&row.labels, first) else { continue };
+        series.last = now;
+        if !matches!(series.memory, Memory::Patterns(_)) {
+            series.memory = Memory::Patterns(BTreeMap::new());
+            state.series_changed(&row.labels);
+        }
+    }
 }
 
 /// Writes a pattern down under its service; whether it was new.

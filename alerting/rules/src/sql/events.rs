@@ -35,6 +35,15 @@ pub(crate) fn log_patterns(rule: &Rule, c: &LogPattern, from: UnixNanos, until: 
     )
 }
 
+/// Who wrote anything to the logs, and since when in this stretch of time.
+pub(crate) fn speakers(rule: &Rule, from: UnixNanos, until: UnixNanos) -> String {
+    format!(
+        "SELECT service, count(*) AS value, min(time) AS first_seen FROM logs WHERE {}{} GROUP BY 1",
+        between(from, until),
+        selected_by_attributes(&rule.selector)
+    )
+}
+
 /// The beats of each job in a stretch of time: first, last, how it stands, and the longest gap between two.
 pub(crate) fn heartbeats(c: &Heartbeat, from: UnixNanos, until: UnixNanos) -> String {
     let names = if c.names.is_empty() { String::new() } else { format!(" AND {}", fits("name", &c.names)) };
