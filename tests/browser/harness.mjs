@@ -193,6 +193,11 @@ export async function openPage(browser, base, { language = "en", dark = false, p
       await page.screenshot({ path });
       return page.setViewportSize(size);
     },
+    /** A picture of one part of the page, cut at its end. */
+    async shotOf(name, part) {
+      await part.scrollIntoViewIfNeeded();
+      await part.screenshot({ path: join(artefacts, `${name}.png`) });
+    },
     close: () => {
       opened.delete(page);
       return context.close();

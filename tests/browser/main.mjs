@@ -1,12 +1,11 @@
 // The tests of the web UI in a real browser.
 import { createRequire } from "node:module";
-import { copyFileSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { alertingTests } from "./alerting.mjs";
 import { describedTests } from "./described.mjs";
-import { Server, artefacts, assert, openBrowser, openPage, runAll, test, until } from "./harness.mjs";
+import { Server, assert, openBrowser, openPage, runAll, test, until } from "./harness.mjs";
 import { PAGES, pageTests } from "./pages.mjs";
 import { peopleTests } from "./people.mjs";
+import { writePictures } from "./pictures.mjs";
 import { RUNNABLE, hostile, largeEstate, largeTrace } from "./telemetry.mjs";
 import { troubleTests } from "./trouble.mjs";
 
@@ -293,7 +292,12 @@ test("the_first_ten_minutes_as_one_story", async () => {
   const view = await openPage(browser, base);
   const { page } = view;
   const from = Date.now();
-  await view.go("/demo");
+  await view.go("/");
+  // The line under the bar leads from page to page.
+  const path = page.getByRole("navigation", { name: "The first ten minutes" });
+  const step = (name) => path.getByRole("link", { name });
+  await step("Break something").click();
+  await page.waitForURL(/\/demo/);
   const fault = page.locator("li", { has: page.getByText("config", { exact: true }) }).first();
   await fault.locator("button").click();
   await page.waitForSelector("text=acting");
@@ -315,13 +319,27 @@ test("the_first_ten_minutes_as_one_story", async () => {
   console.log(`  fault to cause: ${(located / 1000).toFixed(0)} s; ${incident.alert_count} alerts in ${incident.id}`);
   await view.go("/");
   await view.shot("overview-incident", true);
-  await page.locator(`a[href^="/incidents/${incident.id}"]`).first().click();
+  await view.go("/map");
+  await page.waitForSelector(".react-flow__node");
+  await page.waitForTimeout(1_000);
+  await view.shot("map-incident");
+  // One message, in words, although nobody has set up a receiver.
+  await step("Read the message").click();
+  await page.waitForURL(/\/incidents\/I-.*message=/);
+  await page.waitForSelector("main article :text('coupon-service')");
+  await view.accessible("the message");
+  await view.shot("message");
+  await page.getByRole("button", { name: "Close" }).click();
+  await view.go("/");
+  await page.locator(`main section a[href^="/incidents/${incident.id}"]`).first().click();
   await page.waitForSelector("h2:has-text('What is behind it')");
   await view.settled();
   await page.waitForSelector("main a:has-text('coupon-service')");
   assert((await page.locator("h2:has-text('alert')").count()) > 0, "why many are one is told");
   await view.accessible("the incident");
   await view.shot("incident", true);
+  await view.shot("incident-top");
+  await view.shotOf("why", page.locator("section", { has: page.locator("h2", { hasText: "one incident" }) }));
   // Whom it hurt can be taken along.
   const [taken] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export the list" }).click()]);
   assert(taken.suggestedFilename() === `${incident.id}.csv`, `the list of the hurt is a file: ${taken.suggestedFilename()}`);
@@ -339,6 +357,9 @@ test("the_first_ten_minutes_as_one_story", async () => {
   await page.waitForSelector(`main :text("${order}")`);
   await view.settled();
   await view.shot("order");
+  for (const name of ["Break something", "Read the message", "See cause and impact", "Follow one order"]) {
+    await path.locator("li[data-done]", { hasText: name }).waitFor();
+  }
   // Mended, and the verdict confirmed.
   await view.go("/demo");
   await fault.locator("button").click();
@@ -352,7 +373,15 @@ test("the_first_ten_minutes_as_one_story", async () => {
     },
   );
   await page.waitForSelector("table tbody tr :text('right')");
+  await path.getByText("followed and confirmed").waitFor();
   await view.shot("scorecard");
+  // It goes when it is told to, and stays away.
+  await path.getByRole("button", { name: "Hide this path" }).focus();
+  await page.keyboard.press("Enter");
+  await path.waitFor({ state: "detached" });
+  await page.reload();
+  await page.waitForSelector("table tbody tr :text('right')");
+  assert((await path.count()) === 0, "the path stays away");
   await view.sound("the story");
   await view.close();
 });
@@ -363,18 +392,8 @@ alertingTests(browser);
 troubleTests(browser, base);
 
 const good = await runAll(process.argv.slice(2));
+if (good && process.env.STORMGLASS_PICTURES) await writePictures(browser, process.env.STORMGLASS_PICTURES);
 await browser.close();
 await company?.remove();
 
-const pictures = process.env.STORMGLASS_PICTURES;
-if (good && pictures) {
-  mkdirSync(pictures, { recursive: true });
-  for (const [from, to] of [["overview-incident", "overview"], ["incident", "incident"]]) {
-    try {
-      copyFileSync(join(artefacts, `${from}.png`), join(pictures, `${to}.png`));
-    } catch {
-      console.log(`no picture ${to}: ${from}.png was not made`);
-    }
-  }
-}
 process.exit(good ? 0 : 1);
