@@ -47,7 +47,8 @@ impl Estate {
 /// Items at scale 1.0.
 pub(crate) const SPANS: u64 = 200_000;
 pub(crate) const LOGS: u64 = 200_000;
-pub(crate) const POINTS: u64 = 400_000;
+/// Of 40,000 series, so that each has a point every 36 seconds.
+pub(crate) const POINTS: u64 = 2_000_000;
 
 /// A workload of about `items` items whose event times end at `end` (Unix nanoseconds).
 pub(crate) fn workload(signal: Signal, items: u64, end: u64) -> Workload {
@@ -201,12 +202,21 @@ fn span(
     }
 }
 
+/// Whole requests, each over five services, which write two records in one span each.
 fn logs(random: &mut SmallRng, at: u64, window: u64) -> Vec<u8> {
     let mut by_service: Vec<Vec<LogRecord>> = vec![Vec::new(); SERVICES as usize];
-    for i in 0..ITEMS_PER_FRAME {
-        let n = random.random_range(0..SERVICES);
-        let time = at + window * i / ITEMS_PER_FRAME + random.random_range(0..50_000);
-        by_service[n as usize].push(record(random, time));
+    for i in 0..ITEMS_PER_FRAME / 10 {
+        let (trace_id, request) = (id(random, 16), hex::encode(id(random, 16)));
+        let begin = at + window * 10 * i / ITEMS_PER_FRAME;
+        let first = random.random_range(0..SERVICES);
+        for depth in 0..5 {
+            let span_id = id(random, 8);
+            for _ in 0..2 {
+                let time = begin + depth * 900_000 + random.random_range(0..400_000);
+                by_service[((first + depth * 7) % SERVICES) as usize]
+                    .push(record(random, time, (&trace_id, &span_id, &request)));
+            }
+        }
     }
     let groups = by_service.into_iter().enumerate().filter(|(_, records)| !records.is_empty());
     let resource_logs = groups.map(|(n, log_records)| ResourceLogs {
@@ -217,7 +227,7 @@ fn logs(random: &mut SmallRng, at: u64, window: u64) -> Vec<u8> {
     ExportLogsServiceRequest { resource_logs: resource_logs.collect() }.encode_to_vec()
 }
 
-fn record(random: &mut SmallRng, time: u64) -> LogRecord {
+fn record(random: &mut SmallRng, time: u64, (trace, span, request): (&[u8], &[u8], &str)) -> LogRecord {
     let order = 618_000_000_000 + random.random_range(0..10_000_000u64);
     let message = match random.random_range(0..5) {
         0 => format!(
@@ -250,11 +260,11 @@ fn record(random: &mut SmallRng, time: u64) -> LogRecord {
             text("log.logger", "com.retail.order.api.OrderController"),
             text("code.function.name", "com.retail.order.api.OrderController.handle"),
             int("code.line.number", random.random_range(40..400)),
-            text("app.request.id", hex::encode(id(random, 16))),
+            text("app.request.id", request),
             text("app.tenant.id", format!("T{:04}", random.random_range(1..40))),
         ],
-        trace_id: id(random, 16),
-        span_id: id(random, 8),
+        trace_id: trace.to_vec(),
+        span_id: span.to_vec(),
         flags: 1,
         ..LogRecord::default()
     }

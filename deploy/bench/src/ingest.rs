@@ -5,6 +5,7 @@ use crate::memory::Watch;
 use crate::progress::Stage;
 use crate::replay::replay;
 use crate::report::{Goal, Row};
+use crate::storage::columns;
 use crate::workload::{Signal, Workload};
 use crate::{Settings, generate};
 use anyhow::{Result, ensure};
@@ -137,6 +138,7 @@ async fn take(
     rows.push(Row::new(axis, "CPU-s/M", Goal::AtMost(cpu.1), used / (sent.items as f64 / 1e6)));
     let bytes = server.parquet_bytes(Some(table))? as f64;
     rows.push(Row::new(size.0, "B", Goal::AtMost(size.1), bytes / sent.items as f64));
+    rows.extend(columns(&server.parquet_files(Some(table))?, sent.items as f64)?);
     Ok(())
 }
 

@@ -50,7 +50,7 @@ pub struct Settings {
     /// A workload file (frames: u32 LE body length, u32 LE span count, body) or a folder with `traces.otlp`.
     /// Without it, the built-in generator makes all three signals.
     pub data: Option<PathBuf>,
-    /// Size of the generated workload: 1.0 is 200,000 spans, 200,000 log records and 400,000 points.
+    /// Size of the generated workload: 1.0 is 200,000 spans, 200,000 log records and 2,000,000 points.
     pub scale: f64,
     /// Draw a progress bar on standard error.
     pub progress: bool,

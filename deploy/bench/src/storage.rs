@@ -13,7 +13,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Columns that weigh less than this per span are summed into one row.
+/// Columns that weigh less than this per item are summed into one row.
 const NAMED_FROM: f64 = 0.1;
 
 pub(crate) async fn measure(settings: &Settings, spans: &Arc<Workload>) -> Result<Vec<Row>> {
@@ -38,8 +38,8 @@ pub(crate) async fn measure(settings: &Settings, spans: &Arc<Workload>) -> Resul
     Ok(rows)
 }
 
-/// The budget: bytes per span of each column, of the blooms, and of what is left (footers, indexes).
-fn columns(files: &[(PathBuf, u64)], items: f64) -> Result<Vec<Row>> {
+/// The budget: bytes per item of each column, of the blooms, and of what is left (footers, indexes).
+pub(crate) fn columns(files: &[(PathBuf, u64)], items: f64) -> Result<Vec<Row>> {
     let (mut by_column, mut blooms, mut all) = (BTreeMap::<String, i64>::new(), 0, 0);
     for (path, bytes) in files {
         all += bytes;

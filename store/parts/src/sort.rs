@@ -107,7 +107,17 @@ fn column_ranks(batches: &[RecordBatch], column: usize) -> Result<Vec<u32>, Arro
         match array.data_type() {
             DataType::Utf8View => {
                 let array = array.as_string_view();
-                (0..array.len()).for_each(|i| distinct.push(array.is_valid(i).then(|| array.value(i).as_bytes())));
+                // Within one array equal views are equal texts, and neighbours mostly have one view.
+                let mut last = None;
+                for (i, view) in array.views().iter().enumerate() {
+                    let value = array.is_valid(i).then_some(*view);
+                    if i > 0 && value == last {
+                        distinct.again();
+                    } else {
+                        distinct.push(value.map(|_| array.value(i).as_bytes()));
+                        last = value;
+                    }
+                }
             }
             DataType::FixedSizeBinary(_) => {
                 let array = array.as_fixed_size_binary();
@@ -141,6 +151,11 @@ impl<'a> Distinct<'a> {
         };
         self.last = Some((value, number));
         self.of_row.push(number);
+    }
+
+    /// The value before, once more.
+    fn again(&mut self) {
+        self.of_row.extend(self.last.map(|(_, number)| number));
     }
 
     fn ranks(self) -> Vec<u32> {

@@ -7,6 +7,7 @@ use crate::Settings;
 use crate::facts::{Facts, NONE, NamedNode, Owner, Place, Series, Span, Target};
 use crate::names::{NodeKind, PeerAttributes, SpanKind, bounded, is_limited};
 use arrow::array::{Array, AsArray, FixedSizeBinaryArray, MapArray, RecordBatch, StringViewArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Int64Type, TimestampNanosecondType};
 use hashbrown::HashMap;
 use tables::promoted::column_name;
@@ -60,6 +61,7 @@ impl Reader {
         let ids = rows.column_by_name("resource_id").and_then(|c| c.as_fixed_size_binary_opt());
         let maps = rows.column_by_name("attributes").and_then(|c| c.as_map_opt());
         let (Some(ids), Some(maps)) = (ids, maps) else { return };
+        into.reserve(rows.num_rows());
         for row in 0..rows.num_rows() {
             let mut resource = Resource::default();
             for (key, value) in entries(maps, row) {
@@ -125,10 +127,10 @@ fn id_of(ids: &FixedSizeBinaryArray, row: usize) -> u128 {
 struct Columns<'a> {
     time: &'a [i64],
     duration: &'a [i64],
-    trace: &'a FixedSizeBinaryArray,
-    span: &'a FixedSizeBinaryArray,
-    parent: &'a FixedSizeBinaryArray,
-    resource: &'a FixedSizeBinaryArray,
+    trace: Ids<'a, 16>,
+    span: Ids<'a, 8>,
+    parent: Ids<'a, 8>,
+    resource: Ids<'a, 16>,
     service: &'a StringViewArray,
     operation: &'a StringViewArray,
     kind: &'a StringViewArray,
@@ -148,10 +150,10 @@ impl<'a> Columns<'a> {
         Some(Self {
             time: batch.column_by_name("time")?.as_primitive_opt::<TimestampNanosecondType>()?.values(),
             duration: batch.column_by_name("duration_ns")?.as_primitive_opt::<Int64Type>()?.values(),
-            trace: ids("trace_id")?,
-            span: ids("span_id")?,
-            parent: ids("parent_span_id")?,
-            resource: ids("resource_id")?,
+            trace: Ids::of(ids("trace_id")?),
+            span: Ids::of(ids("span_id")?),
+            parent: Ids::of(ids("parent_span_id")?),
+            resource: Ids::of(ids("resource_id")?),
             service: text("service")?,
             operation: text("operation")?,
             kind: text("kind")?,
@@ -170,6 +172,29 @@ impl<'a> Columns<'a> {
                 server_port: batch.column_by_name(&column_name("server.port")).and_then(|c| c.as_primitive_opt()),
             },
         })
+    }
+}
+
+/// A column of ids of `N` bytes; of ids of another length there are none.
+#[derive(Clone, Copy, Debug)]
+struct Ids<'a, const N: usize> {
+    values: &'a [[u8; N]],
+    nulls: Option<&'a NullBuffer>,
+}
+
+impl<'a, const N: usize> Ids<'a, N> {
+    fn of(ids: &'a FixedSizeBinaryArray) -> Self {
+        let values = if ids.value_length() as usize == N { ids.value_data().as_chunks().0 } else { &[] };
+        Self { values, nulls: ids.nulls() }
+    }
+
+    /// Zeros where there is none.
+    #[inline]
+    fn get(&self, row: usize) -> [u8; N] {
+        match self.nulls {
+            Some(nulls) if nulls.is_null(row) => [0; N],
+            _ => self.values.get(row).copied().unwrap_or([0; N]),
+        }
     }
 }
 
@@ -233,6 +258,9 @@ pub(crate) fn bytes<const N: usize>(ids: &FixedSizeBinaryArray, row: usize) -> [
     }
 }
 
+/// Names that a request of usual size has of one kind.
+const NAMES_EXPECTED: usize = 112;
+
 /// A map from what stands for a name to its number, which remembers the last answer.
 pub(crate) struct Numbers<K> {
     last: Option<(K, u32)>,
@@ -241,7 +269,7 @@ pub(crate) struct Numbers<K> {
 
 impl<K: Copy + Eq + std::hash::Hash> Numbers<K> {
     pub(crate) fn new() -> Self {
-        Self { last: None, all: HashMap::new() }
+        Self { last: None, all: HashMap::with_capacity(NAMES_EXPECTED) }
     }
 
     #[inline]
@@ -255,6 +283,13 @@ impl<K: Copy + Eq + std::hash::Hash> Numbers<K> {
         self.last = Some((key, number));
         number
     }
+}
+
+/// Where the spans of an owner are from, unless they say so themselves.
+#[derive(Clone, Copy, Debug)]
+struct Home {
+    place: u32,
+    site: u32,
 }
 
 /// One batch on its way.
@@ -273,16 +308,23 @@ impl<'a> Reading<'a, '_> {
         let mut series: Numbers<(u32, u128, u128)> = Numbers::new();
         let mut peers: Numbers<PeerViews> = Numbers::new();
         let mut sites: Numbers<&'a str> = Numbers::new();
-        let mut places: Vec<u32> = Vec::new();
+        let mut homes: Vec<Home> = Vec::new();
+        let failed = StringViewArray::from_iter_values(["error"]).views()[0];
         let first_owner = self.facts.owners.len();
         for row in 0..self.batch.num_rows() {
-            let resource_id = id_of(self.columns.resource, row);
+            let resource_id = u128::from_ne_bytes(self.columns.resource.get(row));
             let lane = lanes.of_row.as_ref().map_or(NONE, |lanes| lanes[row]);
             let owner = owners.get((resource_id, self.columns.service.views()[row], lane), || {
                 let (owner, place) = self.owner(resource_id, row, lanes.texts.get(lane as usize).copied());
-                places.push(place);
+                let site = self.resources.get(&resource_id).and_then(|resource| resource.site);
+                let site = site.filter(|site| !site.is_empty());
+                homes.push(Home {
+                    place,
+                    site: site.map_or(NONE, |site| sites.get(site, || self.node(NodeKind::Site, site))),
+                });
                 owner
             });
+            let home = homes[owner as usize - first_owner];
             let (operation, kind_view) = (self.columns.operation.views()[row], self.columns.kind.views()[row]);
             let of_series = series.get((owner, operation, kind_view), || self.series(owner, row));
             let kind = self.facts.series[of_series as usize].kind;
@@ -290,23 +332,25 @@ impl<'a> Reading<'a, '_> {
                 SpanKind::Internal | SpanKind::Server => NONE,
                 _ => peers.get(self.columns.peers.views(kind, row), || self.peer(kind, row)),
             };
-            let site = match value(self.columns.site, row).or_else(|| self.resources.get(&resource_id)?.site) {
-                Some(site) if !site.is_empty() => sites.get(site, || self.node(NodeKind::Site, site)),
-                _ => NONE,
+            let site = match value(self.columns.site, row) {
+                Some("") => NONE,
+                Some(site) => sites.get(site, || self.node(NodeKind::Site, site)),
+                None => home.site,
             };
-            let id = Target { trace: bytes(self.columns.trace, row), span: bytes(self.columns.span, row) };
+            let id = Target { trace: self.columns.trace.get(row), span: self.columns.span.get(row) };
             let links = if kind == SpanKind::Consumer { self.links(row, &id) } else { 0 };
             self.facts.spans.push(Span {
                 id,
-                parent: bytes(self.columns.parent, row),
+                parent: self.columns.parent.get(row),
                 time: self.columns.time[row],
                 duration: self.columns.duration[row],
                 series: of_series,
-                place: places[owner as usize - first_owner],
+                place: home.place,
                 site,
                 peer,
                 links,
-                error: self.columns.status.value(row) == "error",
+                // So short a text is whole within its view.
+                error: self.columns.status.views()[row] == failed,
                 limited: value(self.columns.outcome, row).is_some_and(is_limited),
             });
         }
