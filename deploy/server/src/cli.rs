@@ -332,7 +332,7 @@ pub(crate) struct Bench {
     /// A workload file, or a folder with traces.otlp; generated without it.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Size of the generated workload; 1 is 200,000 spans, 200,000 log records, 400,000 points.
+    /// Size of the generated workload; 1 is 200,000 spans, 200,000 log records, 2,000,000 points.
     #[arg(long, default_value_t = 1.0, value_name = "N")]
     pub(crate) scale: f64,
     /// Of the demo: play these faults only, `quiet` for ten minutes without one; of rca: cases whose name, system or fault contains one of these.

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Err(Failure::Failed(error)) => {
-            telemetry::complain(&format!("{error:#}"));
+            telemetry::complain(&telemetry::told(&error));
             ExitCode::FAILURE
         }
     }

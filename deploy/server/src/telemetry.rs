@@ -87,9 +87,30 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some(ticks as f64 / 100.0)
 }
 
+/// The whole story of an error: what each cause adds to what was said before it.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    let mut story = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !story.ends_with(&cause) {
+            story.push_str(": ");
+            story.push_str(&cause);
+        }
+    }
+    story
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_cause_says_is_said_once() {
+        let source = std::io::Error::other("no room");
+        let twice = wal::WalError::Io { action: "create", path: "/a".into(), source };
+        let error = anyhow::Error::new(twice).context("the log was not opened");
+        assert_eq!(told(&error), "the log was not opened: cannot create /a: no room");
+        assert_eq!(told(&anyhow::anyhow!("b").context("a")), "a: b");
+    }
 
     #[test]
     fn figures_are_read_from_what_the_kernel_writes() {

@@ -6,7 +6,7 @@
 use super::remote::Server;
 use crate::Outcome;
 use crate::cli::Verify;
-use crate::telemetry::{complain, say};
+use crate::telemetry::{complain, say, told};
 use anyhow::{Context, Result, bail};
 use model::{Clock, SystemClock};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -43,7 +43,7 @@ pub(super) async fn run(args: Verify) -> Outcome {
             }
             Err(error) => {
                 failed += 1;
-                complain(&format!("cycle {cycle}: {error:#}"));
+                complain(&format!("cycle {cycle}: {}", told(&error)));
             }
         }
         cycle += 1;
