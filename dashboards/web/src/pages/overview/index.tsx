@@ -74,7 +74,7 @@ function Headline({ known, open }: { known: Service[] | undefined; open: number 
         tone={failing > 0 ? "bad" : degraded > 0 ? "warn" : "plain"}
         note={failing + degraded > 0 ? w("serviceNote", { failing, degraded }) : services.length > 0 ? w("allWell") : undefined}
       />
-      <Figure name={w("incidents")} value={open === null ? "–" : count(open)} tone={open ? "bad" : "plain"} note={open === 0 ? w("incidentsNone") : undefined} />
+      <Figure name={w("incidents")} value={open === null ? "–" : count(open)} tone={open ? "bad" : "plain"} note={open !== 0 ? undefined : failing + degraded > 0 ? w("incidentsSoon") : w("incidentsNone")} />
       <Figure name={w("rate")} value={now ? rate(now.rate) : "–"} note={known && now?.whole ? w("rateNote", { rate: rate(perSecond) }) : undefined} />
       <Figure
         name={w("errors")}

@@ -8,6 +8,7 @@ export const useOverviewWords = phrases("overview", {
   allWell: ["all healthy", "全部健康"],
   incidents: ["Open incidents", "进行中的故障"],
   incidentsNone: ["nothing is burning", "一切正常"],
+  incidentsSoon: ["services are unwell: being judged", "有服务异常，正在判断"],
   rate: ["Calls now", "当前请求量"],
   rateNote: ["{{rate}} over the window", "时段平均 {{rate}}"],
   errors: ["Errors now", "当前错误率"],
