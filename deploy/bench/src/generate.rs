@@ -21,6 +21,8 @@ use rand::{Rng, RngCore, SeedableRng};
 
 const SEED: u64 = 42;
 const ITEMS_PER_FRAME: u64 = 1_000;
+/// More are made when they are asked for: together they would not fit into memory.
+const HELD_FRAMES_MAX: u64 = 4_000;
 /// Spans of one trace, each of another service.
 const SPANS_PER_TRACE: u64 = 10;
 
@@ -58,19 +60,23 @@ pub(crate) fn workload(signal: Signal, items: u64, end: u64) -> Workload {
 /// The same of another company; log records and points are of the usual one's services.
 pub(crate) fn workload_of(estate: Estate, signal: Signal, items: u64, end: u64) -> Workload {
     let window = estate.window_ns;
-    let mut random = SmallRng::seed_from_u64(SEED);
     let start = end.saturating_sub(window);
     let frames = items.div_ceil(ITEMS_PER_FRAME).max(1);
-    let frame = |i: u64| {
-        let at = start + window * i / frames;
+    let frame = move |random: &mut SmallRng, i: u64| {
+        let at = start + (u128::from(window) * u128::from(i) / u128::from(frames)) as u64;
         let body = match signal {
-            Signal::Spans => spans(&mut random, estate.services, at, window / frames),
-            Signal::Logs => logs(&mut random, at, window / frames),
-            Signal::Points => points(&mut random, i, at),
+            Signal::Spans => spans(random, estate.services, at, window / frames),
+            Signal::Logs => logs(random, at, window / frames),
+            Signal::Points => points(random, i, at),
         };
         Frame { body: body.into(), items: ITEMS_PER_FRAME }
     };
-    Workload::generated(signal, (0..frames).map(frame).collect())
+    if frames > HELD_FRAMES_MAX {
+        let seeded = move |i: u64| frame(&mut SmallRng::seed_from_u64(SEED.wrapping_add(i)), i);
+        return Workload::made(signal, frames, Box::new(seeded));
+    }
+    let mut random = SmallRng::seed_from_u64(SEED);
+    Workload::generated(signal, (0..frames).map(|i| frame(&mut random, i)).collect())
 }
 
 /// A request of one span of its own trace, and that trace's id in hex.
@@ -313,6 +319,20 @@ mod tests {
             assert!(bytes_per_item.contains(&a.bytes_per_item()), "{signal:?}: {}", a.bytes_per_item());
             assert_eq!(a.frame(2).unwrap().body, b.frame(2).unwrap().body);
         }
+    }
+
+    #[test]
+    fn what_is_too_large_to_hold_is_made_anew_and_is_the_same() {
+        let items = HELD_FRAMES_MAX * ITEMS_PER_FRAME + 1;
+        let workload = workload(Signal::Spans, items, END);
+        assert_eq!(
+            (workload.len() as u64, workload.items),
+            (HELD_FRAMES_MAX + 1, (HELD_FRAMES_MAX + 1) * ITEMS_PER_FRAME)
+        );
+        let body = |i: usize| workload.frame(i).unwrap().body;
+        assert_eq!(body(7), body(7));
+        assert_ne!(body(7), body(8));
+        assert!((450.0..650.0).contains(&workload.bytes_per_item()), "{}", workload.bytes_per_item());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use prost::Message;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -51,14 +52,38 @@ pub(crate) struct Workload {
     pub(crate) bytes: u64,
 }
 
-#[derive(Debug)]
+type Make = Box<dyn Fn(u64) -> Frame + Send + Sync>;
+
 enum Source {
     Memory(Vec<Frame>),
+    /// How many, and each anew.
+    Made(u64, Make),
     /// Offset, length and items of each frame.
     File(File, Vec<(u64, u32, u32)>),
 }
 
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory(_) => "Memory",
+            Self::Made(..) => "Made",
+            Self::File(..) => "File",
+        })
+    }
+}
+
+/// Frames that tell how large all are.
+const WEIGHED: u64 = 64;
+
 impl Workload {
+    /// Frames that `make` gives, the same for the same number. Their bytes are those of some, times all.
+    pub(crate) fn made(signal: Signal, frames: u64, make: Make) -> Self {
+        let weighed: Vec<Frame> = (0..WEIGHED).map(|n| make(n * frames / WEIGHED)).collect();
+        let all = |of: fn(&Frame) -> u64| weighed.iter().map(of).sum::<u64>() * frames / WEIGHED;
+        let (items, bytes) = (all(|frame| frame.items), all(|frame| frame.body.len() as u64));
+        Self { signal, source: Source::Made(frames, make), items, bytes }
+    }
+
     pub(crate) fn generated(signal: Signal, frames: Vec<Frame>) -> Self {
         let items = frames.iter().map(|f| f.items).sum();
         let bytes = frames.iter().map(|f| f.body.len() as u64).sum();
@@ -93,6 +118,7 @@ impl Workload {
     pub(crate) fn len(&self) -> usize {
         match &self.source {
             Source::Memory(frames) => frames.len(),
+            Source::Made(frames, _) => *frames as usize,
             Source::File(_, frames) => frames.len(),
         }
     }
@@ -100,6 +126,7 @@ impl Workload {
     pub(crate) fn frame(&self, i: usize) -> Result<Frame> {
         match &self.source {
             Source::Memory(frames) => Ok(frames[i].clone()),
+            Source::Made(_, make) => Ok(make(i as u64)),
             Source::File(file, frames) => {
                 let (at, size, items) = frames[i];
                 let mut body = vec![0; size as usize];

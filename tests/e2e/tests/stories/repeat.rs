@@ -10,12 +10,15 @@ async fn c4_the_same_bytes_again_make_no_second_row_even_after_kill_9_and_flush(
     let spans = (0..10).map(|_| content::span(&mut random, "once", environment::now(), 1)).collect();
     let request = content::traces("shop", spans);
     let found = "SELECT count(*) FROM spans";
+    // What is counted at ingest does not count them again either.
+    let rates = "SELECT CAST(sum(calls) AS BIGINT) FROM red";
 
     Sender::to(&server).send(Wire::HttpProtobuf, &request).await.expect_accepted();
     // An exporter compresses anew on each attempt, and may change its transport on the way through a proxy.
     Sender::to(&server).send_compressed(Wire::HttpProtobuf, Compression::Gzip, &request).await.expect_accepted();
     Sender::to(&server).send(Wire::Grpc, &request).await.expect_accepted();
     assert_eq!(server.sql(found).await.count(), 10, "while it runs");
+    assert_eq!(server.sql(rates).await.count(), 10, "while it runs");
     let repeated = server.sql("SELECT CAST(sum(repeated) AS BIGINT) FROM ledger").await.count();
     assert_eq!(repeated, 20, "every repeat is counted");
 
@@ -23,12 +26,14 @@ async fn c4_the_same_bytes_again_make_no_second_row_even_after_kill_9_and_flush(
     server.restart().await;
     Sender::to(&server).send(Wire::HttpProtobuf, &request).await.expect_accepted();
     assert_eq!(server.sql(found).await.count(), 10, "after kill -9, from the WAL");
+    assert_eq!(server.sql(rates).await.count(), 10, "after kill -9, from the WAL");
 
     server.flush().await;
     server.kill9();
     server.restart().await;
     Sender::to(&server).send(Wire::HttpProtobuf, &request).await.expect_accepted();
     assert_eq!(server.sql(found).await.count(), 10, "after a flush and kill -9, from the catalog");
+    assert_eq!(server.sql(rates).await.count(), 10, "after a flush and kill -9, from the catalog");
 }
 
 #[tokio::test(flavor = "multi_thread")]
