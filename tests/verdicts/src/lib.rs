@@ -1,7 +1,10 @@
 //! The demo company's faults before the cause engine, without a server and without waiting: rehearsed telemetry
 //! in, verdict out. It stands outside both, which know nothing of each other.
 
+pub mod counted;
+pub mod pairs;
 mod rows;
+pub mod watched;
 
 use cause::{Case, Change, Heartbeat, Records, Telemetry, Window};
 use demo::{Exported, Rehearsal};
@@ -21,6 +24,8 @@ pub struct Recorded {
     records: Records,
     changes: Vec<Change>,
     beats: Beats,
+    /// What was seen of the estate, and what is declared.
+    estate: Estate,
 }
 
 /// So many seconds after the company opened.
@@ -30,19 +35,35 @@ pub fn second(second: i64) -> UnixNanos {
 
 /// Lets the company be well, and then lets these faults act to the end.
 pub fn record(seed: u64, acting: &[&'static str], well: i64, broken: i64) -> Recorded {
+    listen(seed, well + broken, |at| if at > well { acting.to_vec() } else { Vec::new() }, |_, _| {})
+}
+
+/// Lets the company trade for so many seconds while what is named for each of them acts; after each, somebody may
+/// look at what has been counted so far.
+pub fn listen(
+    seed: u64,
+    seconds: i64,
+    acting: impl Fn(i64) -> Vec<&'static str>,
+    mut look: impl FnMut(i64, &counted::Counted),
+) -> Recorded {
     let mut company = Rehearsal::open(seed, 1.0, OPENED);
     let mut heard = rows::Heard::new(Telemetry::default());
-    for at in 1..=well + broken {
-        let Exported { traces, logs, metrics } = company.pass(second(at), if at > well { acting } else { &[] });
+    for at in 1..=seconds {
+        let Exported { traces, logs, metrics } = company.pass(second(at), &acting(at));
         heard.traces(&traces);
         heard.logs(&logs);
         heard.metrics(&metrics);
+        look(at, &heard.counted);
     }
-    let rows::Heard { telemetry, changes, beats } = heard;
-    Recorded { records: telemetry.finish(), changes, beats }
+    let rows::Heard { telemetry, counted, changes, beats } = heard;
+    Recorded { records: telemetry.finish(), changes, beats, estate: counted.estate(estate()) }
 }
 
 impl Recorded {
+    pub fn estate(&self) -> &Estate {
+        &self.estate
+    }
+
     /// The case of an incident that stretches from one instant to another, as the watch would lay it before the
     /// engine; what comes later is not known.
     pub fn case(self, from: UnixNanos, until: UnixNanos) -> (Case, Beats) {

@@ -1,5 +1,6 @@
 //! Export requests as the engine's rows, with the columns that the product's tables would give.
 
+use crate::counted::Counted;
 use crate::{Beats, sender};
 use cause::{Change, LogRow, PointRow, SpanRow, Telemetry};
 use model::UnixNanos;
@@ -19,6 +20,7 @@ type Texts = BTreeMap<String, String>;
 #[derive(Debug)]
 pub(crate) struct Heard {
     pub(crate) telemetry: Telemetry,
+    pub(crate) counted: Counted,
     pub(crate) changes: Vec<Change>,
     pub(crate) beats: Beats,
 }
@@ -29,7 +31,7 @@ const KINDS: [&str; 6] = ["", "internal", "server", "client", "producer", "consu
 
 impl Heard {
     pub(crate) fn new(telemetry: Telemetry) -> Self {
-        Self { telemetry, changes: Vec::new(), beats: BTreeMap::new() }
+        Self { telemetry, counted: Counted::default(), changes: Vec::new(), beats: BTreeMap::new() }
     }
 
     pub(crate) fn traces(&mut self, request: &ExportTraceServiceRequest) {
@@ -43,7 +45,7 @@ impl Heard {
         let own = texts(&span.attributes);
         let (trace, id, parent) = (hex(&span.trace_id), hex(&span.span_id), hex(&span.parent_span_id));
         let status = span.status.clone().unwrap_or_default();
-        self.telemetry.span(&SpanRow {
+        let row = SpanRow {
             trace_id: &trace,
             span_id: &id,
             parent_span_id: &parent,
@@ -67,7 +69,9 @@ impl Heard {
             status_message: &status.message,
             message_id: first(&own, &["messaging.message.id"]),
             resent: !matches!(first(&own, &["http.request.resend_count"]), "" | "0"),
-        });
+        };
+        self.counted.take(&row);
+        self.telemetry.span(&row);
     }
 
     pub(crate) fn logs(&mut self, request: &ExportLogsServiceRequest) {
