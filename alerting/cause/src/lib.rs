@@ -23,7 +23,8 @@
 //! ```
 //!
 //! [`judge`] names causes of an incident; [`scan`] finds what is out of the ordinary in a window, with the
-//! same statistics and a stricter level, for alerts where nobody has set a threshold.
+//! same statistics and a stricter level, for alerts where nobody has set a threshold; [`Suspicion`] adds up
+//! what consecutive scans find.
 //!
 //! # What is wanted of the caller
 //!
@@ -96,6 +97,7 @@ mod scene;
 mod sign;
 mod statistic;
 mod suspect;
+mod suspicion;
 mod telemetry;
 mod tell;
 mod template;
@@ -107,5 +109,6 @@ pub use rank::judge;
 pub use records::{LeftOut, Records};
 pub use rows::{LogRow, PointRow, SpanRow};
 pub use scan::{ANOMALIES_MAX, Anomaly, Sensitivity, scan};
+pub use suspicion::{SUSPICIONS_MAX, Suspicion};
 pub use telemetry::{Bounds, Telemetry};
 pub use window::Window;

@@ -2,7 +2,7 @@
 //! healthy minutes stay quiet and faults without a single error still raise alerts.
 
 use crate::case::Case;
-use crate::detect::signs;
+use crate::detect::{Source, signs_of};
 use crate::rank::evidence;
 use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
@@ -19,6 +19,8 @@ pub struct Anomaly {
     pub cause: Option<CauseKind>,
     pub since: Option<UnixNanos>,
     pub evidence: Evidence,
+    /// It is counted anew each minute, so that it says more when it is found again.
+    pub recurs: bool,
 }
 
 /// How strict a scan is.
@@ -44,22 +46,43 @@ fn has_woken_up(sign: &Sign) -> bool {
         && sign.now.is_some_and(|now| now < HALF)
 }
 
-/// Whoever has seen less than a third as much healthy time as he judges does not know what is usual: at the very
-/// beginning everything is new. Time is seen where any signal tells of it, so that an estate of metrics alone, or of
-/// logs alone, has a past too.
-fn knows_the_usual(scene: &Scene<'_>) -> bool {
+/// Rates of events and times of calls: each minute's are others.
+fn is_counted(aspect: Aspect) -> bool {
+    matches!(
+        aspect,
+        Aspect::Behaviour
+            | Aspect::ErrorOrigin
+            | Aspect::ErrorLog
+            | Aspect::Degraded
+            | Aspect::Gap
+            | Aspect::SelfTime
+            | Aspect::PeerLatency
+            | Aspect::CallCount
+            | Aspect::Retry
+    )
+}
+
+/// Whether so much healthy time of a source has been seen that what is usual is known: a third of the time that is
+/// judged. At the very beginning everything is new; and who has sent metrics for long, but traces only since a moment
+/// ago, is judged by his metrics.
+fn knows_the_usual(scene: &Scene<'_>, source: Source) -> bool {
     const PART: usize = 3;
     const STRETCH: i64 = 10 * UnixNanos::SECOND;
     let records = &scene.case.records;
-    let traces = scene.trees.traces.iter().map(|trace| scene.trees.start(trace));
-    let points = records.series.iter().flat_map(|series| &series.points).map(|point| point.0);
     let (mut usual, mut judged): (HashSet<i64>, HashSet<i64>) = Default::default();
-    for time in traces.chain(records.logs.iter().map(|log| log.time)).chain(points) {
+    let mut see = |time: i64| {
         match scene.side(time) {
             Some(Side::Reference) => usual.insert(time.div_euclid(STRETCH)),
             Some(Side::Current) => judged.insert(time.div_euclid(STRETCH)),
             None => false,
         };
+    };
+    match source {
+        Source::Traces => scene.trees.traces.iter().map(|trace| scene.trees.start(trace)).for_each(&mut see),
+        Source::Logs => records.logs.iter().map(|log| log.time).for_each(&mut see),
+        Source::Metrics => {
+            records.series.iter().flat_map(|series| &series.points).map(|point| point.0).for_each(&mut see);
+        }
     }
     usual.len().saturating_mul(PART) >= judged.len()
 }
@@ -71,10 +94,11 @@ pub const ANOMALIES_MAX: usize = 200;
 /// that everybody who waits shows too (latency, error rates) and traffic are left to rules.
 pub fn scan(case: &Case, sensitivity: Sensitivity) -> Vec<Anomaly> {
     let scene = Scene::new(case);
-    if !knows_the_usual(&scene) {
-        return Vec::new();
-    }
-    let mut signs = signs(&scene);
+    let known: Vec<Source> = [Source::Traces, Source::Logs, Source::Metrics]
+        .into_iter()
+        .filter(|source| knows_the_usual(&scene, *source))
+        .collect();
+    let mut signs = signs_of(&scene, |source| known.contains(&source));
     signs.retain(|sign| {
         let left = matches!(sign.aspect, Aspect::Symptom | Aspect::Traffic) || has_woken_up(sign);
         sign.bits >= sensitivity.bits_min && !left
@@ -91,6 +115,7 @@ pub fn scan(case: &Case, sensitivity: Sensitivity) -> Vec<Anomaly> {
         entity: sign.accused.clone(),
         cause: sign.cause,
         since: (sign.since > 0).then_some(UnixNanos(sign.since)),
+        recurs: is_counted(sign.aspect),
         evidence: evidence(sign),
     };
     signs.into_iter().map(anomaly).collect()

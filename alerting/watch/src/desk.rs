@@ -64,6 +64,8 @@ pub(crate) struct Pace {
     /// Numbers of arrival of alerts below this have been looked at.
     pub(crate) heard: u64,
     pub(crate) scanned: UnixNanos,
+    /// What the last scans have found, too faint to be told by itself; a restart begins anew.
+    pub(crate) suspicion: cause::Suspicion,
     pub(crate) surveyed: UnixNanos,
 }
 
@@ -113,6 +115,7 @@ impl Desk {
             estate: incident::Estate::default(),
             heard: 0,
             scanned: UnixNanos(0),
+            suspicion: cause::Suspicion::default(),
             surveyed: UnixNanos(0),
         };
         Ok(Self {

@@ -7,7 +7,7 @@ use crate::judge::{self, Data, Judged};
 use crate::message::{self, Context};
 use crate::office::Office;
 use crate::verdict;
-use cause::{Anomaly, Sensitivity};
+use cause::{Anomaly, Sensitivity, Suspicion};
 use incident::{Alert, Event, IncidentId, Told};
 use model::{TimeRange, UnixNanos};
 use notify::Occasion;
@@ -134,11 +134,13 @@ impl Desk {
         pace.scanned = now;
         let current = TimeRange { from: now.saturating_sub(SCAN_WINDOW), until: now };
         let troubled = self.troubled(None, now).await;
-        let found = verdict::scan(&self.ask, current, &troubled, (&pace.estate, sensitivity)).await;
-        found.unwrap_or_else(|error| {
-            tracing::warn!(workspace = %self.workspace().as_str(), %error, "the scan has failed");
-            Vec::new()
-        })
+        match verdict::scan(&self.ask, current, &troubled, (&pace.estate, Suspicion::level())).await {
+            Ok(found) => pace.suspicion.hear(found, now, sensitivity),
+            Err(error) => {
+                tracing::warn!(workspace = %self.workspace().as_str(), %error, "the scan has failed");
+                Vec::new()
+            }
+        }
     }
 
     /// How strict the scan is: as the rule of kind `anomaly` says, where one is on.

@@ -9,7 +9,7 @@
     reason = "a test that cannot go on says so by a panic; a table is for a terminal"
 )]
 
-use cause::{Case, Sensitivity, judge, scan};
+use cause::{Case, Sensitivity, Suspicion, judge, scan};
 use demo::{Known, catalogue};
 use incident::{Confidence, Verdict};
 use model::{Entity, EntityKind, UnixNanos};
@@ -129,10 +129,12 @@ fn a_scan_of_the_company_while_it_is_well_finds_nothing() {
     let mut found = Vec::new();
     for seed in seeds() {
         let (mut case, _): (Case, _) = record(seed, &[], 15 * 60, 0).case(second(120), second(300));
+        let mut suspicion = Suspicion::default();
         // The first scan comes seconds after the first three minutes are in.
         for at in (190..15 * 60).step_by(60) {
             case.window = window(second(at - 180), second(at));
-            for anomaly in scan(&case, Sensitivity::default()) {
+            let scanned = scan(&case, Suspicion::level());
+            for anomaly in suspicion.hear(scanned, second(at), Sensitivity::default()) {
                 let bits = anomaly.evidence.bits;
                 found.push(format!("seed {seed}, {at} s: {bits:.1} {} {}", anomaly.entity, anomaly.evidence.text.en));
             }

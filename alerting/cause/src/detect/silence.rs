@@ -18,9 +18,9 @@ const SHARE_MIN: f64 = 0.02;
 /// What a late heartbeat is worth: it was set up for this very purpose.
 const HEARTBEAT_BITS: f64 = 4.0;
 
-pub(super) fn signs(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
-    let mut signs = in_traces(scene, teller);
-    signs.extend(in_metrics(scene, teller));
+/// Senders of metrics, and whoever owes a heartbeat.
+pub(super) fn elsewhere(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
+    let mut signs = in_metrics(scene, teller);
     signs.extend(scene.case.heartbeats.iter().map(|heartbeat| {
         let (name, status) = (&heartbeat.name, &heartbeat.status);
         let text = Bilingual::new(
@@ -71,7 +71,7 @@ fn callers(scene: &Scene<'_>) -> BTreeMap<Name, Counts> {
 }
 
 /// Places that traces no longer lead through, although callers still call (or nobody ever did).
-fn in_traces(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
+pub(super) fn in_traces(scene: &Scene<'_>, teller: &Teller<'_>) -> Vec<Sign> {
     let trees = &scene.trees;
     let mut all: Counts = [0; SLOTS_MAX + 1];
     let mut hits: BTreeMap<Name, Counts> = BTreeMap::new();
