@@ -2,9 +2,10 @@
 
 use super::{Maps, sql};
 use crate::ask::{Ints, Questioner, Texts};
-use cause::{Change, Heartbeat};
+use cause::{Change, Heartbeat, Window};
 use client::QueryError;
 use model::{Entity, EntityKind, TimeRange, UnixNanos};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Beyond so many of its own intervals, a heartbeat is late.
@@ -12,6 +13,13 @@ const INTERVALS_LATE: i64 = 3;
 /// A heartbeat that came fewer times has no interval of its own yet.
 const BEATS_MIN: i64 = 4;
 const LATE_MIN: Duration = Duration::from_secs(60);
+
+/// A change may show for so long after it was made before anybody is hurt.
+const EFFECT: Duration = Duration::from_secs(3 * 3_600);
+/// What is usual is known from so much time before a change.
+const USUAL: Duration = Duration::from_secs(30 * 60);
+/// Services whose past is read for their changes; of the newest changes.
+const TARGETS_MAX: usize = 50;
 
 pub(super) async fn changes(ask: &Questioner, current: TimeRange) -> Result<Vec<Change>, QueryError> {
     let rows = ask.rows(sql::changes(current), 500).await?;
@@ -46,6 +54,21 @@ pub(super) async fn changes(ask: &Questioner, current: TimeRange) -> Result<Vec<
         }
     }
     Ok(found)
+}
+
+/// The stretch before the reference that is read besides, to tell when something stepped away from what it was
+/// before a change, and of which services; nothing where the reference reaches back far enough.
+pub(super) fn history(changes: &[Change], window: &Window) -> Option<(TimeRange, Vec<String>)> {
+    let known = window.reference.iter().map(|range| range.from).chain([window.current.from]).min()?;
+    let oldest = window.current.from.saturating_sub(EFFECT);
+    let began = |change: &&Change| {
+        let is_before = change.time < known.saturating_add(USUAL);
+        change.time >= oldest && is_before && !change.target.is_empty()
+    };
+    let of: Vec<&Change> = changes.iter().filter(began).take(TARGETS_MAX).collect();
+    let from = of.iter().map(|change| change.time).min()?.saturating_sub(USUAL);
+    let targets: BTreeSet<String> = of.iter().map(|change| Entity::read(&change.target).name).collect();
+    (from < known).then(|| (TimeRange { from, until: known }, targets.into_iter().collect()))
 }
 
 /// The sender's id, or a name that stays the same for as long as the change is asked for.
@@ -128,6 +151,18 @@ mod tests {
         assert_eq!(late(0, 300 * s, 6, UnixNanos(400 * s)), None);
         assert_eq!(late(0, 300 * s, 6, UnixNanos(500 * s)), Some(UnixNanos(360 * s)));
         assert_eq!(late(0, 300 * s, 3, UnixNanos(5_000 * s)), None, "too few to know");
+    }
+
+    #[test]
+    fn the_past_of_what_was_changed_before_the_reference_is_read_and_of_nothing_else() {
+        let minute = |minute: i64| UnixNanos(minute * 60 * UnixNanos::SECOND);
+        let range = |from: i64, until: i64| TimeRange { from: minute(from), until: minute(until) };
+        let window = Window { reference: vec![range(400, 460)], current: range(460, 475) };
+        let change = |at: i64, target: &str| Change { time: minute(at), target: target.into(), ..Change::default() };
+        let all = [change(455, "new"), change(415, "young"), change(300, "shop"), change(290, ""), change(100, "old")];
+        assert_eq!(history(&all, &window), Some((range(270, 400), vec!["shop".to_owned(), "young".to_owned()])));
+        assert_eq!(history(&all[..1], &window), None, "the reference reaches back far enough");
+        assert_eq!(history(&all[1..2], &window), Some((range(385, 400), vec!["young".to_owned()])));
     }
 
     #[test]

@@ -57,6 +57,21 @@ pub(super) fn points(range: TimeRange) -> String {
     )
 }
 
+fn of(services: &[String]) -> String {
+    let names: Vec<String> = services.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
+    format!(" AND service IN ({})", names.join(", "))
+}
+
+/// Points of some services.
+pub(super) fn points_of(range: TimeRange, services: &[String]) -> String {
+    points(range) + &of(services)
+}
+
+/// Warnings and errors of some services.
+pub(super) fn complaints_of(range: TimeRange, services: &[String]) -> String {
+    format!("{}{} AND severity >= 13", logs(range, ALL), of(services))
+}
+
 /// Changes from a day before the incident to its end.
 pub(super) fn changes(current: TimeRange) -> String {
     let day = std::time::Duration::from_secs(86_400);
