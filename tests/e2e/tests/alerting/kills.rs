@@ -5,6 +5,7 @@ use crate::hook::{Hook, closed_port};
 use crate::{items, post, quick, until};
 use e2e::environment::now;
 use e2e::server::Server;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -128,4 +129,23 @@ async fn a_silence_that_ends_while_the_server_is_down_holds_nothing_afterwards()
     server.restart().await;
     until_count(&server, "notifications WHERE state = 'delivered'", 1).await;
     assert_eq!(hook.openings().into_values().collect::<Vec<_>>(), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f6_of_two_servers_on_one_directory_one_alone_tells_even_after_it_stood_still() {
+    let first = Server::start(quick()).await;
+    let hook = Hook::open().await;
+    configure(&first, &hook.url(), &json!([])).await;
+    assert_eq!(post(&first, ALERTS, &json!([alert("Down", "order")])).await.0, 200);
+    until_count(&first, "notifications WHERE state = 'delivered'", 1).await;
+    first.signal(Signal::STOP);
+    let refused = Server::try_start(quick().in_dir(first.data_dir())).await.expect_err("the directory is taken");
+    first.signal(Signal::CONT);
+    assert!(refused.output.contains(&format!("in use by process {}", first.pid())), "{}", refused.output);
+    // A second alert is told by the one that woke up, and nothing is told twice.
+    assert_eq!(post(&first, ALERTS, &json!([alert("Down", "order"), alert("Down", "stock")])).await.0, 200);
+    until_count(&first, "alerts", 2).await;
+    let incidents = count(&first, "incidents").await;
+    until_count(&first, "notifications WHERE occasion = 'opened' AND state = 'delivered'", incidents).await;
+    assert!(hook.openings().values().all(|times| *times == 1), "{:?}", hook.openings());
 }
