@@ -1,7 +1,9 @@
 //! What telemetry cannot tell - which database lives on which host, what stands at which site, whose a service is -
 //! told to the server once, as an operator would.
 
-use crate::estate::places::{BROKER, CACHE, DB_ORDER_REPLICA, DEVICES, HOSTS, HostKind, SITE, SWITCH};
+use crate::estate::places::{
+    BROKER, CACHE, DB_ORDER_REPLICA, DEVICES, HOSTS, HostKind, SHOPS, SITE, SWITCH, printer_gateway, shop_name,
+};
 use crate::estate::services::ALL;
 use crate::estate::stores::{CACHES, DATABASES, TOPICS};
 use crate::{Settings, catalog};
@@ -55,6 +57,10 @@ pub(crate) fn relations() -> Vec<Value> {
         all.push(relation(device.clone(), "at", format!("region:{}", gateway.region)));
         all.push(relation(format!("third_party:{}", gateway.name), "depends_on", device));
     }
+    for shop in 0..SHOPS {
+        let gateway = format!("device:{}", DEVICES[printer_gateway(shop)].name);
+        all.push(relation(format!("site:{}", shop_name(shop)), "depends_on", gateway));
+    }
     all
 }
 
@@ -71,6 +77,7 @@ mod tests {
             ("service:wms-service", "depends_on", "device:sw-dc-east-1"),
             ("device:sw-dc-east-1", "at", "site:DC-EAST"),
             ("device:printer-gw-south", "at", "region:cn-south-1"),
+            ("site:S10003", "depends_on", "device:printer-gw-south"),
         ] {
             assert!(all.contains(&json!({ "from": from, "relation": relation, "to": to })), "{from} {relation} {to}");
         }
