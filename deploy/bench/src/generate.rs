@@ -219,8 +219,8 @@ fn logs(random: &mut SmallRng, at: u64, window: u64) -> Vec<u8> {
             let span_id = id(random, 8);
             for _ in 0..2 {
                 let time = begin + depth * 900_000 + random.random_range(0..400_000);
-                by_service[((first + depth * 7) % SERVICES) as usize]
-                    .push(record(random, time, (&trace_id, &span_id, &request)));
+                let record = record(random, time, (&trace_id, &span_id, &request));
+                by_service[((first + depth * 7) % SERVICES) as usize].push(record);
             }
         }
     }
