@@ -77,6 +77,9 @@ impl Sum {
     }
 }
 
+/// A group, by its texts.
+pub(super) type Group<'s> = (&'s [Box<str>], &'s Sum);
+
 /// Counts by group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sums {
@@ -98,12 +101,12 @@ impl Sums {
     }
 
     /// Every group that counts something, by its texts.
-    pub(super) fn groups(&self) -> Result<Vec<(&[Box<str>], &Sum)>, Problem> {
+    pub(super) fn groups(&self) -> Result<Vec<Group<'_>>, Problem> {
         if self.damaged {
             return Err(Problem::internal("a sketch of the rollups is damaged"));
         }
         let says = |sum: &Sum| sum.calls() != 0 || sum.unresolved() != 0;
-        let mut groups: Vec<(&[Box<str>], &Sum)> =
+        let mut groups: Vec<Group<'_>> =
             self.sums.iter().filter(|(_, sum)| says(sum)).map(|(texts, sum)| (&**texts, sum)).collect();
         groups.sort_unstable_by_key(|(texts, _)| *texts);
         Ok(groups)
