@@ -1,33 +1,24 @@
-//! What the database's errors mean to a caller.
+//! What the database's faults are to a catalog.
 
 use crate::CatalogError;
+use sqlite::Fault;
 use std::path::Path;
 
-/// Primary result codes of SQLite.
-const BUSY: i32 = 5;
-const LOCKED: i32 = 6;
-const READ_ONLY: i32 = 8;
-const IO: i32 = 10;
-const CORRUPT: i32 = 11;
-const FULL: i32 = 13;
-const CANNOT_OPEN: i32 = 14;
-const NOT_A_DATABASE: i32 = 26;
-
-pub(crate) fn fault(error: sqlx::Error, path: &Path) -> CatalogError {
-    let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
-    match (code.map(|extended| extended & 0xff), &error) {
-        (Some(BUSY | LOCKED), _) | (_, sqlx::Error::PoolTimedOut) => CatalogError::Busy,
-        (Some(READ_ONLY | IO | FULL | CANNOT_OPEN), _) | (_, sqlx::Error::Io(_)) => {
-            CatalogError::Disk(format!("{}: {error}", path.display()))
+impl From<Fault> for CatalogError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Busy => Self::Busy,
+            Fault::Disk(what) => Self::Disk(what),
+            Fault::Corrupt { path, what } => Self::Corrupt { path, what },
+            Fault::Other(what) => Self::Other(what),
         }
-        (Some(CORRUPT | NOT_A_DATABASE), _)
-        | (_, sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_)) => {
-            corrupt(path, &error)
-        }
-        _ => CatalogError::Other(error.to_string()),
     }
 }
 
+pub(crate) fn fault(error: sqlx::Error, path: &Path) -> CatalogError {
+    Fault::of(error, path).into()
+}
+
 pub(crate) fn corrupt(path: &Path, what: impl ToString) -> CatalogError {
-    CatalogError::Corrupt { path: path.to_owned(), what: what.to_string() }
+    Fault::corrupt(path, what).into()
 }

@@ -14,5 +14,6 @@ mod store;
 
 pub use error::CatalogError;
 pub use lineage::{Discarded, Rebuilt, decide};
-pub use state::{CatalogState, Checkpoint, Retired, Settings};
+pub use sqlite::Settings;
+pub use state::{CatalogState, Checkpoint, Retired};
 pub use store::Catalog;

@@ -2,22 +2,7 @@
 
 use model::{ContentHash, UnixNanos};
 use std::collections::BTreeMap;
-use std::time::Duration;
 use tables::{PartId, PartMeta, PromotedSet};
-
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How long a call waits for a lock that somebody else holds. 5 s.
-    pub busy_timeout: Duration,
-    /// Connections for reading. 2.
-    pub readers: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), readers: 2 }
-    }
-}
 
 /// Everything that is live.
 #[derive(Clone, Debug, Default, PartialEq)]

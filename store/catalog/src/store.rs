@@ -3,20 +3,16 @@
 use crate::fault::{corrupt, fault};
 use crate::row::{big, from_json, ids_text, pack, part, part_id, to_json, unpack};
 use crate::{CatalogError, CatalogState, Checkpoint, Rebuilt, Retired, Settings, decide, schema};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlite::Database;
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Row, Sqlite, Transaction};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tables::{PartFile, PartId, PartMeta, PromotedKey, PromotedSet};
 
 /// An open catalog: one writer, a few readers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    path: Arc<PathBuf>,
-    writer: SqlitePool,
-    readers: SqlitePool,
+    database: Database,
 }
 
 impl Catalog {
@@ -26,27 +22,16 @@ impl Catalog {
     /// `Corrupt` for a file that is no catalog, `TooNew` for one of a later version, `Busy` while
     /// another process holds it for longer than `busy_timeout`.
     pub async fn open(path: &Path, settings: Settings) -> Result<Self, CatalogError> {
-        let at = |error| fault(error, path);
-        // With FULL a commit is on stable storage when it returns: the WAL is released on its word.
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(settings.busy_timeout);
-        let pool =
-            |size: u32| SqlitePoolOptions::new().max_connections(size).acquire_timeout(settings.busy_timeout * 2);
-        let writer = pool(1).connect_with(options.clone()).await.map_err(at)?;
-        let mut connection = writer.acquire().await.map_err(at)?;
+        let database = Database::open(path, &settings).await?;
+        let mut connection = database.writer().await?;
         check(&mut connection, path).await?;
         schema::migrate(&mut connection, path).await?;
         sqlx::query("UPDATE state SET value = value + 1 WHERE name = 'generation'")
             .execute(&mut *connection)
             .await
-            .map_err(at)?;
+            .map_err(|error| database.fault(error))?;
         drop(connection);
-        let readers = pool(settings.readers.max(1)).connect_with(options.read_only(true)).await.map_err(at)?;
-        Ok(Self { path: Arc::new(path.to_owned()), writer, readers })
+        Ok(Self { database })
     }
 
     /// Everything that is live, as of one moment.
@@ -54,7 +39,7 @@ impl Catalog {
     /// # Errors
     /// `Busy`, `Disk`, `Corrupt`.
     pub async fn load(&self) -> Result<CatalogState, CatalogError> {
-        let mut transaction = self.readers.begin().await.map_err(|e| self.fault(e))?;
+        let mut transaction = self.database.read().await?;
         let state = CatalogState {
             checkpoint: self.number(&mut transaction, "checkpoint").await?,
             generation: self.number(&mut transaction, "generation").await?,
@@ -67,7 +52,7 @@ impl Catalog {
         let mut body_hashes = Vec::new();
         for row in rows.map_err(|e| self.fault(e))? {
             let packed: Vec<u8> = row.try_get("entries").map_err(|e| self.fault(e))?;
-            body_hashes.extend(unpack(&packed, &self.path)?);
+            body_hashes.extend(unpack(&packed, self.database.path())?);
         }
         Ok(CatalogState { body_hashes, ..state })
     }
@@ -95,7 +80,7 @@ impl Catalog {
         let generation = self.next_generation(&mut transaction).await?;
         self.keep_hashes(&mut transaction, checkpoint, generation).await?;
         transaction.commit().await.map_err(|e| self.fault(e))?;
-        u64::try_from(generation).map_err(|e| corrupt(&self.path, e))
+        u64::try_from(generation).map_err(|e| corrupt(self.database.path(), e))
     }
 
     /// Parts that ended before and whose files may still be there.
@@ -103,7 +88,7 @@ impl Catalog {
     /// # Errors
     /// `Busy`, `Disk`, `Corrupt`.
     pub async fn retired(&self) -> Result<Vec<Retired>, CatalogError> {
-        let mut transaction = self.readers.begin().await.map_err(|e| self.fault(e))?;
+        let mut transaction = self.database.read().await?;
         self.retired_in(&mut transaction).await
     }
 
@@ -137,8 +122,7 @@ impl Catalog {
 
     /// Waits for calls under way, then closes the file.
     pub async fn close(self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        self.database.close().await;
     }
 
     async fn fill(&self, rebuilt: &Rebuilt) -> Result<(), CatalogError> {
@@ -159,7 +143,7 @@ impl Catalog {
     /// A transaction that holds the write lock from its beginning, so that waiting for it is bounded by
     /// `busy_timeout` and nothing fails half-way for want of it.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, CatalogError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.fault(e))
+        Ok(self.database.begin().await?)
     }
 
     async fn add(&self, connection: &mut SqliteConnection, part: &PartMeta) -> Result<(), CatalogError> {
@@ -262,12 +246,12 @@ impl Catalog {
     async fn number(&self, connection: &mut SqliteConnection, name: &str) -> Result<u64, CatalogError> {
         let row = sqlx::query("SELECT value FROM state WHERE name = $1").bind(name).fetch_one(connection).await;
         let value: i64 = row.and_then(|row| row.try_get(0)).map_err(|e| self.fault(e))?;
-        u64::try_from(value).map_err(|e| corrupt(&self.path, e))
+        u64::try_from(value).map_err(|e| corrupt(self.database.path(), e))
     }
 
     async fn parts(&self, connection: &mut SqliteConnection) -> Result<Vec<PartMeta>, CatalogError> {
         let rows = sqlx::query("SELECT * FROM parts ORDER BY wal_until, id").fetch_all(connection).await;
-        rows.map_err(|e| self.fault(e))?.iter().map(|row| part(row, &self.path)).collect()
+        rows.map_err(|e| self.fault(e))?.iter().map(|row| part(row, self.database.path())).collect()
     }
 
     async fn retired_in(&self, connection: &mut SqliteConnection) -> Result<Vec<Retired>, CatalogError> {
@@ -275,7 +259,7 @@ impl Catalog {
         let retired = |row: &sqlx::sqlite::SqliteRow| {
             let id: String = row.try_get("id").map_err(|e| self.fault(e))?;
             Ok(Retired {
-                id: part_id(&id, &self.path)?,
+                id: part_id(&id, self.database.path())?,
                 path: row.try_get("path").map_err(|e| self.fault(e))?,
                 since: model::UnixNanos(row.try_get("since").map_err(|e| self.fault(e))?),
             })
@@ -290,8 +274,8 @@ impl Catalog {
         for row in rows.map_err(|e| self.fault(e))? {
             let version: i64 = row.try_get("version").map_err(|e| self.fault(e))?;
             let keys: String = row.try_get("keys").map_err(|e| self.fault(e))?;
-            let keys: Vec<PromotedKey> = from_json(&keys, &self.path)?;
-            let version = u32::try_from(version).map_err(|e| corrupt(&self.path, e))?;
+            let keys: Vec<PromotedKey> = from_json(&keys, self.database.path())?;
+            let version = u32::try_from(version).map_err(|e| corrupt(self.database.path(), e))?;
             state.promoted = PromotedSet { version, keys };
             state.promoted_versions.insert(version, state.promoted.clone());
         }
@@ -299,7 +283,7 @@ impl Catalog {
     }
 
     fn fault(&self, error: sqlx::Error) -> CatalogError {
-        fault(error, &self.path)
+        fault(error, self.database.path())
     }
 }
 

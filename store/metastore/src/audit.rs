@@ -183,7 +183,7 @@ impl Audit {
         .bind(filter.workspace.as_ref().map(Workspace::as_str))
         .bind(filter.before_seq.unwrap_or(i64::MAX))
         .bind(i64::from(limit));
-        let rows = query.fetch_all(&self.store.readers).await.map_err(|e| self.store.fault(e))?;
+        let rows = query.fetch_all(self.store.readers()).await.map_err(|e| self.store.fault(e))?;
         rows.iter().map(|row| self.row(row)).collect()
     }
 
@@ -193,14 +193,14 @@ impl Audit {
     /// `Busy`, `Disk`, `Corrupt`.
     pub async fn following(&self, seq: i64, limit: u32) -> Result<Vec<AuditRow>, MetastoreError> {
         let query = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2");
-        let rows = query.bind(seq).bind(i64::from(limit)).fetch_all(&self.store.readers).await;
+        let rows = query.bind(seq).bind(i64::from(limit)).fetch_all(self.store.readers()).await;
         rows.map_err(|e| self.store.fault(e))?.iter().map(|row| self.row(row)).collect()
     }
 
     /// # Errors
     /// `Busy`, `Disk`, `Corrupt`.
     pub async fn ends(&self) -> Result<AuditEnds, MetastoreError> {
-        let row = sqlx::query("SELECT * FROM audit_ends").fetch_one(&self.store.readers).await;
+        let row = sqlx::query("SELECT * FROM audit_ends").fetch_one(self.store.readers()).await;
         self.ends_of(&row.map_err(|e| self.store.fault(e))?)
     }
 
@@ -236,7 +236,7 @@ impl Audit {
 
     fn seal(&self, row: &SqliteRow, name: &str) -> Result<Seal, MetastoreError> {
         let seal: Vec<u8> = row.try_get(name).map_err(|e| self.store.fault(e))?;
-        seal.try_into().map_err(|_| corrupt(&self.store.path, "a seal of the audit log is not 32 bytes"))
+        seal.try_into().map_err(|_| corrupt(self.store.path(), "a seal of the audit log is not 32 bytes"))
     }
 
     fn ends_of(&self, row: &SqliteRow) -> Result<AuditEnds, MetastoreError> {
@@ -258,12 +258,12 @@ impl Audit {
             actor: maybe("actor")?,
             actor_kind: text("actor_kind")?,
             role: maybe("role")?,
-            workspace: Workspace::new(&text("workspace")?).map_err(|e| corrupt(&self.store.path, e))?,
+            workspace: Workspace::new(&text("workspace")?).map_err(|e| corrupt(self.store.path(), e))?,
             ip: maybe("ip")?,
             method: text("method")?,
             route: text("route")?,
             path: text("path")?,
-            status: u16::try_from(status).map_err(|e| corrupt(&self.store.path, e))?,
+            status: u16::try_from(status).map_err(|e| corrupt(self.store.path(), e))?,
             detail: maybe("detail")?,
         };
         Ok(AuditRow { seq: row.try_get("seq").map_err(fault)?, entry, seal: self.seal(row, "seal")? })

@@ -74,7 +74,7 @@ impl Documents {
             .bind(workspace.as_str())
             .bind(self.kind)
             .bind(key);
-        let row = query.fetch_optional(&self.store.readers).await.map_err(|e| self.store.fault(e))?;
+        let row = query.fetch_optional(self.store.readers()).await.map_err(|e| self.store.fault(e))?;
         row.map(|row| self.document(&row)).transpose()
     }
 
@@ -86,7 +86,7 @@ impl Documents {
         let query = sqlx::query("SELECT * FROM documents WHERE workspace = $1 AND kind = $2 ORDER BY key")
             .bind(workspace.as_str())
             .bind(self.kind);
-        let rows = query.fetch_all(&self.store.readers).await.map_err(|e| self.store.fault(e))?;
+        let rows = query.fetch_all(self.store.readers()).await.map_err(|e| self.store.fault(e))?;
         rows.iter().map(|row| self.document(row)).collect()
     }
 
@@ -152,7 +152,7 @@ impl Metastore {
     pub async fn workspaces_with(&self, kind: &'static str) -> Result<Vec<Workspace>, MetastoreError> {
         let query =
             sqlx::query("SELECT DISTINCT workspace FROM documents WHERE kind = $1 ORDER BY workspace").bind(kind);
-        let rows = query.fetch_all(&self.readers).await.map_err(|e| self.fault(e))?;
+        let rows = query.fetch_all(self.readers()).await.map_err(|e| self.fault(e))?;
         let names = rows.iter().map(|row| row.try_get::<String, _>(0).map_err(|e| self.fault(e)));
         // A name that no workspace can have was not stored by this product.
         Ok(names.collect::<Result<Vec<_>, _>>()?.iter().filter_map(|name| Workspace::new(name).ok()).collect())

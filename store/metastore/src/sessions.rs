@@ -75,7 +75,7 @@ impl Sessions {
     /// `Busy`, `Disk`, `Corrupt`.
     pub async fn list(&self) -> Result<Vec<SessionRow>, MetastoreError> {
         let query = sqlx::query("SELECT * FROM sessions ORDER BY created, hash");
-        let rows = query.fetch_all(&self.store.readers).await.map_err(|e| self.store.fault(e))?;
+        let rows = query.fetch_all(self.store.readers()).await.map_err(|e| self.store.fault(e))?;
         rows.iter().map(|row| self.row(row)).collect()
     }
 
@@ -120,7 +120,7 @@ impl Sessions {
 
     fn hash(&self, row: &SqliteRow) -> Result<[u8; 32], MetastoreError> {
         let hash: Vec<u8> = row.try_get("hash").map_err(|e| self.store.fault(e))?;
-        hash.try_into().map_err(|_| corrupt(&self.store.path, "a session's hash is not 32 bytes"))
+        hash.try_into().map_err(|_| corrupt(self.store.path(), "a session's hash is not 32 bytes"))
     }
 
     fn row(&self, row: &SqliteRow) -> Result<SessionRow, MetastoreError> {

@@ -103,7 +103,7 @@ impl Tokens {
     /// `Busy`, `Disk`, `Corrupt`.
     pub async fn by_prefix(&self, prefix: &str) -> Result<Vec<TokenRow>, MetastoreError> {
         let query = sqlx::query("SELECT * FROM tokens WHERE prefix = $1 ORDER BY id").bind(prefix);
-        let rows = query.fetch_all(&self.store.readers).await.map_err(|e| self.store.fault(e))?;
+        let rows = query.fetch_all(self.store.readers()).await.map_err(|e| self.store.fault(e))?;
         rows.iter().map(|row| self.row(row)).collect()
     }
 
@@ -113,7 +113,7 @@ impl Tokens {
     /// `Busy`, `Disk`, `Corrupt`.
     pub async fn list(&self) -> Result<Vec<TokenRow>, MetastoreError> {
         let query = sqlx::query("SELECT * FROM tokens ORDER BY id");
-        let rows = query.fetch_all(&self.store.readers).await.map_err(|e| self.store.fault(e))?;
+        let rows = query.fetch_all(self.store.readers()).await.map_err(|e| self.store.fault(e))?;
         rows.iter().map(|row| self.row(row)).collect()
     }
 
@@ -124,7 +124,7 @@ impl Tokens {
     pub async fn any_valid(&self, now: UnixNanos) -> Result<bool, MetastoreError> {
         let query =
             sqlx::query("SELECT 1 FROM tokens WHERE revoked IS NULL AND (expires IS NULL OR expires > $1) LIMIT 1");
-        let row = query.bind(now.0).fetch_optional(&self.store.readers).await;
+        let row = query.bind(now.0).fetch_optional(self.store.readers()).await;
         row.map(|row| row.is_some()).map_err(|e| self.store.fault(e))
     }
 
@@ -155,7 +155,7 @@ impl Tokens {
     }
 
     fn row(&self, row: &SqliteRow) -> Result<TokenRow, MetastoreError> {
-        let path = &self.store.path;
+        let path = self.store.path();
         let fault = |e| self.store.fault(e);
         let hash: Vec<u8> = row.try_get("hash").map_err(fault)?;
         let scopes: String = row.try_get("scopes").map_err(fault)?;

@@ -136,7 +136,7 @@ impl Users {
     /// `Busy`, `Disk`, `Corrupt`.
     pub async fn list(&self) -> Result<Vec<UserRow>, MetastoreError> {
         let query = sqlx::query("SELECT * FROM users ORDER BY id");
-        let rows = query.fetch_all(&self.store.readers).await.map_err(|e| self.store.fault(e))?;
+        let rows = query.fetch_all(self.store.readers()).await.map_err(|e| self.store.fault(e))?;
         rows.iter().map(|row| self.row(row)).collect()
     }
 
@@ -236,7 +236,7 @@ impl Users {
             id: UserId(row.try_get("id").map_err(fault)?),
             name: row.try_get("name").map_err(fault)?,
             role: row.try_get("role").map_err(fault)?,
-            workspace: Workspace::new(&workspace).map_err(|e| corrupt(&self.store.path, e))?,
+            workspace: Workspace::new(&workspace).map_err(|e| corrupt(self.store.path(), e))?,
             password: PasswordText(row.try_get("password").map_err(fault)?),
             epoch: row.try_get("epoch").map_err(fault)?,
             created: UnixNanos(row.try_get("created").map_err(fault)?),

@@ -1,5 +1,6 @@
 use super::*;
 use model::{ContentHash, UnixNanos, Workspace};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use std::time::Duration;
 use tables::{Lineage, Origin, TableId};
 
@@ -154,7 +155,7 @@ async fn b9_a_catalog_that_another_holds_is_busy_for_a_bounded_time_and_then_wor
     let settings = Settings { busy_timeout: Duration::from_millis(20), ..Settings::default() };
     let catalog = Catalog::open(&path, settings.clone()).await.unwrap();
     let other = Catalog::open(&path, settings.clone()).await.unwrap();
-    let held = other.writer.begin_with("BEGIN EXCLUSIVE").await.unwrap();
+    let held = other.database.begin().await.unwrap();
     let busy = catalog.commit(&adds(&[1], 5)).await.unwrap_err();
     assert!(matches!(busy, CatalogError::Busy) && busy.is_transient(), "{busy}");
     assert!(catalog.load().await.is_ok(), "readers go on");
@@ -197,7 +198,10 @@ async fn a_directory_that_is_not_there_is_a_disk_error_that_names_it() {
 async fn a_catalog_of_a_later_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let catalog = open(dir.path()).await;
-    sqlx::query("INSERT INTO schema_version (version) VALUES (99)").execute(&catalog.writer).await.unwrap();
+    sqlx::query("INSERT INTO schema_version (version) VALUES (99)")
+        .execute(&mut *catalog.database.writer().await.unwrap())
+        .await
+        .unwrap();
     catalog.close().await;
     let error = Catalog::open(&dir.path().join("catalog.sqlite"), Settings::default()).await.unwrap_err();
     assert!(error.to_string().ends_with("has schema 99, this version knows up to 1: start a newer version"), "{error}");
@@ -230,7 +234,7 @@ async fn a17_a_migration_that_was_killed_between_its_steps_goes_on_where_it_stoo
     let path = dir.path().join("catalog.sqlite");
     let catalog = open(dir.path()).await;
     catalog.commit(&adds(&[1], 5)).await.unwrap();
-    let mut connection = catalog.writer.acquire().await.unwrap();
+    let mut connection = catalog.database.writer().await.unwrap();
     let second: &[&str] = &["CREATE TABLE second (id BIGINT)", "INSERT INTO second VALUES (1)"];
     let broken: &[&str] = &["CREATE TABLE third (id BIGINT)", "INSERT INTO missing VALUES (1)"];
     let third: &[&str] = &["CREATE TABLE third (id BIGINT)"];
