@@ -335,7 +335,11 @@ mod tests {
         let disk = &report.faults[0];
         assert_eq!((disk.asked, disk.seen, disk.entity, disk.kind, disk.right), (2, 2, 2, 1, 1));
         assert_eq!((disk.message, disk.message_latest), (Some(12.0), Some(40.0)));
-        assert!(report.markdown().contains("| of all questions (a run of two faults asks two) | | 4 of 6 |"), "{}", report.markdown());
+        assert!(
+            report.markdown().contains("| of all questions (a run of two faults asks two) | | 4 of 6 |"),
+            "{}",
+            report.markdown()
+        );
         assert!(report.to_string().contains("disk (seed 0): entity_only"), "{report}");
     }
 
