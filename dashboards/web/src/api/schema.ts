@@ -441,7 +441,9 @@ export interface paths {
          * The service graph of a window: counts of every node and edge, and where they stand.
          * @description The window is widened to whole minutes, and the answer says so. Counts are exact; quantiles come from
          *     sketches (`quantile_method`, `quantile_error`) unless `exact=true`, operations or `attr.K=V` ask the
-         *     spans themselves. With `attr.K=V` the graph is that of the traces some span of which says so.
+         *     spans themselves (then they are exact up to three million spans). Of copies of a span one is counted;
+         *     without these three parameters one that is sent again half a million spans later, in another body, or
+         *     after a restart, is not known for a copy. With `attr.K=V` the graph is that of the traces some span of which says so.
          */
         get: operations["graph"];
         put?: never;
@@ -608,6 +610,23 @@ export interface paths {
         };
         /** The business operations that an incident hurt: those that failed in its time, newest last. */
         get: operations["incident_impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a group is told of an incident as it stands now. */
+        get: operations["incident_message"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1944,24 +1963,6 @@ export interface components {
              */
             starts_before_ns: number;
         };
-        /** @description Durations in nanoseconds, counted from the fault's start or end. */
-        Clocks: {
-            /**
-             * Format: int64
-             * @description From the start until the incident was there.
-             */
-            detect_ns?: number | null;
-            /**
-             * Format: int64
-             * @description From the start until the right cause was first shown.
-             */
-            locate_ns?: number | null;
-            /**
-             * Format: int64
-             * @description From the fault's end until the incident saw its impact back in its band, or was resolved.
-             */
-            recover_ns?: number | null;
-        };
         /** @description The clocks against 2-5-10; each is null until it has happened. */
         ClocksShown: {
             acknowledged_at?: string | null;
@@ -2091,6 +2092,70 @@ export interface components {
         Customers: {
             customers: components["schemas"]["Customer"][];
         };
+        /** @description The truth about one cause. */
+        DemoAnswer: {
+            /** @description Target of the change that did it, if one did. */
+            change?: string | null;
+            /** @description Entities (`kind:name`) that are right to name, best first. */
+            entities: string[];
+            /** @description Operations (`SERVICE/NAME`) that suffer. */
+            hurts: string[];
+            /** @description Kinds of cause that are right to name, best first. */
+            kinds: string[];
+        };
+        /** @description Durations in nanoseconds, counted from the fault's start or end. */
+        DemoClocks: {
+            /**
+             * Format: int64
+             * @description From the start until the incident was there.
+             */
+            detect_ns?: number | null;
+            /**
+             * Format: int64
+             * @description From the start until the right cause was first shown.
+             */
+            locate_ns?: number | null;
+            /**
+             * Format: int64
+             * @description From the fault's end until the incident saw its impact back in its band, or was resolved.
+             */
+            recover_ns?: number | null;
+        };
+        /** @description A sentence in both languages. */
+        DemoSaid: {
+            en: string;
+            zh: string;
+        };
+        /** @description One fault that acted. */
+        DemoScored: {
+            acts: boolean;
+            clocks: components["schemas"]["DemoClocks"];
+            /** @description RFC 3339; absent while it acts without an end. */
+            ended_at?: string | null;
+            fault: string;
+            shown?: components["schemas"]["DemoShown"] | null;
+            /** @description RFC 3339. */
+            started_at: string;
+            title: components["schemas"]["DemoSaid"];
+            truth: components["schemas"]["DemoAnswer"];
+            verdict: components["schemas"]["DemoVerdict"];
+        };
+        /** @description The incident that was held against the truth. */
+        DemoShown: {
+            /** Format: int64 */
+            alerts: number;
+            confidence?: string | null;
+            /** @description `kind:name`. */
+            entity?: string | null;
+            incident: string;
+            kind?: string | null;
+            state: string;
+        };
+        /**
+         * @description How the first cause of the incident compares with the truth.
+         * @enum {string}
+         */
+        DemoVerdict: "waiting" | "missed" | "undetermined" | "wrong" | "kind_only" | "entity_only" | "right";
         /** @description What is different, from the base to what is judged. */
         DifferenceAnswer: {
             base_from: string;
@@ -2260,8 +2325,8 @@ export interface components {
         /** @description One fault and how it stands: an item of `GET /api/v1/demo/faults`. */
         FaultState: {
             /** @description The truth, one for each independent fault in it. */
-            answers: components["schemas"]["Answer"][];
-            description: components["schemas"]["Said"];
+            answers: components["schemas"]["DemoAnswer"][];
+            description: components["schemas"]["DemoSaid"];
             /** @description RFC 3339, while it acts and if it ends by itself. */
             ends_at?: string | null;
             /** @description What it is started by. */
@@ -2271,7 +2336,7 @@ export interface components {
             /** @description RFC 3339, while it acts. */
             started_at?: string | null;
             state: components["schemas"]["Switch"];
-            title: components["schemas"]["Said"];
+            title: components["schemas"]["DemoSaid"];
         };
         /** @description What people said of the verdict. */
         FeedbackShown: {
@@ -2705,6 +2770,15 @@ export interface components {
             isRegex?: boolean;
             name: string;
             value: string;
+        };
+        /** @description A message in words, without markup. */
+        MessageInWords: {
+            /** @description zh-CN or en. */
+            language: string;
+            /** @description Lines: conclusion, impact, change, advice, clocks. */
+            text: string;
+            /** @description One line. */
+            title: string;
         };
         /** @description One message to one receiver, as it stands. */
         MessageShown: {
@@ -3204,8 +3278,8 @@ export interface components {
             incomplete_reason?: string | null;
             items: {
                 /** @description The truth, one for each independent fault in it. */
-                answers: components["schemas"]["Answer"][];
-                description: components["schemas"]["Said"];
+                answers: components["schemas"]["DemoAnswer"][];
+                description: components["schemas"]["DemoSaid"];
                 /** @description RFC 3339, while it acts and if it ends by itself. */
                 ends_at?: string | null;
                 /** @description What it is started by. */
@@ -3215,7 +3289,7 @@ export interface components {
                 /** @description RFC 3339, while it acts. */
                 started_at?: string | null;
                 state: components["schemas"]["Switch"];
-                title: components["schemas"]["Said"];
+                title: components["schemas"]["DemoSaid"];
             }[];
             /** @description Give it back as `cursor` for what follows; null at the end. */
             next_cursor?: string | null;
@@ -3808,27 +3882,13 @@ export interface components {
         /** @description Answer of `GET /api/v1/demo/scorecard`. */
         Scorecard: {
             /** @description Newest first. */
-            items: components["schemas"]["Scored"][];
+            items: components["schemas"]["DemoScored"][];
             /** @description Faults that acted long enough to be judged, or were judged already. */
             judged: number;
             /** @description Of these, with entity and kind as the answer key has them. */
             right: number;
             /** @description Incidents that began while faults acted and belong to none of them. */
             unexplained: number;
-        };
-        /** @description One fault that acted. */
-        Scored: {
-            acts: boolean;
-            clocks: components["schemas"]["Clocks"];
-            /** @description RFC 3339; absent while it acts without an end. */
-            ended_at?: string | null;
-            fault: string;
-            shown?: components["schemas"]["Shown"] | null;
-            /** @description RFC 3339. */
-            started_at: string;
-            title: components["schemas"]["Said"];
-            truth: components["schemas"]["Answer"];
-            verdict: components["schemas"]["Verdict"];
         };
         SegmentItem: {
             /** Format: int64 */
@@ -3919,17 +3979,6 @@ export interface components {
         /** @description Whether the first user is still to be made. */
         SetUpState: {
             needed: boolean;
-        };
-        /** @description The incident that was held against the truth. */
-        Shown: {
-            /** Format: int64 */
-            alerts: number;
-            confidence?: string | null;
-            /** @description `kind:name`. */
-            entity?: string | null;
-            incident: string;
-            kind?: string | null;
-            state: string;
         };
         /** @description A name and its password. */
         SignIn: {
@@ -4297,11 +4346,6 @@ export interface components {
              */
             z: number;
         };
-        /**
-         * @description How the first cause of the incident compares with the truth.
-         * @enum {string}
-         */
-        Verdict: "waiting" | "missed" | "undetermined" | "wrong" | "kind_only" | "entity_only" | "right";
         /** @description A version of a service. */
         Version: {
             /**
@@ -5053,7 +5097,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Every fault the company can have, and whether it acts. */
+            /** @description Every fault the company can have, and whether it acts; none where no company runs. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5565,6 +5609,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_HurtItem"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    incident_message: {
+        parameters: {
+            query?: {
+                /** @description zh-CN or en; zh-CN without it. */
+                language?: string;
+            };
+            header?: never;
+            path: {
+                /** @description I-YYYYMMDD-NNNN */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageInWords"];
                 };
             };
             default: components["responses"]["AnyProblem"];

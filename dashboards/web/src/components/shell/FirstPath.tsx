@@ -122,7 +122,7 @@ export function FirstPath() {
     <nav className={style.path} aria-label={w("name")}>
       <Steps path={path} order={order} />
       <span className={style.hint} role="status">
-        {hint} {path.next === null && <Go to="/demo">{w("again")}</Go>}
+        {hint} {path.next === null && <Go to="/demo" className="under">{w("again")}</Go>}
       </span>
       <ActionIcon className={style.close} size="sm" variant="subtle" color="gray" onClick={() => add(HIDDEN)} aria-label={w("dismiss")} title={w("dismiss")}>
         <Icon name="close" size={13} />

@@ -145,7 +145,7 @@ export function Told({ of }: { of: Incident }) {
       </ul>
       {nobody && (
         <p className="small dim">
-          {w("noReceiver")} <Go to="/routes">{w("addReceiver")}</Go>
+          {w("noReceiver")} <Go to="/routes" className="under">{w("addReceiver")}</Go>
         </p>
       )}
       {of.notifications.length > TOLD_SHOWN && <Go to="/routes">{w("allTold", { count: of.notifications.length })}</Go>}
