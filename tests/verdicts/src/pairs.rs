@@ -90,7 +90,7 @@ pub fn pairs(of: &[Known], seed: u64) -> Vec<Pair> {
     let mut all = Vec::new();
     for (at, one) in of.iter().enumerate() {
         for two in &of[at + 1..] {
-            let (first, second) = if random.next() % 2 == 0 { (one, two) } else { (two, one) };
+            let (first, second) = if random.next().is_multiple_of(2) { (one, two) } else { (two, one) };
             let apart = (random.next() % (APART_MAX + 1)) as i64;
             all.push((random.next(), Pair { one: *first, two: *second, apart }));
         }
