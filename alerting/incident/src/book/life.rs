@@ -19,8 +19,8 @@ use std::time::Duration;
 const PART_AGAIN: Duration = Duration::from_secs(10);
 /// An incident that did not grow for this long is complete enough to be told.
 const STILL: Duration = Duration::from_secs(2);
-/// A symptom that stays for so many holds after its cause is told for itself.
-const PROMOTE_HOLDS: u32 = 2;
+/// A symptom that stays this long after its cause is told for itself.
+const PROMOTE: Duration = Duration::from_secs(600);
 /// Alerts that may come back without a verdict saying it is the same trouble: a few are told apart by name.
 const FEW: u64 = 5;
 
@@ -237,10 +237,7 @@ impl Book {
         }
         let Some(live) = self.live.get_mut(&id) else { return };
         live.cause_over = (any && !fires).then_some(over);
-        if live
-            .cause_over
-            .is_none_or(|at| now < at.saturating_add(self.settings.keep_firing.saturating_mul(PROMOTE_HOLDS)))
-        {
+        if live.cause_over.is_none_or(|at| now < at.saturating_add(PROMOTE)) {
             return;
         }
         live.cause_over = None;
