@@ -23,13 +23,19 @@ test("pages that were opened are done once there is an incident", () => {
 test("the path ends with a right verdict, and the newest incident leads", () => {
   const all = looked("message", "cause", "order");
   expect(pathOf([fault(1, "wrong", "I-1")], all)).toMatchObject({ next: "verdict", waits: true });
-  expect(pathOf([fault(1, "right", "I-1"), fault(2, "waiting", "I-2"), fault(3)], all)).toMatchObject({ next: null, incident: "I-2" });
+  const right = [fault(1, "right", "I-1"), fault(2, "waiting", "I-2"), fault(3)];
+  expect(pathOf(right, all)).toMatchObject({ next: "verdict", waits: false, incident: "I-2" });
+  expect(pathOf(right, looked("message", "cause", "order", "verdict"))).toMatchObject({ next: null });
 });
 
 test("looking at an incident, its message or an order's story is a step", () => {
-  expect(lookedAt("/incidents", {})).toEqual([]);
-  expect(lookedAt("/incidents/I-1", {})).toEqual(["cause"]);
-  expect(lookedAt("/incidents/I-1", { message: "shown" })).toEqual(["message", "cause"]);
-  expect(lookedAt("/operations", { key: "order.id", value: "O1" })).toEqual(["order"]);
-  expect(lookedAt("/operations", {})).toEqual([]);
+  const early = { next: "message", right: true } as const;
+  expect(lookedAt("/incidents", {}, early)).toEqual([]);
+  expect(lookedAt("/incidents/I-1", {}, early)).toEqual(["cause"]);
+  expect(lookedAt("/incidents/I-1", { message: "shown" }, early)).toEqual(["message", "cause"]);
+  expect(lookedAt("/operations", { key: "order.id", value: "O1" }, early)).toEqual(["order"]);
+  expect(lookedAt("/operations", {}, early)).toEqual([]);
+  expect(lookedAt("/demo", {}, early)).toEqual([]);
+  expect(lookedAt("/demo", {}, { next: "verdict", right: false })).toEqual([]);
+  expect(lookedAt("/demo", {}, { next: "verdict", right: true })).toEqual(["verdict"]);
 });

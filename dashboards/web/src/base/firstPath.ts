@@ -20,6 +20,8 @@ export interface Path {
   next: Step | null;
   /** The next step waits for the product, not for the reader. */
   waits: boolean;
+  /** A verdict equals the answer key. */
+  right: boolean;
 }
 
 /** Steps that the reader takes by looking: they are done once the page was opened. */
@@ -33,14 +35,16 @@ export function pathOf(scored: readonly Broken[], looked: ReadonlySet<Step>): Pa
   const done = new Set<Step>();
   if (broken) done.add("break");
   if (incident) for (const step of LOOKED) if (looked.has(step)) done.add(step);
-  if (newest.some((one) => one.verdict === "right")) done.add("verdict");
+  const right = newest.some((one) => one.verdict === "right");
+  if (right && looked.has("verdict")) done.add("verdict");
   const next = STEPS.find((step) => !done.has(step)) ?? null;
-  const waits = next !== null && next !== "break" && (incident === null || next === "verdict");
-  return { broken, incident, done, next, waits };
+  const waits = next !== null && next !== "break" && (incident === null || (next === "verdict" && !right));
+  return { broken, incident, done, next, waits, right };
 }
 
-/** The step that looking at an address is. */
-export function lookedAt(pathname: string, search: Readonly<Record<string, string | undefined>>): Step[] {
+/** The steps that looking at an address is. The card counts as looked at when all else is done and its verdict is right. */
+export function lookedAt(pathname: string, search: Readonly<Record<string, string | undefined>>, { next, right }: Pick<Path, "next" | "right">): Step[] {
+  if (pathname === "/demo") return next === "verdict" && right ? ["verdict"] : [];
   if (/^\/incidents\/[^/]+/.test(pathname)) return search.message ? ["message", "cause"] : ["cause"];
   if (pathname === "/operations" && (search.value || search.request_id)) return ["order"];
   return [];

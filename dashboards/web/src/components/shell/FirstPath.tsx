@@ -113,7 +113,7 @@ export function FirstPath() {
     });
   useEffect(() => {
     if (!path.incident || !shown) return;
-    const seen = lookedAt(location.pathname, location.search as Record<string, string>).filter((step) => !looked.has(step));
+    const seen = lookedAt(location.pathname, location.search as Record<string, string>, path).filter((step) => !looked.has(step));
     if (seen.length > 0) add(...seen);
   });
   if (!shown || !company || !card.data) return null;
