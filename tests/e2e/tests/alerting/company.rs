@@ -62,19 +62,22 @@ async fn told(server: &Server) -> String {
     id
 }
 
-/// The suspect release, the hurt operations, and every symptom with its reason.
+/// The suspect release, the hurt operations, and every symptom with its reason. The message does not wait for the
+/// symptoms: they join what has been told.
 async fn explained(server: &Server, id: &str) {
+    let listed = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let suspects = |incident: &Value| {
-        let changes = incident["changes"].as_array().unwrap();
-        changes.iter().any(|change| {
+        listed(&incident["changes"]).iter().any(|change| {
             change["suspect"] == true && change["target"].as_str().is_some_and(|of| of.contains("payment-service"))
         })
     };
-    let detail = until(server, &format!("/api/v1/incidents/{id}"), suspects).await;
-    let operations = detail["impact"]["operations"].as_array().unwrap().iter();
-    assert!(operations.clone().any(|hurt| hurt["failed"].as_u64() > Some(0)), "{:#}", detail["impact"]);
+    let hurts = |incident: &Value| {
+        listed(&incident["impact"]["operations"]).iter().any(|hurt| hurt["failed"].as_u64() > Some(0))
+    };
+    let has_symptoms = |incident: &Value| listed(&incident["alerts"]).iter().any(|alert| alert["role"] == "symptom");
+    let whole = |incident: &Value| suspects(incident) && hurts(incident) && has_symptoms(incident);
+    let detail = until(server, &format!("/api/v1/incidents/{id}"), whole).await;
     let alerts = detail["alerts"].as_array().unwrap();
-    assert!(alerts.iter().any(|alert| alert["role"] == "symptom"), "{alerts:#?}");
     for alert in alerts {
         let reason = &alert["reason"]["text"];
         assert!(
