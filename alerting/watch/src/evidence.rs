@@ -44,8 +44,9 @@ pub(crate) async fn gather(ask: &Questioner, window: &Window) -> Result<Gathered
             read(ask, sql::points(range), &mut gathered.missing, |batch| points(&mut telemetry, batch)).await?;
     }
     gathered.changes = changes::changes(ask, window.current).await?;
-    if let Some((range, targets)) = changes::history(&gathered.changes, window) {
-        // What a change began hours ago, and what was usual before it, is told by the targets of changes only.
+    // What a change began hours ago, and what was usual before it, is told by the targets of changes only.
+    let (past, targets) = changes::history(&gathered.changes, window);
+    for range in past {
         let sql = sql::points_of(range, &targets);
         gathered.rows += read(ask, sql, &mut gathered.missing, |batch| points(&mut telemetry, batch)).await?;
         let sql = sql::complaints_of(range, &targets);

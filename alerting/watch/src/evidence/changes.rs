@@ -1,5 +1,6 @@
 //! What was changed before and during an incident, and who did not report.
 
+use super::reference::outside;
 use super::{Maps, sql};
 use crate::ask::{Ints, Questioner, Texts};
 use cause::{Change, Heartbeat, Window};
@@ -56,19 +57,28 @@ pub(super) async fn changes(ask: &Questioner, current: TimeRange) -> Result<Vec<
     Ok(found)
 }
 
-/// The stretch before the reference that is read besides, to tell when something stepped away from what it was
-/// before a change, and of which services; nothing where the reference reaches back far enough.
-pub(super) fn history(changes: &[Change], window: &Window) -> Option<(TimeRange, Vec<String>)> {
-    let known = window.reference.iter().map(|range| range.from).chain([window.current.from]).min()?;
+/// What is read besides the reference, to tell when something stepped away from what it was before a change, and of
+/// which services; nothing where the reference reaches back far enough.
+pub(super) fn history(changes: &[Change], window: &Window) -> (Vec<TimeRange>, Vec<String>) {
+    let known = known_since(window);
     let oldest = window.current.from.saturating_sub(EFFECT);
     let began = |change: &&Change| {
         let is_before = change.time < known.saturating_add(USUAL);
         change.time >= oldest && is_before && !change.target.is_empty()
     };
     let of: Vec<&Change> = changes.iter().filter(began).take(TARGETS_MAX).collect();
-    let from = of.iter().map(|change| change.time).min()?.saturating_sub(USUAL);
+    let Some(first) = of.iter().map(|change| change.time).min() else { return Default::default() };
+    let range = TimeRange { from: first.saturating_sub(USUAL), until: known };
     let targets: BTreeSet<String> = of.iter().map(|change| Entity::read(&change.target).name).collect();
-    (from < known).then(|| (TimeRange { from, until: known }, targets.into_iter().collect()))
+    (outside(range, &window.reference), targets.into_iter().collect())
+}
+
+/// Since when all is read without a gap, up to the incident.
+fn known_since(window: &Window) -> UnixNanos {
+    let mut ranges = window.reference.clone();
+    ranges.sort_by_key(|range| std::cmp::Reverse(range.until));
+    let reach = |known: UnixNanos, range: &TimeRange| if range.until >= known { known.min(range.from) } else { known };
+    ranges.iter().fold(window.current.from, reach)
 }
 
 /// The sender's id, or a name that stays the same for as long as the change is asked for.
@@ -160,9 +170,13 @@ mod tests {
         let window = Window { reference: vec![range(400, 460)], current: range(460, 475) };
         let change = |at: i64, target: &str| Change { time: minute(at), target: target.into(), ..Change::default() };
         let all = [change(455, "new"), change(415, "young"), change(300, "shop"), change(290, ""), change(100, "old")];
-        assert_eq!(history(&all, &window), Some((range(270, 400), vec!["shop".to_owned(), "young".to_owned()])));
-        assert_eq!(history(&all[..1], &window), None, "the reference reaches back far enough");
-        assert_eq!(history(&all[1..2], &window), Some((range(385, 400), vec!["young".to_owned()])));
+        let both = vec!["shop".to_owned(), "young".to_owned()];
+        assert_eq!(history(&all, &window), (vec![range(270, 400)], both.clone()));
+        assert_eq!(history(&all[..1], &window), (vec![], vec![]), "the reference reaches back far enough");
+        assert_eq!(history(&all[1..2], &window), (vec![range(385, 400)], vec!["young".to_owned()]));
+        let far = Window { reference: vec![range(280, 282), range(400, 460)], ..window };
+        let expected = vec![range(270, 280), range(282, 400)];
+        assert_eq!(history(&all, &far), (expected, both), "a minute far back leaves a gap, and is not read twice");
     }
 
     #[test]

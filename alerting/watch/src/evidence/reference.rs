@@ -31,7 +31,7 @@ pub(crate) async fn reference(
 }
 
 /// What is left of a range when others are taken out of it.
-fn outside(range: TimeRange, taken: &[TimeRange]) -> Vec<TimeRange> {
+pub(super) fn outside(range: TimeRange, taken: &[TimeRange]) -> Vec<TimeRange> {
     let mut left = vec![range];
     for out in taken {
         let cut = |range: TimeRange| {
