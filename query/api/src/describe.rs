@@ -3,7 +3,9 @@
 use serde::Serialize;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, InfoBuilder, License, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{
+    Components, ContentBuilder, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Response,
+};
 use utoipa::{ToResponse, ToSchema};
 
 /// What went wrong (RFC 9457): `detail` says which input is wrong, and what would be right.
@@ -20,6 +22,22 @@ pub struct AnyProblem {
     detail: String,
 }
 
+/// How the calls of Jaeger's API refuse: in Jaeger's own envelope, or, where somebody may not ask at all, by a problem.
+pub(crate) struct JaegerRefusal;
+
+impl<'r> ToResponse<'r> for JaegerRefusal {
+    fn response() -> (&'r str, RefOr<Response>) {
+        let (_, mut refusal) = AnyProblem::response();
+        if let RefOr::T(response) = &mut refusal {
+            let envelope = ContentBuilder::new().schema(Some(ObjectBuilder::new()));
+            response.content.insert("application/json".to_owned(), envelope.into());
+            response.description =
+                "Errors in Jaeger's envelope; who may not ask is told so by a problem (RFC 9457).".to_owned();
+        }
+        ("JaegerRefusal", refusal)
+    }
+}
+
 /// Title, licence, and how callers prove who they are.
 pub(crate) fn base() -> OpenApi {
     let mut license = License::new("Apache-2.0");
@@ -27,8 +45,9 @@ pub(crate) fn base() -> OpenApi {
     let info = InfoBuilder::new().title("Stormglass").license(Some(license)).build();
     let mut components = Components::new();
     components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-    let (name, schema) = <AnyProblem as ToResponse>::response();
-    components.responses.insert(name.to_owned(), schema);
+    for (name, response) in [AnyProblem::response(), JaegerRefusal::response()] {
+        components.responses.insert(name.to_owned(), response);
+    }
     // On a loopback without tokens nobody is asked.
     let security = [SecurityRequirement::new("token", Vec::<String>::new()), SecurityRequirement::default()];
     OpenApiBuilder::new().info(info).components(Some(components)).security(Some(security)).build()

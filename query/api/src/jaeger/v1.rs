@@ -4,6 +4,7 @@ use super::failed::{self, Envelope};
 use super::query::{Refused, Search, Values};
 use super::{find, known, v1_trace};
 use crate::aside::aside;
+use crate::describe::JaegerRefusal;
 use crate::traces::load::Bounds;
 use crate::window::Window;
 use crate::{Api, Asker};
@@ -41,7 +42,7 @@ fn answer(data: Vec<Value>, reasons: impl IntoIterator<Item = String>) -> Json<V
 
 /// Services that were seen in the last seven days.
 #[utoipa::path(get, path = "/jaeger/api/services", operation_id = "jaeger_services", tag = "jaeger", responses(
-    (status = 200, description = "Names.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    (status = 200, description = "Names.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn services(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -53,7 +54,7 @@ pub(super) async fn services(
 /// Names of a service's operations.
 #[utoipa::path(get, path = "/jaeger/api/services/{service}/operations", operation_id = "jaeger_operations_of_service",
     tag = "jaeger", params(("service" = String, Path, description = "A service.")), responses(
-    (status = 200, description = "Names.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    (status = 200, description = "Names.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn operations_of_service(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -70,7 +71,7 @@ pub(super) async fn operations_of_service(
 #[utoipa::path(get, path = "/jaeger/api/operations", operation_id = "jaeger_operations", tag = "jaeger", params(
     ("service" = Option<String>, Query, description = "Required."),
     ("spanKind" = Option<String>, Query, description = "server, client, producer, consumer, internal")),
-    responses((status = 200, description = "Names and kinds.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    responses((status = 200, description = "Names and kinds.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn operations(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -97,7 +98,7 @@ pub(super) async fn operations(
     ("start" = Option<String>, Query, description = "Unix microseconds; two days before the end without it."),
     ("end" = Option<String>, Query, description = "Unix microseconds; now without it."),
     ("traceID" = Option<String>, Query, description = "A trace id, any number of times: these traces.")),
-    responses((status = 200, description = "Whole traces, newest first.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    responses((status = 200, description = "Whole traces, newest first.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn search(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -140,7 +141,7 @@ fn read_id(text: &str) -> Result<String, Failed> {
     ("trace_id" = String, Path, description = "1 to 32 hexadecimal digits."),
     ("start" = Option<String>, Query, description = "Look from here on: Unix microseconds."),
     ("end" = Option<String>, Query, description = "Look up to here: Unix microseconds.")),
-    responses((status = 200, description = "The trace.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    responses((status = 200, description = "The trace.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn trace(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -161,7 +162,7 @@ pub(super) async fn trace(
 #[utoipa::path(get, path = "/jaeger/api/dependencies", operation_id = "jaeger_dependencies", tag = "jaeger", params(
     ("endTs" = Option<String>, Query, description = "Unix milliseconds; now without it."),
     ("lookback" = Option<String>, Query, description = "Milliseconds before the end; a day without it.")),
-    responses((status = 200, description = "parent, child, callCount.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    responses((status = 200, description = "parent, child, callCount.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn dependencies(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,

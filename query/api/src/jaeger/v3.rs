@@ -6,6 +6,7 @@ use super::known;
 use super::otlp::resource_spans;
 use super::query::{Refused, Search, Values};
 use crate::aside::aside;
+use crate::describe::JaegerRefusal;
 use crate::traces::load::Bounds;
 use crate::traces::summary::{Summary, summaries as summed};
 use crate::window::Window;
@@ -53,7 +54,7 @@ async fn traces(traces: Vec<Found>, incomplete_reason: Option<String>) -> Result
 
 /// Services that were seen in the last seven days.
 #[utoipa::path(get, path = "/jaeger/api/v3/services", operation_id = "jaeger_v3_services", tag = "jaeger", responses(
-    (status = 200, description = "Names.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    (status = 200, description = "Names.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn services(State(api): State<Api>, Extension(asker): Extension<Asker>) -> Result<Response, Failed> {
     let list = known::services(&api, &asker).await?;
     Ok(answer(json!({ "services": list.items }), list.incomplete_reason))
@@ -63,7 +64,7 @@ pub(super) async fn services(State(api): State<Api>, Extension(asker): Extension
 #[utoipa::path(get, path = "/jaeger/api/v3/operations", operation_id = "jaeger_v3_operations", tag = "jaeger", params(
     ("service" = Option<String>, Query, description = "Of all services without it."),
     ("spanKind" = Option<String>, Query, description = "server, client, producer, consumer, internal; also span_kind.")),
-    responses((status = 200, description = "Names and kinds.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    responses((status = 200, description = "Names and kinds.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn operations(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -86,7 +87,7 @@ pub(super) async fn operations(
     ("query.durationMin" = Option<String>, Query, description = "Such as 1.2s."),
     ("query.durationMax" = Option<String>, Query, description = "Likewise."),
     ("query.searchDepth" = Option<String>, Query, description = "Traces, 1 to 1500; 100 without it.")),
-    responses((status = 200, description = "OTLP JSON.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    responses((status = 200, description = "OTLP JSON.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn search(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -102,7 +103,7 @@ pub(super) async fn search(
     ("trace_id" = String, Path, description = "1 to 32 hexadecimal digits."),
     ("startTime" = Option<String>, Query, description = "Look from here on: RFC 3339."),
     ("endTime" = Option<String>, Query, description = "Look up to here: RFC 3339.")),
-    responses((status = 200, description = "OTLP JSON.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    responses((status = 200, description = "OTLP JSON.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn trace(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -132,7 +133,7 @@ pub(super) async fn trace(
     ("query.durationMin" = Option<String>, Query, description = "Such as 1.2s."),
     ("query.durationMax" = Option<String>, Query, description = "Likewise."),
     ("query.searchDepth" = Option<String>, Query, description = "Traces, 1 to 1500; 100 without it.")),
-    responses((status = 200, description = "Summaries.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    responses((status = 200, description = "Summaries.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn summaries(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -166,7 +167,7 @@ fn summary(of: &Summary) -> Value {
 #[utoipa::path(get, path = "/jaeger/api/v3/dependencies", operation_id = "jaeger_v3_dependencies", tag = "jaeger", params(
     ("startTime" = Option<String>, Query, description = "RFC 3339. Required."),
     ("endTime" = Option<String>, Query, description = "RFC 3339. Required.")),
-    responses((status = 200, description = "parent, child, callCount.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    responses((status = 200, description = "parent, child, callCount.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn dependencies(
     State(api): State<Api>,
     Extension(asker): Extension<Asker>,
@@ -190,7 +191,7 @@ pub(super) async fn dependencies(
 
 /// What this server can do beyond the basics of version 3: nothing that is optional.
 #[utoipa::path(get, path = "/jaeger/api/v3/capabilities", operation_id = "jaeger_v3_capabilities", tag = "jaeger", responses(
-    (status = 200, description = "Capabilities.", body = Object), (status = "default", description = "Errors in Jaeger's envelope.", body = Object)))]
+    (status = 200, description = "Capabilities.", body = Object), (status = "default", response = JaegerRefusal)))]
 pub(super) async fn capabilities() -> Json<Value> {
     Json(json!({ "search": {} }))
 }
