@@ -166,7 +166,7 @@ pub(crate) fn advice(incident: &Incident, services: &BTreeMap<String, ServiceEnt
     }
     let runbook = verdict.causes.iter().take(1).filter_map(|cause| services.get(&cause.entity.name)?.runbook.clone());
     advice.extend(runbook.map(|url| Advice {
-        text: Bilingual::new("Open the runbook of the cause.", "打开根因服务的处置手册。"),
+        text: Bilingual::new("Open the runbook of the cause", "打开根因服务的处置手册"),
         url: Some(url),
     }));
     advice

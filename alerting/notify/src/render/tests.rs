@@ -201,6 +201,22 @@ fn times_are_the_readers() {
 }
 
 #[test]
+fn a_message_begins_with_the_fault_and_counts_one_change_as_one() {
+    let policy = Policy::read(
+        "receivers: [{name: r, language: en, wecom: {url: 'https://qyapi.weixin.qq.com/x'}}]\nroute: {receivers: [r]}",
+    )
+    .unwrap();
+    let mut message = sample::incident();
+    message.clocks.fault_at = Some(UnixNanos(message.opened_at.0 - 36_000_000_000));
+    message.changes_cleared = 1;
+    with(&policy, &sample::dispatch(message), |parcel| {
+        let Text { body, .. } = whole(parcel, Dialect::Plain);
+        assert!(body.contains("began 2026-11-20 14:02:19") && body.contains("detected after 45s"), "{body}");
+        assert!(body.contains("1 change cleared"), "{body}");
+    });
+}
+
+#[test]
 fn every_kind_and_occasion_has_words_in_both_languages() {
     for kind in CauseKind::ALL {
         assert!(!words::kind(*kind, crate::Language::Chinese).is_empty());

@@ -198,9 +198,8 @@ impl Eye<'_> {
     }
 
     /// How long after the fault each thing happened.
-    fn clocks(&self, clocks: &Clocks, opened_at: UnixNanos) -> Vec<String> {
+    fn clocks(&self, clocks: &Clocks, from: UnixNanos) -> Vec<String> {
         let words = words::words(self.language);
-        let from = clocks.fault_at.unwrap_or(opened_at);
         let all = [
             (words.detected, clocks.detected_at),
             (words.notified, clocks.notified_at),
@@ -235,6 +234,8 @@ impl Eye<'_> {
     fn incident_in(&self, message: &Message, around: &Around<'_>) -> View {
         let (detail, impact) = (&self.detail, &message.impact);
         let words = words::words(self.language);
+        // The clocks run from the fault on, which is older than the incident.
+        let began = message.clocks.fault_at.unwrap_or(message.opened_at);
         let is_over = message.state == State::Resolved;
         let candidates: &[CauseLine] = if message.cause.is_some() { &[] } else { &message.candidates };
         let page = message.url.as_deref().or(around.external_url);
@@ -274,13 +275,13 @@ impl Eye<'_> {
             alerts: message.counts.alerts,
             held_back: message.counts.held_back,
             episodes: message.counts.episodes,
-            began: self.instant(message.opened_at),
+            began: self.instant(began),
             ended: message.resolved_at.filter(|_| is_over).map(|at| self.time(at)),
             lasted: message
                 .resolved_at
                 .filter(|_| is_over)
-                .map(|at| words::span(between(message.opened_at, Some(at)), self.language)),
-            clocks: self.clocks(&message.clocks, message.opened_at),
+                .map(|at| words::span(between(began, Some(at)), self.language)),
+            clocks: self.clocks(&message.clocks, began),
             page: page.map(|url| self.link(format!("{} {}", words.open, self.text(&message.incident)), Some(url))),
             links: self.list(&message.links, 0, detail.links, |link| self.link(self.said(&link.text), Some(&link.url))),
             doubt: around.doubt,
