@@ -1,4 +1,5 @@
 // The tests of the web UI in a real browser.
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { alertingTests } from "./alerting.mjs";
 import { describedTests } from "./described.mjs";
@@ -345,6 +346,7 @@ test("the_first_ten_minutes_as_one_story", async () => {
   // Whom it hurt can be taken along.
   const [taken] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export the list" }).click()]);
   assert(taken.suggestedFilename() === `${incident.id}.csv`, `the list of the hurt is a file: ${taken.suggestedFilename()}`);
+  assert(readFileSync(await taken.path(), "utf8").split("\n").length > 1, "whoever was hurt stands in the file");
   await page.getByRole("button", { name: "Acknowledge" }).click();
   await page.waitForSelector("text=acknowledged");
   // Who was hurt, and one of their orders.

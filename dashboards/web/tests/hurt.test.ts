@@ -12,6 +12,9 @@ test("the question names the operations that were hurt, with their quotes kept i
   expect(sql).toContain("(service = 'it''s' AND operation = 'POST /a/b')");
   expect(sql).toContain("TIMESTAMP '2026-11-20T06:00:00");
   expect(sql).toContain("time <= TIMESTAMP '2026-11-20T06:10:00");
+  expect(sql).toContain(`attributes['order.id'] AS "order.id"`);
+  expect(sql).toMatch(/LIMIT \d+$/);
+  expect(hurtQuestion([{ entity: "operation:a/b" }], "2026-11-20T06:00:00Z", null, null)).toMatch(/ORDER BY time DESC$/);
 });
 
 test("each order stands once, by its number; requests without one by their id", () => {

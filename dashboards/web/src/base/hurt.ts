@@ -26,16 +26,16 @@ const place = (entity: string): [string, string] | null => {
   return found ? [found[1] ?? "", found[2] ?? ""] : null;
 };
 
-/** Failed requests of the operations that were hurt most, newest first; null where none is known. */
-export function hurtQuestion(operations: readonly { entity: string }[], from: string, until: string | null): string | null {
+/** Failed requests of the operations that were hurt most, newest first, so many at most (null: all); null where none is known. */
+export function hurtQuestion(operations: readonly { entity: string }[], from: string, until: string | null, most: number | null = ROWS_MAX): string | null {
   const places = operations.slice(0, OPERATIONS_MAX).flatMap(({ entity }) => {
     const found = place(entity);
     return found ? [`(service = ${literal(found[0])} AND operation = ${literal(found[1])})`] : [];
   });
   if (places.length === 0) return null;
-  const columns = [...KEYS, ...PLACES].map((key) => `attributes['${key}']`).join(", ");
+  const columns = [...KEYS, ...PLACES].map((key) => `attributes['${key}'] AS "${key}"`).join(", ");
   const end = until ? ` AND time <= ${sqlInstant(until)}` : "";
-  return `SELECT time, service, operation, request_id, trace_id, ${columns} FROM spans WHERE status = 'error' AND (${places.join(" OR ")}) AND time >= ${sqlInstant(from)}${end} ORDER BY time DESC LIMIT ${ROWS_MAX}`;
+  return `SELECT time, service, operation, request_id, trace_id, ${columns} FROM spans WHERE status = 'error' AND (${places.join(" OR ")}) AND time >= ${sqlInstant(from)}${end} ORDER BY time DESC${most === null ? "" : ` LIMIT ${most}`}`;
 }
 
 /** Each order, request or trace once. */

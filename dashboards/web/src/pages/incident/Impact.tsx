@@ -3,8 +3,10 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import { address, readJson } from "../../api/client";
 import { INCIDENTS, type Incident, type Page } from "../../api/incidents";
+import { askSql } from "../../api/read";
 import { csv, download } from "../../base/csv";
 import { count, percent } from "../../base/format";
+import { hurtQuestion } from "../../base/hurt";
 import { Empty, Partial, TroubleNote } from "../../components/Answered";
 import { EntityLink } from "../../components/EntityLink";
 import { Icon } from "../../components/Icon";
@@ -32,17 +34,32 @@ async function exportList(url: string, name: string, told: (rows: number) => voi
   download(`${name}.csv`, csv(columns, rows.map((row) => columns.map((column) => row[column]))));
 }
 
+/** Failed requests of one file. */
+const REQUESTS_MAX = 100_000;
+
+/** The failed requests, with order, tenant and store: where no business operation has told of its failure. Why the list is cut, if it is. */
+async function exportRequests(question: string, name: string): Promise<string | null> {
+  const { columns, rows, complete, incomplete_reason } = await askSql(question, REQUESTS_MAX);
+  download(`${name}.csv`, csv(columns.map((column) => column.name), rows));
+  return complete ? null : (incomplete_reason ?? null);
+}
+
 export function Impact({ of }: { of: Incident }) {
   const w = useIncidentWords();
   const [rows, setRows] = useState<number | null>(null);
   const [error, setError] = useState<unknown>(null);
+  const [cut, setCut] = useState<string | null>(null);
   const { impact } = of;
+  const { fault_at, mitigated_at } = of.clocks;
+  const question = hurtQuestion(impact?.operations ?? [], fault_at ?? of.opened_at, mitigated_at ?? of.resolved_at ?? null, null);
   const list = address(`${INCIDENTS}/{id}/impact`, { limit: PAGE_ROWS }, { id: of.id });
-  const write = async (url: string): Promise<void> => {
+  const write = async (): Promise<void> => {
     setError(null);
+    setCut(null);
     setRows(0);
     try {
-      await exportList(url, of.id, setRows);
+      if (impact && impact.business_operations > 0) await exportList(list, of.id, setRows);
+      else if (question) setCut(await exportRequests(question, of.id));
     } catch (reason) {
       setError(reason);
     } finally {
@@ -54,14 +71,15 @@ export function Impact({ of }: { of: Incident }) {
     <Panel
       title={w("impact")}
       actions={
-        hurt && impact.business_operations > 0 && (
-          <Button size="compact-sm" variant="default" leftSection={<Icon name="download" size={13} />} onClick={() => void write(list)} disabled={rows !== null}>
+        hurt && (impact.business_operations > 0 || question) && (
+          <Button size="compact-sm" variant="default" leftSection={<Icon name="download" size={13} />} onClick={() => void write()} disabled={rows !== null}>
             {rows === null ? w("export") : w("exporting", { count: count(rows) })}
           </Button>
         )
       }
     >
       {!!error && <TroubleNote error={error} />}
+      {cut && <Partial reason={cut} />}
       {impact && !impact.complete && <Partial reason={impact.incomplete_reason} />}
       {!hurt || !impact ? (
         <Empty title={w("noImpact")} />
