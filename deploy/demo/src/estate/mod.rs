@@ -69,6 +69,7 @@ pub(crate) enum Telling {
     PointsGranted,
     LabelPrinted,
     OrderRefunded,
+    OrderSettled,
     StockReceived,
 }
 

@@ -1,11 +1,15 @@
 //! Messages: sent within a story, handled later in one of their own; jobs, which nobody asks for.
 
 use super::{Failure, Outcome, Story, Visit, attributes, record};
+use crate::estate::Telling;
 use crate::estate::stores::{Group, Statement, Topic};
 use crate::telemetry::{int, text};
 use crate::world::World;
 use opentelemetry_proto::tonic::trace::v1::span::Link;
 use rand::RngCore;
+
+/// What settling one bill takes.
+const A_BILL: u64 = 40_000;
 
 /// A message on its way: what a consumer links to, and whom it is about.
 #[derive(Clone, Debug)]
@@ -90,9 +94,18 @@ impl Story<'_> {
         Err(Failure::new(500, "com.fasterxml.jackson.core.JsonParseException", what))
     }
 
-    /// A piece of work that is nobody's request: one span a statement, and heartbeats around it.
-    pub(crate) fn job(&mut self, pod: usize, name: &'static str, run: &str, statements: &[(&'static Statement, u32)]) {
+    /// A piece of work that is nobody's request: one span a statement, what it does for each of these bills, and
+    /// heartbeats around it. Whether all went well: else no bill was settled.
+    pub(crate) fn job(
+        &mut self,
+        pod: usize,
+        name: &'static str,
+        run: &str,
+        statements: &[(&'static Statement, u32)],
+        bills: &[Visit],
+    ) -> bool {
         let started = self.at;
+        self.baggage.retain(|said| said.key == "request.id");
         self.begin(pod, format!("job {name}"), record::INTERNAL, vec![text("job.name", name)]);
         self.beat(pod, name, "start", run, format!("{name} begins"), None);
         let mut rounds = 0;
@@ -103,10 +116,31 @@ impl Story<'_> {
                 self.sql(pod, statement)
             })
         });
+        if outcome.is_ok() {
+            bills.iter().for_each(|bill| self.settle(pod, bill));
+        }
         let status = if outcome.is_ok() { "ok" } else { "fail" };
         self.log(pod, record::INFO, format!("{name} made {rounds} statements"), vec![int("job.statements", rounds)]);
         self.beat(pod, name, status, run, format!("{name} is done"), Some(self.at - started));
         self.finish(&outcome);
+        outcome.is_ok()
+    }
+
+    /// One order's part of a run: of the customer the bill knows nothing.
+    fn settle(&mut self, pod: usize, bill: &Visit) {
+        let visit = Visit { request: self.visit.request.clone(), ..bill.clone() };
+        let said = ["request.id", "tenant.id", "store.id", "order.id", "payment.id"];
+        let baggage = visit.baggage().into_iter().filter(|attribute| said.contains(&attribute.key.as_str())).collect();
+        let run = std::mem::replace(&mut self.visit, visit);
+        let of_run = std::mem::replace(&mut self.baggage, baggage);
+        // On the thread of the run.
+        let thread = self.current().and_then(|run| run.attributes.iter().find(|said| said.key == "thread.id").cloned());
+        let attributes = self.baggage.iter().cloned().chain(thread).collect();
+        self.begin_bare(pod, "settle order".into(), record::INTERNAL, attributes);
+        self.at += A_BILL;
+        self.tell(pod, Telling::OrderSettled);
+        self.close();
+        (self.visit, self.baggage) = (run, of_run);
     }
 
     fn beat(&mut self, pod: usize, name: &str, status: &str, run: &str, message: String, took: Option<u64>) {

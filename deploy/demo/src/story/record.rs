@@ -26,6 +26,11 @@ pub(crate) const SEVERE: i32 = 17;
 impl Story<'_> {
     pub(super) fn begin(&mut self, source: usize, name: String, kind: i32, mut attributes: Vec<KeyValue>) {
         attributes.push(int("thread.id", self.world.random.random_range(20..220)));
+        self.begin_bare(source, name, kind, attributes);
+    }
+
+    /// Opens a span that says no more than this, and no thread of its own.
+    pub(super) fn begin_bare(&mut self, source: usize, name: String, kind: i32, mut attributes: Vec<KeyValue>) {
         if kind == SERVER || kind == CONSUMER || self.open.is_empty() {
             attributes.extend(self.baggage.iter().cloned());
         }

@@ -107,6 +107,10 @@ impl Story<'_> {
                 event(None, done, entity, format!("{label} printed"), "print label", "-label", system)
             }
             Telling::OrderRefunded => refunded(&order, customer),
+            Telling::OrderSettled => {
+                let entity = entity("order", &order.id, "paid", "settled");
+                event(None, done, entity, format!("order {} settled", order.id), "settle order", "-settle", system)
+            }
             Telling::StockReceived => return None,
         })
     }

@@ -54,9 +54,18 @@ const DAY: f64 = 7_200.0;
 /// How much busier than usual the peak of a day is.
 const PEAK: f64 = 0.25;
 
+/// The job that settles what was paid.
+const SETTLEMENT: &str = "daily-settlement";
+/// How long after a payment began its bill may be settled: as long as anybody waits for it.
+const BILL_AFTER: u64 = 12 * SECOND;
+/// Bills of one run; what is more waits for the next.
+const BILLS_OF_A_RUN: usize = 200;
+/// Bills that wait; the oldest goes first.
+const BILLS_MAX: usize = 5_000;
+
 type Statements = &'static [(&'static crate::estate::stores::Statement, u32)];
 static JOBS: &[(&str, &crate::estate::services::Service, u64, Statements)] = &[
-    ("daily-settlement", &crate::estate::services::SETTLEMENT, 20, &[(&back::S_BILLS, 6), (&back::S_SETTLE, 6)]),
+    (SETTLEMENT, &crate::estate::services::SETTLEMENT, 20, &[(&back::S_BILLS, 6), (&back::S_SETTLE, 6)]),
     ("sales-report", &crate::estate::services::REPORT, 45, &[(&back::S_REPORT, 3)]),
 ];
 /// How often a printer and a till say that they live.
@@ -146,8 +155,10 @@ impl Company {
             }
         }
         let (visit, well) = self.tell_story(visit, |story| story.enter(operation).is_ok());
-        if who == Who::Buyer && well {
-            self.after_buying(visit);
+        match who {
+            Who::Buyer if well => self.after_buying(visit),
+            Who::Till if well => self.bill(visit),
+            _ => {}
         }
     }
 
@@ -195,8 +206,24 @@ impl Company {
             self.plan(later, Event::Invoice(Box::new(visit.clone())));
         }
         if self.world.one_in(REFUNDS) {
+            // What is asked back is not settled.
             self.plan(later, Event::Refund(Box::new(visit)));
+        } else {
+            self.bill(visit);
         }
+    }
+
+    fn bill(&mut self, visit: Visit) {
+        if self.bills.len() == BILLS_MAX {
+            self.bills.pop_front();
+        }
+        self.bills.push_back((self.now + BILL_AFTER, visit));
+    }
+
+    /// The bills that may be settled now.
+    fn due_bills(&mut self) -> Vec<Visit> {
+        let due = self.bills.iter().take(BILLS_OF_A_RUN).take_while(|(from, _)| *from <= self.now).count();
+        self.bills.drain(..due).map(|(_, visit)| visit).collect()
     }
 
     fn visit_again(&mut self, visit: Visit, operation: &'static Operation) {
@@ -231,10 +258,11 @@ impl Company {
         let pod = self.sources.pods().iter().position(|pod| pod.service.id == service.id).unwrap_or(0);
         let request = self.request();
         let visit = Visit::of_customer(&mut self.world, request);
-        self.tell_story(visit, |story| {
-            story.job(pod, name, &run, statements);
-            true
-        });
+        let bills = if name == SETTLEMENT { self.due_bills() } else { Vec::new() };
+        let (_, well) = self.tell_story(visit, |story| story.job(pod, name, &run, statements, &bills));
+        if !well {
+            bills.into_iter().rev().for_each(|bill| self.bills.push_front((self.now, bill)));
+        }
         self.plan(self.now + every * SECOND, Event::Job(job));
     }
 }

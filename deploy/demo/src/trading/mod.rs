@@ -20,7 +20,7 @@ use crate::world::{SECOND, World};
 pub(crate) use broker::Broker;
 use held::Held;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// How often each source tells its metrics.
 pub(crate) const METRICS_EVERY: u64 = 10 * SECOND;
@@ -90,6 +90,8 @@ pub(crate) struct Company {
     orders: u64,
     requests: u64,
     runs: u64,
+    /// Orders that were paid, and when their bills may be settled; the oldest first.
+    bills: VecDeque<(u64, Visit)>,
 }
 
 impl Company {
@@ -112,6 +114,7 @@ impl Company {
             orders: 0,
             requests: 0,
             runs: 0,
+            bills: VecDeque::new(),
         };
         company.plan_the_day();
         company

@@ -141,10 +141,15 @@ fn story(survey: &Survey, order: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn an_order_is_placed_looked_at_paid_and_handled_by_consumers_in_traces_of_their_own() {
+fn an_order_is_placed_looked_at_paid_handled_by_consumers_and_settled_by_a_job_in_traces_of_their_own() {
     let survey = run(1, 90, &[]);
-    let paid = survey.of("mp-gateway", 2, "POST /open/v1/payment/callback", 10.0, 50.0).next().unwrap();
-    let order = string(attribute(&paid.attributes, "order.id").unwrap());
+    let refunded: BTreeSet<String> = survey
+        .of("mp-gateway", 2, "POST /api/v2/refunds", 10.0, 90.0)
+        .map(|span| string(attribute(&span.attributes, "order.id").unwrap()))
+        .collect();
+    let paid = survey.of("mp-gateway", 2, "POST /open/v1/payment/callback", 10.0, 50.0);
+    let mut orders = paid.map(|span| string(attribute(&span.attributes, "order.id").unwrap()));
+    let order = orders.find(|order| !refunded.contains(order)).unwrap();
     let story = story(&survey, &order);
     let names: BTreeSet<&str> = story.iter().map(|(name, _)| name.as_str()).collect();
     for step in [
@@ -154,12 +159,17 @@ fn an_order_is_placed_looked_at_paid_and_handled_by_consumers_in_traces_of_their
         "POST /open/v1/payment/callback",
         "process ORDER_PAID",
         "POST /tickets",
+        "settle order",
         "business.operation",
     ] {
         assert!(names.contains(step), "{step} is missing in {names:?}");
     }
     let traces: HashSet<_> = story.iter().map(|(_, trace)| trace).collect();
-    assert!(traces.len() >= 4, "placed, looked at, paid and points are traces of their own");
+    assert!(traces.len() >= 5, "placed, looked at, paid, points and settled are traces of their own");
+    let job = survey.spans.iter().find(|(_, span)| span.name == "job daily-settlement").unwrap();
+    for key in ["user.id", "member.id", "store.id"] {
+        assert!(attribute(&job.1.attributes, key).is_none(), "a job is of no customer: {key}");
+    }
 }
 
 #[test]
@@ -172,7 +182,7 @@ fn business_events_say_who_did_what_and_what_it_was_before() {
         };
         events.iter().filter(ours).count()
     };
-    for name in ["buy tea", "reserve stock", "redeem coupon", "grant points", "print label", "receive goods"] {
+    for name in ["buy tea", "reserve stock", "redeem coupon", "grant points", "print label", "receive goods", "settle order"] {
         assert!(named(name) > 5, "{name}: {}", named(name));
     }
     for (_, event) in events {
