@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { type BusinessEvent, type StoryItem, counted, ranked } from "../src/api/stories";
 import { fieldChanges } from "../src/base/fields";
 import { storyOf } from "../src/pages/operations/Start";
-import { beginning, isTelling, reasons, steps, verdict } from "../src/pages/operations/story";
+import { fold } from "../src/pages/operations/fold";
+import { bounds, isTelling, reasons, steps, verdict } from "../src/pages/operations/story";
 import { inChinese } from "../src/pages/operations/Why";
 
 const item = (kind: string, second: number, more: Partial<StoryItem> = {}): StoryItem =>
@@ -39,10 +40,27 @@ describe("steps", () => {
 
   test("a change from before does not make the story longer", () => {
     const all = [item("change", 1), item("request", 30)];
-    expect(beginning(all)?.nanos).toBe(0);
+    expect(bounds(all)?.first.nanos).toBe(0);
     expect(steps(all, true).map(({ after, waited }) => [after / 1e9, waited])).toEqual([[-29, null], [0, null]]);
-    expect(beginning([item("change", 7)])).toBeDefined();
-    expect(beginning([])).toBeUndefined();
+    expect(bounds([item("change", 7)])).not.toBeNull();
+    expect(bounds([])).toBeNull();
+  });
+
+  test("alerts of one incident are one step, before and after the story, and do not make it longer", () => {
+    const alert = (second: number, incident: string | null, source = "alerts") => item("alert", second, { source, name: `${source}-${second}`, keys: incident ? { "incident.id": incident } : {} } as Partial<StoryItem>);
+    const all = [alert(1, "I-1"), alert(2, "I-1"), alert(3, null), item("request", 20), item("request", 21), alert(40, "I-1"), alert(5, "I-1", "incidents"), alert(50, "I-2")];
+    const folded = fold(all);
+    const incidents = folded.filter(({ alerts }) => alerts);
+    expect(incidents.map(({ name, alerts }) => [name, alerts?.length])).toEqual([["incidents-5", 3], ["I-2", 1]]);
+    expect(folded).toHaveLength(5);
+    expect(steps(folded, true).map(({ after }) => after / 1e9)).toEqual([-17, -15, 0, 1, 30]);
+    const { first, last } = bounds(all) ?? {};
+    expect(last && first && steps(folded, true).at(-1)?.waited).toBe(29e9);
+  });
+
+  test("a release that was told and seen is one change", () => {
+    const change = (second: number, version: string) => item("change", second, { change: { kind: "release", target: "payment", version, previous_version: null } } as Partial<StoryItem>);
+    expect(fold([change(1, "2"), change(4, "2"), change(9, "3")]).map(({ change: of }) => of?.version)).toEqual(["2", "3"]);
   });
 });
 
@@ -77,6 +95,8 @@ describe("reasons", () => {
     ["in a trace that bears request id r 1", "所在链路带有请求 ID r 1"],
     ["handles it in a batch: the same message 9", "批量处理：同一条消息 9"],
     ["order-service took part, and was changed 15.6 min before the story", "order-service 参与其中，并且在此前 15.6 分钟发生变更"],
+    ["of operation:order-service/POST /orders, which took part", "order-service/POST /orders 参与其中"],
+    ["it stood since 1.6 min before the story", "始于在此前 1.6 分钟"],
     ["something that no form fits", "something that no form fits"],
   ])("%s is said in Chinese", (english, chinese) => expect(inChinese(english)).toBe(chinese));
 });

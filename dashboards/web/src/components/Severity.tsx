@@ -3,17 +3,17 @@ import { asSeverity } from "../base/health";
 import { phrases } from "../base/language";
 import style from "./Tag.module.css";
 
-const useWords = phrases("severity", {
-  critical: ["critical", "致命"],
-  high: ["high", "严重"],
-  medium: ["medium", "一般"],
-  low: ["low", "轻微"],
+export const useSeverityWords = phrases("severity", {
+  critical: ["critical", "紧急"],
+  high: ["high", "高"],
+  medium: ["medium", "中"],
+  low: ["low", "低"],
 });
 
 const TONES = { critical: "bad", high: "bad", medium: "warn", low: "plain" } as const;
 
 export function Severity({ of }: { of: string | null | undefined }) {
-  const w = useWords();
+  const w = useSeverityWords();
   const severity = asSeverity(of);
   return (
     <span className={style.tag} data-tone={TONES[severity]} data-solid={severity === "critical" || undefined}>

@@ -15,7 +15,7 @@ import { EntityLink } from "../../components/EntityLink";
 import { Go } from "../../components/Go";
 import { IncidentStateTag } from "../../components/IncidentLine";
 import { PageHead, Panel } from "../../components/Panel";
-import { Severity } from "../../components/Severity";
+import { Severity, useSeverityWords } from "../../components/Severity";
 import { Source } from "../../components/Source";
 import { When } from "../../components/When";
 import { Months } from "./Months";
@@ -27,10 +27,6 @@ const useWords = phrases("incidents", {
   all: ["All in the window", "时间段内全部"],
   severity: ["Severity", "级别"],
   any: ["any", "全部"],
-  critical: ["critical", "致命"],
-  high: ["high", "严重"],
-  medium: ["medium", "一般"],
-  low: ["low", "轻微"],
   what: ["What", "故障"],
   state: ["State", "状态"],
   cause: ["Cause", "根因"],
@@ -49,6 +45,7 @@ const useWords = phrases("incidents", {
 export default function Incidents() {
   const w = useWords();
   const kinds = useCauseWords();
+  const grave = useSeverityWords();
   const { window } = useWindow();
   const [search, change] = useAddress();
   const all = search.show === "all";
@@ -125,7 +122,7 @@ export default function Incidents() {
           value={search.severity ?? ""}
           onChange={(value) => change({ severity: value }, "push")}
           allowDeselect={false}
-          data={[{ value: "", label: `${w("severity")}: ${w("any")}` }, ...(["critical", "high", "medium", "low"] as const).map((value) => ({ value, label: w(value) }))]}
+          data={[{ value: "", label: `${w("severity")}: ${w("any")}` }, ...(["critical", "high", "medium", "low"] as const).map((value) => ({ value, label: grave(value) }))]}
         />
       </div>
       <Panel flush>

@@ -7,6 +7,10 @@ import { Icon, type IconName } from "../../components/Icon";
 import { Tag } from "../../components/Tag";
 import { Values } from "../../components/Values";
 import { When } from "../../components/When";
+import { useChangeKind } from "../../components/ChangeList";
+import { Severity } from "../../components/Severity";
+import { IncidentName } from "./Behind";
+import { type Folded, incidentOf } from "./fold";
 import { type Kind, type Step, isFailed } from "./story";
 import style from "./Steps.module.css";
 import { Why } from "./Why";
@@ -37,12 +41,15 @@ export function EntityChange({ of }: { of: StoryEntity }) {
 }
 
 /** The name of a step in the words of its kind. */
-function Name({ item }: { item: StoryItem }) {
+function Name({ item }: { item: Folded }) {
+  const kind = useChangeKind();
   const { change } = item;
+  const incident = item.alerts && incidentOf(item);
+  if (incident) return <IncidentName id={incident} title={item.name ?? ""} />;
   if (change) {
     return (
       <span className={style.name}>
-        {change.kind.replaceAll("_", " ")} {change.target} {change.previous_version && `${change.previous_version} → `}
+        {kind(change.kind)} {change.target} {change.previous_version && `${change.previous_version} → `}
         {change.version}
       </span>
     );
@@ -62,11 +69,36 @@ function Ending({ item }: { item: StoryItem }) {
   );
 }
 
+/** The alerts that an incident's step stands for, one line each, when they are asked for. */
+function Alerts({ of }: { of: StoryItem[] }) {
+  const w = useStoryWords();
+  return (
+    <details className={style.alerts}>
+      <summary>{w("itsAlerts", { count: of.length })}</summary>
+      <ul>
+        {of.map((alert) => (
+          <li key={`${alert.time}${alert.name}${alert.service}${alert.text}`}>
+            <When time={alert.time} as="clock" /> <Severity of={(alert.text ?? "").split(";")[0]} /> <span className="mono">{alert.name}</span>{" "}
+            {alert.service && <Go to={serviceHref(alert.service)}>{alert.service}</Go>}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** What a step says beyond its name: a change's versions and an incident's cause stand in the name. */
+function saidBy(item: Folded): string | null {
+  if (item.alerts || item.change?.version || (item.kind === "log" && !item.name)) return null;
+  return item.text && item.text !== item.name ? item.text : null;
+}
+
 function StepView({ step: { item, after, waited }, marked, repeated }: { step: Step; marked: boolean; repeated: boolean }) {
   const w = useStoryWords();
   const failed = isFailed(item);
   const kind = (item.kind in ICONS ? item.kind : "span") as Kind;
-  const text = item.kind === "log" && !item.name ? null : item.text;
+  const text = saidBy(item);
+  const word = item.alerts ? "incident" : kind;
   return (
     <>
       {waited !== null && <li className={style.pause}>{w("later", { duration: duration(waited) })}</li>}
@@ -81,7 +113,7 @@ function StepView({ step: { item, after, waited }, marked, repeated }: { step: S
         </span>
         <div className={style.body}>
           <div className={style.line}>
-            <Tag tone={failed ? "bad" : kind === "business" ? "info" : "plain"}>{w(kind)}</Tag>
+            <Tag tone={failed ? "bad" : kind === "business" ? "info" : "plain"}>{w(word)}</Tag>
             <Name item={item} />
             {item.business && item.business.outcome !== "unknown" && (
               <Tag tone={item.business.outcome === "failure" ? "bad" : "good"}>{w(item.business.outcome === "failure" ? "failure" : "success")}</Tag>
@@ -96,7 +128,8 @@ function StepView({ step: { item, after, waited }, marked, repeated }: { step: S
             )}
             <Ending item={item} />
           </div>
-          {text && text !== item.name && <div className={style.text}>{text}</div>}
+          {text && <div className={style.text}>{text}</div>}
+          {item.alerts && item.alerts.length > 0 && <Alerts of={item.alerts} />}
           {item.business?.entities.map((entity) => <EntityChange key={`${entity.type}${entity.id}${entity.role}`} of={entity} />)}
           <Why why={item.why} confidence={item.confidence} source={item.source} repeated={repeated} />
         </div>

@@ -4,7 +4,7 @@ import { useMemo } from "react";
 import type { Story, StoryOperation } from "../../api/stories";
 import { useAddress } from "../../base/address";
 import { count, duration } from "../../base/format";
-import { between, exact, milliseconds } from "../../base/nanos";
+import { between, milliseconds } from "../../base/nanos";
 import { storyHref, traceHref } from "../../base/links";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Go } from "../../components/Go";
@@ -13,22 +13,23 @@ import { Panel } from "../../components/Panel";
 import { Source } from "../../components/Source";
 import { Tag } from "../../components/Tag";
 import { When } from "../../components/When";
+import { Behind } from "./Behind";
+import { type Folded, fold } from "./fold";
 import { EntityChange, Steps } from "./Steps";
-import { beginning, steps, verdict } from "./story";
+import { bounds, steps, verdict } from "./story";
 import style from "./operations.module.css";
 import { useStoryWords } from "./words";
 
 /** So many traces and requests are named beside the answer. */
 const IDS_SHOWN = 6;
 
-function Answer({ story }: { story: Story }) {
+function Answer({ story, folded }: { story: Story; folded: Folded[] }) {
   const w = useStoryWords();
   const said = useMemo(
     () => verdict(story.items, story.operations.some(({ completed }) => !completed), story.operations.map(({ outcome }) => outcome)),
     [story],
   );
-  const [first, last] = [beginning(story.items), story.items.at(-1)];
-  const span = first && last ? between(first, exact(last.time)) : 0;
+  const own = bounds(story.items);
   const fault = said.first;
   return (
     <div className={style.verdict} data-kind={said.kind} role="status">
@@ -44,9 +45,10 @@ function Answer({ story }: { story: Story }) {
             {fault.text && fault.name && <div className={`${style.fault} lines-4`}>{fault.text}</div>}
           </div>
         )}
+        {said.kind !== "well" && <Behind of={folded} />}
         <div className="row dim small" style={{ gap: "2px 14px" }}>
-          {first && <When time={milliseconds(first)} as="both" />}
-          <span>{w("took", { duration: duration(span) })}</span>
+          {own && <When time={milliseconds(own.first)} as="both" />}
+          {own && <span>{w("took", { duration: duration(between(own.first, own.last)) })}</span>}
           <span>
             {w("traces", { count: story.trace_ids.length })}:{" "}
             {story.trace_ids.slice(0, IDS_SHOWN).map((id) => (
@@ -141,16 +143,17 @@ export function Told({ story, url, more, loading }: { story: Story; url: string;
   const w = useStoryWords();
   const [search, change] = useAddress();
   const all = search.technical === "on";
-  const shown = useMemo(() => steps(story.items, all), [story.items, all]);
+  const folded = useMemo(() => fold(story.items), [story.items]);
+  const shown = useMemo(() => steps(folded, all), [folded, all]);
   const said = useMemo(() => verdict(story.items, false, []), [story.items]);
   return (
     <>
       <Others story={story} />
-      <Answer story={story} />
+      <Answer story={story} folded={folded} />
       {story.operations.length > 0 && <Operations of={story.operations} />}
       <Panel
         title={w("steps")}
-        about={all ? w("stepsAll", { count: story.items.length }) : w("stepsAbout", { shown: count(shown.length), count: count(story.items.length) })}
+        about={all ? w("stepsAll", { count: folded.length }) : w("stepsAbout", { shown: count(shown.length), count: count(folded.length) })}
         actions={
           <>
             <Checkbox size="xs" label={w("technical")} checked={all} onChange={(event) => change({ technical: event.currentTarget.checked ? "on" : null })} />

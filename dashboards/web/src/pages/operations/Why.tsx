@@ -29,6 +29,9 @@ const FORMS: [RegExp, string][] = [
   [/^although not from the value that (.+) had$/, "但未延续 $1 之前的值"],
   [/^although (.+) begins anew$/, "但 $1 重新开始"],
   [/^heartbeat of the job (.+), which took part$/, "参与其中的任务 $1 的心跳"],
+  [/^the incident that alerts of the story belong to$/, "相关告警所属的故障"],
+  [/^of (?:\w+:)?(.+), which took part$/, "$1 参与其中"],
+  [/^it stood since (.+)$/, "始于$1"],
   [/^(.+) took part, and was changed (.+)$/, "$1 参与其中，并且$2发生变更"],
 ];
 const PARTS: [RegExp, string][] = [

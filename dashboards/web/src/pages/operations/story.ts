@@ -2,6 +2,7 @@
 // the long waits between them.
 import type { StoryItem } from "../../api/stories";
 import { type Instant, between, exact } from "../../base/nanos";
+import { type Folded, isAround } from "./fold";
 
 export type Kind = "business" | "request" | "span" | "log" | "message" | "job" | "change" | "alert" | "repair";
 
@@ -21,8 +22,8 @@ export function isTelling(item: StoryItem): boolean {
 }
 
 export interface Step {
-  item: StoryItem;
-  /** Nanoseconds after the first step of the story; below zero for a change that came before it. */
+  item: Folded;
+  /** Nanoseconds after the first step of the story; below zero for a change or an incident that was there before it. */
   after: number;
   /** Nanoseconds since the step shown before, when it is long enough to be said. */
   waited: number | null;
@@ -31,18 +32,20 @@ export interface Step {
 /** A pause that is worth a line of its own. */
 const PAUSE_NS = 5e9;
 
-/** The first step that belongs to the story itself: changes that may explain it can be older. */
-export function beginning(items: StoryItem[]): Instant | undefined {
-  const own = items.filter(({ kind }) => kind !== "change");
-  return (own.length > 0 ? own : items).map(({ time }) => exact(time)).reduce<Instant | undefined>((first, at) => (first && between(first, at) >= 0 ? first : at), undefined);
+/** When the story's own first step was and its last: changes and alerts that may explain it can be older, and younger. */
+export function bounds(items: StoryItem[]): { first: Instant; last: Instant } | null {
+  const own = items.filter((item) => !isAround(item));
+  const times = (own.length > 0 ? own : items).map(({ time }) => exact(time)).sort((a, b) => between(b, a));
+  const [first, last] = [times[0], times.at(-1)];
+  return first && last ? { first, last } : null;
 }
 
 /** Steps by time; of equal times the order of the server stays. Business events of one instant come first. */
-export function steps(items: StoryItem[], all: boolean): Step[] {
+export function steps(items: Folded[], all: boolean): Step[] {
   const ordered = items
     .map((item, place) => ({ item, place, at: exact(item.time) }))
     .sort((a, b) => between(b.at, a.at) || Number(b.item.kind === "business") - Number(a.item.kind === "business") || a.place - b.place);
-  const first = beginning(items);
+  const first = bounds(items)?.first;
   let before = first;
   return ordered
     .filter(({ item }) => all || isTelling(item))
