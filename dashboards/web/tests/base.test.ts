@@ -9,7 +9,7 @@ import { bytes, count, duration, percent, rate } from "../src/base/format";
 import { guesses } from "../src/base/guess";
 import { byHealth, worst } from "../src/base/health";
 import { entity, entityHref, safeHref, storyHref } from "../src/base/links";
-import { type Place, SENDERS, safeName, snippet } from "../src/base/snippets";
+import { type Place, SENDERS, addressOf, safeName, snippet } from "../src/base/snippets";
 import { before, instant, resolve, sqlWindow, step } from "../src/base/time";
 
 const NOW = Date.UTC(2026, 10, 20, 9, 0, 0);
@@ -151,20 +151,33 @@ describe("rates over time", () => {
 });
 
 describe("snippets", () => {
-  const place: Place = { host: "::1", origin: "http://[::1]:8080", service: "checkout", token: true };
+  const place: Place = { address: "http://[::1]:8080", service: "checkout", token: true };
 
-  test.each(SENDERS)("%s is told the host, and a token where one is wanted", (sender) => {
+  test.each(SENDERS)("%s is told the address, and a token where one is wanted", (sender) => {
     const text = snippet(sender, place, NOW);
-    expect(text).toContain("[::1]");
+    expect(text).toContain("[::1]:8080");
     expect(text).toContain("YOUR_TOKEN");
     expect(snippet(sender, { ...place, token: false }, NOW)).not.toContain("YOUR_TOKEN");
   });
 
-  test("a port that was written is used, and then a Collector speaks HTTP to it", () => {
-    const own = { ...place, host: "10.0.0.7:14318", token: false };
-    for (const sender of SENDERS.filter((one) => one !== "prometheus")) expect(snippet(sender, own, NOW)).toContain("http://10.0.0.7:14318");
-    expect(snippet("collector", own, NOW)).toContain("otlp_http/stormglass");
-    expect(snippet("collector", { ...place, host: "10.0.0.7" }, NOW)).toContain("endpoint: 10.0.0.7:4317");
+  test.each([
+    ["", "http://127.0.0.1:8080"],
+    ["10.0.0.7", "http://10.0.0.7:8080"],
+    ["10.0.0.7:14318", "http://10.0.0.7:14318"],
+    ["[::1]:9", "http://[::1]:9"],
+    ["https://watch.example.com/", "https://watch.example.com"],
+    ["https://watch.example.com:8443/path?x#y", "https://watch.example.com:8443"],
+    ["two words", "http://127.0.0.1:8080"],
+    ["host/$(reboot)", "http://127.0.0.1:8080"],
+    ["user:word@host", "http://127.0.0.1:8080"],
+  ])("the typed address %j becomes %s", (typed, address) => expect(addressOf(typed, "http://127.0.0.1:8080")).toBe(address));
+
+  test("Prometheus is promised what the server speaks: alerts, and metrics by a Collector", () => {
+    const text = snippet("prometheus", { ...place, address: "https://watch.example.com" }, NOW);
+    expect(text).toContain("path_prefix: /alertmanager");
+    expect(text).toContain("scheme: https");
+    expect(text).toContain("job_name: checkout");
+    expect(text).not.toContain("remote_write");
   });
 
   test("a name cannot become a command", () => {

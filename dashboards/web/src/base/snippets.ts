@@ -4,40 +4,65 @@ export const SENDERS = ["java", "go", "python", "node", "collector", "prometheus
 export type Sender = (typeof SENDERS)[number];
 
 export interface Place {
-  host: string;
-  /** Where the UI and the API are. */
-  origin: string;
+  /** Scheme, host and port of this server as the sender sees it: it takes OTLP where it shows its pages. */
+  address: string;
   service: string;
   /** Whether senders must show a token. */
   token: boolean;
 }
 
-const HTTP_PORT = 4318;
-const GRPC_PORT = 4317;
+/**
+ * The address that was typed, or the page's own where that is none. A bare host gets the scheme and port of the page;
+ * nothing but scheme, host and port is kept, because the text becomes part of commands.
+ */
+export function addressOf(typed: string, origin: string): string {
+  const own = new URL(origin);
+  const text = typed.trim();
+  const whole = /^https?:\/\//i.test(text);
+  if (text === "" || (!whole && /[/@?#]/.test(text))) return origin;
+  try {
+    const url = new URL(whole ? text : `${own.protocol}//${text}`);
+    const named = whole || /:\d+$/.test(text);
+    return `${url.protocol}//${url.hostname}${url.port ? `:${url.port}` : named || !own.port ? "" : `:${own.port}`}`;
+  } catch {
+    return origin;
+  }
+}
 
-/** An IPv6 address stands in brackets in an address. */
-const bracket = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host);
+const bare = (address: string): string => address.replace(/^https?:\/\//, "");
 
-/** A port that was written with the host is meant for OTLP over HTTP. */
-const withPort = (host: string): boolean => /^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(host);
-export const endpoint = (place: Place): string => (withPort(place.host) ? `http://${place.host}` : `http://${bracket(place.host)}:${HTTP_PORT}`);
-
-/** Collectors speak gRPC, but to the port that was written. */
-const exporter = (place: Place): [name: string, endpoint: string] =>
-  withPort(place.host) ? ["otlp_http", endpoint(place)] : ["otlp_grpc", `${bracket(place.host)}:${GRPC_PORT}`];
-
-function collector(place: Place): string {
-  const [kind, target] = exporter(place);
+/** The pipeline of a Collector that reads by `receiver` and sends here. */
+function pipeline(place: Place, receiver: string, signals: readonly string[]): string {
+  const lines = signals.map((signal) => `    ${signal}: { receivers: [${receiver}], exporters: [otlphttp/stormglass] }`);
   return `exporters:
-  ${kind}/stormglass:
-    endpoint: ${target}
-    tls: { insecure: true }${header(place, "    ")}
+  otlphttp/stormglass:
+    endpoint: ${place.address}${place.token ? `\n    headers: { authorization: "Bearer YOUR_TOKEN" }` : ""}
 
 service:
   pipelines:
-    traces:  { receivers: [otlp], exporters: [${kind}/stormglass] }
-    metrics: { receivers: [otlp], exporters: [${kind}/stormglass] }
-    logs:    { receivers: [otlp], exporters: [${kind}/stormglass] }`;
+${lines.join("\n")}`;
+}
+
+const collector = (place: Place): string => pipeline(place, "otlp", ["traces", "metrics", "logs"]);
+
+/** Prometheus has its alerts taken here; what it scrapes comes by a Collector, which scrapes as Prometheus does. */
+function prometheus(place: Place): string {
+  const secret = place.token ? `\n      authorization: { credentials: YOUR_TOKEN }` : "";
+  const scheme = place.address.startsWith("https") ? `\n      scheme: https` : "";
+  return `# prometheus.yml: its alerts become incidents here
+alerting:
+  alertmanagers:
+    - path_prefix: /alertmanager${scheme}${secret}
+      static_configs: [{ targets: ["${bare(place.address)}"] }]
+
+# collector.yaml: scrapes what Prometheus scrapes, and sends it here
+receivers:
+  prometheus:
+    config:
+      scrape_configs:
+        - job_name: ${place.service}
+          static_configs: [{ targets: ["localhost:9090"] }]
+${pipeline(place, "prometheus", ["metrics"])}`;
 }
 
 /** Names become part of commands: what a shell would read differently is taken out. */
@@ -45,10 +70,8 @@ export const safeName = (text: string): string => text.replace(/[^\p{L}\p{N}._-]
 
 function environment(place: Place): string {
   const token = place.token ? `\nexport OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer YOUR_TOKEN"` : "";
-  return `export OTEL_SERVICE_NAME=${place.service}\nexport OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint(place)}${token}`;
+  return `export OTEL_SERVICE_NAME=${place.service}\nexport OTEL_EXPORTER_OTLP_ENDPOINT=${place.address}${token}`;
 }
-
-const header = (place: Place, indent: string): string => (place.token ? `\n${indent}headers: { authorization: "Bearer YOUR_TOKEN" }` : "");
 
 /** A trace of one span that a terminal can send; `now` in milliseconds. */
 function curlSpan(place: Place, now: number): string {
@@ -75,7 +98,7 @@ function curlSpan(place: Place, now: number): string {
     ],
   };
   const token = place.token ? ` -H 'authorization: Bearer YOUR_TOKEN'` : "";
-  return `curl -X POST ${endpoint(place)}/v1/traces -H 'content-type: application/json'${token} \\\n  -d '${JSON.stringify(body)}'`;
+  return `curl -X POST ${place.address}/v1/traces -H 'content-type: application/json'${token} \\\n  -d '${JSON.stringify(body)}'`;
 }
 
 const TEXTS: Record<Exclude<Sender, "curl">, (place: Place) => string> = {
@@ -99,13 +122,7 @@ opentelemetry-instrument python app.py`,
 npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node
 node --require @opentelemetry/auto-instrumentations-node/register app.js`,
   collector,
-  prometheus: (place) => `remote_write:
-  - url: ${place.origin}/prometheus/api/v1/write${place.token ? `\n    authorization: { credentials: YOUR_TOKEN }` : ""}
-
-alerting:
-  alertmanagers:
-    - path_prefix: /alertmanager
-      static_configs: [{ targets: ["${place.origin.replace(/^https?:\/\//, "")}"] }]`,
+  prometheus,
 };
 
 export const snippet = (sender: Sender, place: Place, now: number): string => (sender === "curl" ? curlSpan(place, now) : TEXTS[sender](place));

@@ -9,7 +9,7 @@ import { useAddressText } from "../../base/address";
 import { count } from "../../base/format";
 import { phrases } from "../../base/language";
 import { mapHref, serviceHref, tracesHref } from "../../base/links";
-import { SENDERS, type Sender, endpoint, safeName, snippet } from "../../base/snippets";
+import { SENDERS, type Sender, addressOf, safeName, snippet } from "../../base/snippets";
 import { Answered, TroubleNote } from "../../components/Answered";
 import { Copy } from "../../components/Copy";
 import { Go } from "../../components/Go";
@@ -32,8 +32,10 @@ const useWords = phrases("connect", {
   prometheus: ["Prometheus", "Prometheus"],
   curl: ["Just try: curl", "先试试：curl"],
   service: ["Name of the service", "服务名"],
-  host: ["Host of this server, as seen by the service", "服务器地址（从服务所在机器访问）"],
-  ports: ["OTLP over HTTP is on port 4318 unless configured otherwise: write host:port then. gRPC is on 4317.", "OTLP HTTP 默认端口 4318；如已修改，请写成 主机:端口。gRPC 默认端口 4317。"],
+  address: ["Address of this server, as seen by the service", "服务器地址（从服务所在机器访问）"],
+  ports: ["OTLP over HTTP is taken at this page's own address. Ports 4318 (HTTP) and 4317 (gRPC) take it too, unless configured otherwise.", "本页面地址即可接收 OTLP HTTP；默认还监听 4318（HTTP）与 4317（gRPC）。"],
+  loopback: ["Only senders on this machine reach this address. For others, set listen.http to an address of the network, with a token.", "此地址仅本机可达。其他机器接入需将 listen.http 配置为网络地址并启用令牌。"],
+  waitingMetrics: ["Nothing from {{service}} yet: a scrape takes up to a minute. This page looks every 2 seconds.", "尚未收到 {{service}} 的数据：抓取最长需要一分钟，每 2 秒自动检查。"],
   needsToken: ["This server wants a token from senders. Make one, and put it in place of YOUR_TOKEN.", "此服务器要求令牌，请创建后替换 YOUR_TOKEN。"],
   tokenCommand: ["stormglass token create --name my-service --scope ingest", "stormglass token create --name my-service --scope ingest"],
   waiting: ["Nothing from {{service}} yet. This page looks every 2 seconds.", "尚未收到 {{service}} 的数据，每 2 秒自动检查。"],
@@ -63,6 +65,7 @@ const useWords = phrases("connect", {
 });
 
 const LOOK_MS = 2_000;
+const LOOPBACK = /^https?:\/\/(127\.|localhost|\[::1\])/;
 
 function useNewcomers(accounts: Account[] | undefined): Account[] {
   const before = useRef<Set<string> | null>(null);
@@ -97,7 +100,7 @@ function Counts({ of }: { of: Account[] }) {
   );
 }
 
-function Arrival({ service }: { service: string }) {
+function Arrival({ service, sender }: { service: string; sender: Sender }) {
   const w = useWords();
   const ledger = useRead("/api/v1/ledger", { every: LOOK_MS });
   const accounts = ledger.data?.items;
@@ -126,7 +129,7 @@ function Arrival({ service }: { service: string }) {
           ) : (
             <div className={style.waiting} role="status">
               <span className={style.dot} aria-hidden="true" />
-              {w("waiting", { service })}
+              {w(sender === "prometheus" ? "waitingMetrics" : "waiting", { service })}
             </div>
           )}
           {others.length > 0 && (
@@ -158,12 +161,13 @@ export default function Connect() {
   const session = useSession();
   const [sender, setSender] = useAddressText("sender", "java");
   const [service, setService] = useAddressText("service", "my-service");
-  const [host, setHost] = useState(window.location.hostname);
+  const [typed, setTyped] = useState(window.location.origin);
   const name = safeName(service);
   const chosen: Sender = SENDERS.find((known) => known === sender) ?? "java";
   const [made, setMade] = useState(Date.now);
-  const place = { host: host.trim() || window.location.hostname, origin: window.location.origin, service: name, token: session.data ? !session.data.open : false };
-  const text = useMemo(() => snippet(chosen, place, made), [chosen, place.host, name, place.token, made]);
+  const address = addressOf(typed, window.location.origin);
+  const place = { address, service: name, token: session.data ? !session.data.open : false };
+  const text = useMemo(() => snippet(chosen, place, made), [chosen, address, name, place.token, made]);
   return (
     <>
       <PageHead title={w("title")} about={w("about")} />
@@ -172,13 +176,13 @@ export default function Connect() {
           <SegmentedControl value={chosen} onChange={setSender} data={SENDERS.map((value) => ({ value, label: w(value) }))} className={style.senders} aria-label={w("step1")} />
           <div className="columns">
             <TextInput label={w("service")} value={service} onChange={(event) => setService(event.currentTarget.value)} />
-            <TextInput label={w("host")} description={w("ports")} value={host} onChange={(event) => setHost(event.currentTarget.value)} inputWrapperOrder={["label", "input", "description"]} />
+            <TextInput label={w("address")} description={LOOPBACK.test(address) ? `${w("ports")} ${w("loopback")}` : w("ports")} value={typed} onChange={(event) => setTyped(event.currentTarget.value)} inputWrapperOrder={["label", "input", "description"]} />
           </div>
         </div>
       </Panel>
       <Panel
         title={w("step2")}
-        about={<span className="mono">{endpoint(place)}</span>}
+        about={<span className="mono">{address}</span>}
         actions={
           <>
             {chosen === "curl" && (
@@ -201,7 +205,7 @@ export default function Connect() {
         {session.error && <TroubleNote error={session.error} />}
       </Panel>
       <Panel title={w("step3")}>
-        <Arrival service={name} />
+        <Arrival service={name} sender={chosen} />
       </Panel>
     </>
   );
