@@ -9,6 +9,7 @@ mod cover;
 mod episode;
 mod estate;
 mod fingerprint;
+mod follow_up;
 mod incident;
 pub mod matcher;
 mod place;
@@ -25,6 +26,7 @@ pub use book::{
 pub use episode::{Change, Episode, Phase, Role};
 pub use estate::{Estate, Link, Relation};
 pub use fingerprint::{Fingerprint, is_volatile};
+pub use follow_up::{ALL_FOLLOW_UPS_MAX, Amend, FOLLOW_UPS_MAX, FollowUp, FollowUpError, FollowUps};
 pub use incident::{Clocks, Entry, Feedback, Incident, IncidentId, JoinRule, Reason, State};
 pub use matcher::{Comparison, Inhibition, Matcher, MatcherError, Matchers};
 pub use place::{Place, place};

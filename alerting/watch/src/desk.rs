@@ -9,7 +9,7 @@ use crate::office::Office;
 use crate::{Settings, docs};
 use api::{Api, Asker, Problem};
 use cause::alerts::Ranker;
-use incident::{Alert, Archived, Book, IncidentId};
+use incident::{Alert, Archived, Book, FollowUp, IncidentId};
 use metastore::{Metastore, MetastoreError};
 use model::{UnixNanos, Workspace};
 use notify::{Config, Policy, Silence, Silences};
@@ -106,6 +106,11 @@ impl Desk {
         rows.into_iter().for_each(|row| office.restore_ledger(row));
         for archived in stored.all::<Archived>(docs::ARCHIVE).await? {
             office.remember(archived.incident);
+        }
+        for (key, follow_ups) in stored.keyed::<Vec<FollowUp>>(docs::FOLLOW_UPS).await? {
+            if let Some(id) = IncidentId::read(&key) {
+                office.follow_ups.restore(id, follow_ups);
+            }
         }
         let judge = stored.judge(own_rules).await?;
         let pace = Pace {

@@ -9,6 +9,8 @@ pub(crate) const INBOX: &str = "alerting.inbox";
 pub(crate) const CLOCK: &str = "alerting.clock";
 pub(crate) const LEDGER: &str = "alerting.ledger";
 pub(crate) const SILENCE: &str = "alerting.silence";
+/// What is left to do after an incident: one document each.
+pub(crate) const FOLLOW_UPS: &str = "alerting.follow_ups";
 /// Rules, and the configuration of notification, as the API was told.
 pub(crate) const RULE: &str = "alerting.rule";
 pub(crate) const CONFIG: &str = "alerting.config";

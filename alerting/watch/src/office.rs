@@ -5,7 +5,7 @@
 //! that fails keeps its documents, and the next one stores them as well.
 
 use crate::docs;
-use incident::{Alert, Archived, Book, Incident, IncidentId};
+use incident::{Alert, Archived, Book, FollowUps, Incident, IncidentId};
 use metastore::{Change, Metastore, MetastoreError};
 use model::{TimeRange, UnixNanos, Workspace};
 use notify::{LedgerRow, Outbox};
@@ -25,6 +25,7 @@ pub(crate) struct Office {
     pub(crate) outbox: Outbox,
     pub(crate) silences: Silences,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) follow_ups: FollowUps,
     /// Alerts that were acknowledged to their senders and not taken in yet, by number of arrival.
     inbox: BTreeMap<u64, Alert>,
     next: u64,
@@ -45,6 +46,7 @@ impl Office {
             outbox,
             silences,
             policy: Arc::new(policy),
+            follow_ups: FollowUps::default(),
             inbox: BTreeMap::new(),
             next: 0,
             ledger: VecDeque::new(),

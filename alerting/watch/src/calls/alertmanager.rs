@@ -1,7 +1,7 @@
 //! Alertmanager's v2 API: Prometheus sends to it, `amtool` lists and silences.
 
+use super::alert_forms::{SILENT_AFTER, native};
 use super::incident_shape::at;
-use super::intake::native;
 use super::silences::{new_id, state_of};
 use super::{not_found, read_body};
 use crate::Watch;
@@ -88,7 +88,7 @@ fn gettable(office: &Office, episode: &Episode, wanted: &Wanted, now: UnixNanos)
     let held: Vec<&str> =
         office.silences.holding(&office.policy, now, label).map(|silence| silence.id.as_str()).collect();
     let shown = if held.is_empty() { wanted.active } else { wanted.silenced };
-    let ends = episode.ended_at.or(episode.expires_at).unwrap_or(now.saturating_add(super::intake::SILENT_AFTER));
+    let ends = episode.ended_at.or(episode.expires_at).unwrap_or(now.saturating_add(SILENT_AFTER));
     shown.then(|| {
         json!({
             "annotations": alert.annotations,

@@ -1,5 +1,6 @@
 //! `GET /api/v1/incidents` and `GET /api/v1/incidents/{id}`.
 
+use super::follow_ups::FollowUpShown;
 use super::incident_shape::{AlertShown, CauseShown, ChangeShown, EntryShown, FeedbackShown, IncidentSummary, Said};
 use super::not_found;
 use super::notifications::MessageShown;
@@ -135,6 +136,8 @@ pub(super) struct IncidentDetail {
     similar: Vec<SimilarShown>,
     notifications: Vec<MessageShown>,
     feedback: Vec<FeedbackShown>,
+    /// What is left to do, oldest first.
+    follow_ups: Vec<FollowUpShown>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -209,6 +212,12 @@ async fn one(
             .map(Into::into)
             .collect(),
         feedback: FeedbackShown::of(incident),
+        follow_ups: office
+            .follow_ups
+            .of(id)
+            .iter()
+            .map(|follow_up| FollowUpShown::of(id, follow_up, desk.now()))
+            .collect(),
     }))
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Invariant: what a call changes is stored before it is answered.
 
+mod alert_forms;
 mod alertmanager;
 mod alerts;
 mod config;
+mod follow_ups;
 mod incident_act;
 mod incident_message;
 mod incident_record;
@@ -41,6 +43,7 @@ fn calls() -> OpenApiRouter<Watch> {
         .merge(incident_act::routes())
         .merge(incident_message::routes())
         .merge(incident_record::routes())
+        .merge(follow_ups::routes())
         .merge(silences::routes())
         .merge(config::routes())
         .merge(notifications::routes())

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod alerts_in;
+mod clouds;
 mod company;
 mod endpoints;
 mod estate;
 mod fault;
+mod follow_ups;
 mod hook;
 mod kills;
 mod mail;
