@@ -197,7 +197,7 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) remote: Remote,
     /// How many times; for ever without it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) cycles: Option<u64>,
 }
 

@@ -28,6 +28,17 @@ enum Failure {
     Failed(anyhow::Error),
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Usage(lines) => f.write_str(&lines.join("; ")),
+            Self::Failed(error) => f.write_str(&telemetry::told(error)),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)

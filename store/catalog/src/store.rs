@@ -23,8 +23,8 @@ impl Catalog {
     /// another process holds it for longer than `busy_timeout`.
     pub async fn open(path: &Path, settings: Settings) -> Result<Self, CatalogError> {
         let database = Database::open(path, &settings).await?;
+        database.check().await?;
         let mut connection = database.writer().await?;
-        check(&mut connection, path).await?;
         schema::migrate(&mut connection, path).await?;
         sqlx::query("UPDATE state SET value = value + 1 WHERE name = 'generation'")
             .execute(&mut *connection)
@@ -285,13 +285,6 @@ impl Catalog {
     fn fault(&self, error: sqlx::Error) -> CatalogError {
         fault(error, self.database.path())
     }
-}
-
-/// A damaged file may open and fail much later: better to know at once.
-async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), CatalogError> {
-    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(connection).await.map_err(|e| fault(e, path))?;
-    let verdict: String = row.try_get(0).map_err(|e| fault(e, path))?;
-    if verdict == "ok" { Ok(()) } else { Err(corrupt(path, verdict)) }
 }
 
 /// Moves a catalog and its journal out of the way, to the first free `.damaged-N`.

@@ -1,14 +1,17 @@
 //! Catalog, files and WAL against each other; and the catalog anew from the files.
 //!
 //! Runs while no engine does: whoever calls it holds the lock of the data directory. A check changes
-//! nothing. A rebuild keeps the old catalog aside and moves what is not part of the new one away
+//! nothing, and makes no catalog where there is none. A rebuild keeps the old catalog aside and moves what is not part of the new one away
 //! instead of deleting it.
 
 use crate::error::EngineError;
+use crate::orphans::{Orphan, Stock, judge};
+use crate::recover::released_by_another;
 use crate::settings::Settings;
 use catalog::{Catalog, CatalogState, Checkpoint, Discarded, Rebuilt};
 use parts::{ListedFile, PartStore};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use tables::{PartFile, PartMeta};
@@ -31,8 +34,11 @@ pub struct FsckReport {
     pub rows: u64,
     /// Live parts without a file: their rows are gone.
     pub missing: Vec<String>,
-    /// Files that the catalog does not know.
-    pub orphans: Vec<String>,
+    /// Files that the catalog does not know, and what they are.
+    pub orphans: Vec<(String, Orphan)>,
+    /// The catalog is gone or an older copy: files were made under a later one, or the WAL begins behind
+    /// it. No engine starts.
+    pub catalog_behind: bool,
     /// Files that are not what was written, with what is wrong.
     pub damaged: Vec<(String, String)>,
     /// Records of the WAL that are not in parts yet, and damaged places in it.
@@ -56,7 +62,7 @@ pub struct RebuildReport {
 impl FsckReport {
     /// True if nothing is wrong. Unknown files are no fault by themselves.
     pub fn is_clean(&self) -> bool {
-        self.missing.is_empty() && self.damaged.is_empty() && self.wal_damage.is_empty()
+        self.missing.is_empty() && self.damaged.is_empty() && self.wal_damage.is_empty() && !self.catalog_behind
     }
 }
 
@@ -75,15 +81,26 @@ pub async fn fsck(
     if options.rebuild {
         report.rebuilt = Some(rebuild(settings, store, catalog_path, disk.clone(), files.clone(), &report).await?);
     }
-    let catalog = Catalog::open(catalog_path, catalog::Settings::default()).await?;
-    let state = catalog.load().await?;
+    let state = load(catalog_path).await?;
     compare(&state, &files, &mut report);
     if options.deep {
         verify(store, &state, &mut report).await;
     }
-    read_wal(settings, disk, Lsn(state.checkpoint), &mut report)?;
-    catalog.close().await;
+    let wal = read_wal(settings, disk, Lsn(state.checkpoint), &mut report)?;
+    report.orphans = orphans(&state, &files, &wal, &report);
+    report.catalog_behind |= report.orphans.iter().any(|(_, what)| *what == Orphan::OfLaterCatalog);
     Ok(report)
+}
+
+/// What the catalog says; of one that is not there, nothing, as of before its first opening.
+async fn load(path: &Path) -> Result<CatalogState, EngineError> {
+    if !path.exists() {
+        return Ok(CatalogState::default());
+    }
+    let catalog = Catalog::open(path, catalog::Settings::default()).await?;
+    let state = catalog.load().await?;
+    catalog.close().await;
+    Ok(state)
 }
 
 async fn read_footers(store: &PartStore, listed: &[ListedFile], report: &mut FsckReport) -> Vec<PartFile> {
@@ -116,9 +133,26 @@ fn compare(state: &CatalogState, files: &[PartFile], report: &mut FsckReport) {
             report.damaged.push((part.path.clone(), what));
         }
     }
-    let known = |path: &str| state.parts.iter().any(|p| p.path == path) || state.retired.iter().any(|r| r.path == path);
-    report.orphans = by_path.into_keys().filter(|path| !known(path)).map(str::to_owned).collect();
-    report.orphans.sort_unstable();
+}
+
+/// What a start would make of the files that the catalog does not know.
+fn orphans(state: &CatalogState, files: &[PartFile], wal: &Range<u64>, report: &FsckReport) -> Vec<(String, Orphan)> {
+    let stock = Stock {
+        // What the WAL does not have is no leftover, whatever the catalog says.
+        checkpoint: state.checkpoint.max(wal.start),
+        wal_end: wal.end,
+        catalog_generation: state.generation,
+        live: state.parts.iter().map(|part| part.id).collect(),
+    };
+    let listed = state.parts.iter().map(|p| p.path.as_str()).chain(state.retired.iter().map(|r| r.path.as_str()));
+    let moved = report.rebuilt.iter().flat_map(|rebuilt| rebuilt.discarded.iter().map(|(path, _)| path.as_str()));
+    let known: HashSet<&str> = listed.chain(moved).collect();
+    let unknown = files.iter().filter(|file| !known.contains(file.meta.path.as_str()));
+    let without_file = state.parts.iter().filter(|part| report.missing.contains(&part.path));
+    let missing = without_file.map(|part| part.id).collect();
+    let mut orphans: Vec<_> = unknown.map(|file| (file.meta.path.clone(), judge(file, &stock, &missing))).collect();
+    orphans.sort_unstable();
+    orphans
 }
 
 async fn verify(store: &PartStore, state: &CatalogState, report: &mut FsckReport) {
@@ -142,15 +176,29 @@ fn open_wal(settings: &Settings, disk: Arc<dyn Disk>, from: Lsn) -> Result<(Wal,
     Ok(Wal::open(disk, wal_settings, from)?)
 }
 
-fn read_wal(settings: &Settings, disk: Arc<dyn Disk>, from: Lsn, report: &mut FsckReport) -> Result<(), EngineError> {
-    let (_wal, mut replay) = open_wal(settings, disk, from)?;
+/// Counts what waits in the WAL; gives the records it has from there on.
+fn read_wal(
+    settings: &Settings,
+    disk: Arc<dyn Disk>,
+    from: Lsn,
+    report: &mut FsckReport,
+) -> Result<Range<u64>, EngineError> {
+    let mut first = None;
+    let (wal, mut replay) = open_wal(settings, disk, from)?;
     while let Some(next) = replay.next() {
         match next {
-            Ok(_) => report.wal_records += 1,
+            Ok(record) => {
+                report.wal_records += 1;
+                first.get_or_insert(record.lsn.0);
+            }
+            Err(damage) if first.is_none() && released_by_another(&damage, from.0).is_some() => {
+                report.catalog_behind = true;
+            }
             Err(damage) => report.wal_damage.push(damage.to_string()),
         }
     }
-    Ok(())
+    let end = wal.next_lsn().0;
+    Ok(first.unwrap_or(end)..end)
 }
 
 /// The oldest record that can be replayed; the end of the WAL if it has none.

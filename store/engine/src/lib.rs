@@ -56,6 +56,7 @@ pub use ledger::Source;
 pub use maintain::RetentionReport;
 pub use memtable::HotChunk;
 pub use open::{Deps, settle_promoted};
+pub use orphans::Orphan;
 pub use recover::DecodeFn;
 pub use repeat::{Repeat, Ticket};
 pub use settings::{CompactionSettings, RetentionSettings, Settings, SpaceSettings};

@@ -21,25 +21,28 @@ pub(crate) struct Stock {
     pub(crate) live: HashSet<PartId>,
 }
 
-/// What an unknown file is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Orphan {
+/// What a file is that the catalog does not list.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Orphan {
     /// Left by a crash; its rows are in the WAL or in live parts.
     Leftover,
     /// Made under a later catalog than the one that was opened.
     OfLaterCatalog,
+    /// Where its rows belong is not known: it stays, and is not read.
     Unknown,
 }
 
-/// Judges a file that is neither live nor retired.
-pub(crate) fn judge(file: &PartFile, stock: &Stock) -> Orphan {
+/// Judges a file that is neither live nor retired. `missing` are live parts without a file: where a merge's
+/// input is one of them, the catalog is a copy from before that merge, and the merge alone has the rows.
+pub(crate) fn judge(file: &PartFile, stock: &Stock, missing: &HashSet<PartId>) -> Orphan {
     let meta = &file.meta;
     if file.lineage.generation > stock.catalog_generation {
         return Orphan::OfLaterCatalog;
     }
     let replayed = meta.level == 0 && meta.wal_from >= stock.checkpoint && meta.wal_until <= stock.wal_end;
-    let unmerged =
-        meta.level > 0 && !meta.replaces.is_empty() && meta.replaces.iter().any(|id| stock.live.contains(id));
+    let unmerged = meta.level > 0
+        && meta.replaces.iter().any(|id| stock.live.contains(id))
+        && !meta.replaces.iter().any(|id| missing.contains(id));
     if replayed || unmerged { Orphan::Leftover } else { Orphan::Unknown }
 }
 
@@ -53,9 +56,12 @@ impl Engine {
             (self.parts.list(None).await?, self.catalog.retired().await?, self.picture.parts());
         let known: HashSet<&str> =
             live.iter().map(|p| p.path.as_str()).chain(retired.iter().map(|r| r.path.as_str())).collect();
+        let files: HashSet<&str> = listed.iter().map(|file| file.path.as_str()).collect();
+        let missing: HashSet<PartId> = live.iter().filter(|p| !files.contains(p.path.as_str())).map(|p| p.id).collect();
+        drop(files);
         let (mut leftovers, mut unknown) = (Vec::new(), 0_u64);
         for file in listed.into_iter().filter(|f| !known.contains(f.path.as_str())) {
-            match self.parts.read_footer(&file.path).await.map(|footer| judge(&footer, &self.stock)) {
+            match self.parts.read_footer(&file.path).await.map(|footer| judge(&footer, &self.stock, &missing)) {
                 Ok(Orphan::Leftover) => leftovers.push((file.path, file.modified)),
                 Ok(Orphan::OfLaterCatalog) => return Err(EngineError::CatalogBehindParts { path: file.path }),
                 Ok(Orphan::Unknown) => {
@@ -128,7 +134,9 @@ mod tests {
             ("a merge of nothing", merged(vec![]), Orphan::Unknown),
             ("made under a later catalog", later(flushed(100, 150)), Orphan::OfLaterCatalog),
         ] {
-            assert_eq!(judge(&file, &stock), expected, "{name}");
+            assert_eq!(judge(&file, &stock, &HashSet::new()), expected, "{name}");
         }
+        let alone = merged(vec![live.id, part("x", 3).id]);
+        assert_eq!(judge(&alone, &stock, &HashSet::from([live.id])), Orphan::Unknown, "its live input has no file");
     }
 }

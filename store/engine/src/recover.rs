@@ -103,6 +103,14 @@ impl Bodies {
     }
 }
 
+/// Whether nothing of what the catalog wants is in the oldest segment, and nothing is damaged: another
+/// catalog has released it. Gives the oldest record there is; asked of the first damage of a replay.
+pub(crate) fn released_by_another(damage: &Corruption, checkpoint: u64) -> Option<u64> {
+    let gone = &damage.missing;
+    let released = damage.bytes.is_empty() && gone.start.0 == checkpoint && !gone.is_empty();
+    released.then_some(gone.end.0)
+}
+
 impl Recovery {
     /// Replays until memory holds as much as one checkpoint takes (true), or to the end (false).
     pub(crate) fn step(&mut self) -> Result<bool, EngineError> {
@@ -122,10 +130,7 @@ impl Recovery {
     }
 
     fn damage(&mut self, damage: &Corruption, first: bool) -> Result<(), EngineError> {
-        // Nothing of what the catalog wants is in the oldest segment, and nothing is damaged: another
-        // catalog has released it.
-        if first && damage.bytes.is_empty() && damage.missing.start.0 == self.checkpoint && !damage.missing.is_empty() {
-            let oldest = damage.missing.end.0;
+        if let Some(oldest) = released_by_another(damage, self.checkpoint).filter(|_| first) {
             return Err(EngineError::CatalogTooOld { checkpoint: self.checkpoint, oldest });
         }
         self.counters.replay_corruptions.add(1);

@@ -19,10 +19,11 @@ impl Metastore {
     /// Opens or creates; brings the schema of each module up to date.
     ///
     /// # Errors
-    /// `Corrupt` for a file that is no metastore, `TooNew` for one of a later version, `Busy` while
+    /// `Corrupt` for a file that is no metastore or damaged anywhere, `TooNew` for one of a later version, `Busy` while
     /// another process holds it for longer than `busy_timeout`.
     pub async fn open(path: &Path, settings: Settings) -> Result<Self, MetastoreError> {
         let database = Database::open(path, &settings).await?;
+        database.check().await?;
         let mut connection = database.writer().await?;
         for module in [tokens::MODULE, users::MODULE, sessions::MODULE, audit::MODULE, documents::MODULE] {
             migrate::up_to_date(&mut connection, path, &module).await?;

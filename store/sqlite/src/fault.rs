@@ -39,6 +39,8 @@ impl Fault {
             | (_, sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_)) => {
                 Self::corrupt(path, &error)
             }
+            // Who may find nothing asks so that nothing is an answer.
+            (_, sqlx::Error::RowNotFound) => Self::corrupt(path, "a row that is always there is gone"),
             _ => Self::Other(error.to_string()),
         }
     }
@@ -62,6 +64,25 @@ mod tests {
         std::fs::write(&path, vec![7_u8; 8192]).unwrap();
         let fault = Database::open(&path, &Settings::default()).await.unwrap_err();
         assert!(matches!(fault, Fault::Corrupt { path: told, .. } if told == path));
+    }
+
+    #[tokio::test]
+    async fn a_page_of_noise_and_a_row_that_is_gone_are_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("noisy.sqlite");
+        let database = Database::open(&path, &Settings::default()).await.unwrap();
+        let mut connection = database.writer().await.unwrap();
+        sqlx::query("CREATE TABLE t (x INTEGER)").execute(&mut *connection).await.unwrap();
+        let none = sqlx::query("SELECT x FROM t").fetch_one(&mut *connection).await.map(|_| ()).unwrap_err();
+        assert!(matches!(database.fault(none), Fault::Corrupt { .. }));
+        drop(connection);
+        assert_eq!(database.check().await, Ok(()));
+        database.close().await;
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[4096..].fill(0x5a);
+        std::fs::write(&path, bytes).unwrap();
+        let database = Database::open(&path, &Settings::default()).await.unwrap();
+        assert!(matches!(database.check().await, Err(Fault::Corrupt { path: told, .. }) if told == path));
     }
 
     #[tokio::test]

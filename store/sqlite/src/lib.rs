@@ -10,7 +10,7 @@ pub use fault::Fault;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Row, Sqlite, Transaction};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +69,17 @@ impl Database {
     /// `Busy` while a transaction holds it.
     pub async fn writer(&self) -> Result<PoolConnection<Sqlite>, Fault> {
         self.writer.acquire().await.map_err(|error| self.fault(error))
+    }
+
+    /// Reads the whole file: a damaged one may open and fail much later, and it is better to know at once.
+    ///
+    /// # Errors
+    /// `Corrupt` with what is wrong; `Busy`, `Disk`.
+    pub async fn check(&self) -> Result<(), Fault> {
+        let mut connection = self.writer().await?;
+        let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut *connection).await;
+        let verdict: String = row.and_then(|row| row.try_get(0)).map_err(|error| self.fault(error))?;
+        if verdict == "ok" { Ok(()) } else { Err(Fault::corrupt(&self.path, verdict)) }
     }
 
     /// Connections that only read.

@@ -5,7 +5,7 @@ use crate::Outcome;
 use crate::cli::Fsck;
 use crate::telemetry::say;
 use crate::wiring::part_settings;
-use engine::{FsckOptions, FsckReport};
+use engine::{FsckOptions, FsckReport, Orphan};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -54,8 +54,16 @@ fn shown(report: &FsckReport, deep: bool) -> String {
     for what in &report.wal_damage {
         line(format!("DAMAGED: write-ahead log: {what}"));
     }
-    for path in &report.orphans {
-        line(format!("unknown: {path}: the catalog does not list it; the server removes it at start"));
+    for (path, what) in &report.orphans {
+        let what = match what {
+            Orphan::Leftover => "of unfinished work, whose rows are elsewhere: the server removes it",
+            Orphan::OfLaterCatalog => "it was made under a later catalog than this one",
+            Orphan::Unknown => "it is left alone and not read",
+        };
+        line(format!("unknown: {path}: the catalog does not list it; {what}"));
+    }
+    if report.catalog_behind {
+        line("DAMAGED: catalog: it is gone, or an older copy: run `stormglass fsck --rebuild`".to_owned());
     }
     if report.is_clean() {
         let how =
@@ -77,12 +85,22 @@ mod tests {
             missing: vec!["default/spans/a".into()],
             damaged: vec![("default/spans/b".into(), "bad footer".into())],
             wal_damage: vec!["segment 3".into()],
+            catalog_behind: true,
+            orphans: vec![
+                ("default/logs/c".into(), Orphan::OfLaterCatalog),
+                ("default/logs/d".into(), Orphan::Leftover),
+            ],
             ..clean
         };
         let text = shown(&bad, true);
-        for part in
-            ["MISSING: default/spans/a", "DAMAGED: default/spans/b: bad footer", "DAMAGED: write-ahead log: segment 3"]
-        {
+        for part in [
+            "MISSING: default/spans/a",
+            "DAMAGED: default/spans/b: bad footer",
+            "DAMAGED: write-ahead log: segment 3",
+            "logs/c: the catalog does not list it; it was made under a later catalog",
+            "logs/d: the catalog does not list it; of unfinished work",
+            "DAMAGED: catalog: it is gone, or an older copy: run `stormglass fsck --rebuild`",
+        ] {
             assert!(text.contains(part), "{text}");
         }
         assert!(!text.contains("clean"));

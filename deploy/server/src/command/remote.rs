@@ -1,5 +1,6 @@
 //! A running server, as commands that ask one see it.
 
+use crate::Failure;
 use crate::cli::Remote;
 use anyhow::{Context, Result, anyhow, bail};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
@@ -17,10 +18,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(remote: &Remote) -> Result<Self> {
-        let url = Url::parse(&remote.url)
-            .with_context(|| format!("--url {:?} is no URL: write http://127.0.0.1:8080", remote.url))?;
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build()?;
+    pub(super) fn new(remote: &Remote) -> Result<Self, Failure> {
+        let url = Url::parse(&remote.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let wrong = || Failure::Usage(vec![format!("--url {:?} is no URL: write http://127.0.0.1:8080", remote.url)]);
+        let url = url.ok_or_else(wrong)?;
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build();
+        let http = http.context("a client cannot be made")?;
         Ok(Self { http, url, token: remote.token.clone() })
     }
 

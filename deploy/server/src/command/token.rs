@@ -28,6 +28,15 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<(Metastore, Arc<
     Ok((store, access))
 }
 
+/// The same where something must have been made before: a mistyped folder is not begun anew.
+pub(super) async fn open_made(settings: &Settings) -> Result<(Metastore, Arc<Access>), Failure> {
+    if settings.data_dir.join("metastore.sqlite").is_file() {
+        return Ok(open(settings).await?);
+    }
+    let dir = settings.data_dir.display();
+    Err(Failure::Usage(vec![format!("{dir}: no token and no user was ever made here; is --data-dir the right one?")]))
+}
+
 pub(super) fn refused(error: AccessError) -> Failure {
     match error {
         AccessError::Invalid(problem) | AccessError::Conflict(problem) => Failure::Usage(vec![problem]),
@@ -58,7 +67,7 @@ async fn create(args: TokenCreate) -> Outcome {
 }
 
 async fn list(local: &Local) -> Outcome {
-    let (store, access) = open(&settings(local, None)?).await?;
+    let (store, access) = open_made(&settings(local, None)?).await?;
     let rows = access.list().await.map_err(refused)?;
     let now = SystemClock::new().now();
     say("ID        NAME                  WORKSPACE   STATE    EXPIRES               LAST USED             SCOPES");
@@ -89,7 +98,7 @@ fn described(row: &TokenRow, now: UnixNanos) -> String {
 }
 
 async fn revoke(args: TokenRevoke) -> Outcome {
-    let (store, access) = open(&settings(&args.local, None)?).await?;
+    let (store, access) = open_made(&settings(&args.local, None)?).await?;
     let revoked = access.revoke(&args.token).await.map_err(refused)?;
     if let Some(row) = &revoked {
         let detail = format!("token {:?} ({})", row.name, row.prefix);

@@ -1,7 +1,7 @@
 //! `stormglass user`: works on the data directory itself; a running server notices within seconds.
 
 use super::serve::settings;
-use super::token::{open, refused, when};
+use super::token::{open, open_made, refused, when};
 use crate::cli::{Local, User, UserAction, UserAdd, UserPasswd};
 use crate::telemetry::{complain, say};
 use crate::{Failure, Outcome};
@@ -39,7 +39,7 @@ async fn add(args: UserAdd) -> Outcome {
 }
 
 async fn list(local: &Local) -> Outcome {
-    let (store, access) = open(&settings(local, None)?).await?;
+    let (store, access) = open_made(&settings(local, None)?).await?;
     let users = access.users().await.map_err(refused)?;
     say("NAME                  ROLE      WORKSPACE   CREATED               PASSWORD OF           LAST SIGN-IN");
     for user in &users {
@@ -56,7 +56,7 @@ fn described(user: &UserRow) -> String {
 }
 
 async fn passwd(args: UserPasswd) -> Outcome {
-    let (store, access) = open(&settings(&args.local, None)?).await?;
+    let (store, access) = open_made(&settings(&args.local, None)?).await?;
     let user = access.user(&args.name).await.map_err(refused)?;
     let user = access.set_password(&user, asked(&user.name)?).await.map_err(refused)?;
     let detail = format!("user {:?}", user.name);

@@ -97,6 +97,30 @@ async fn a9_before_the_reserve_is_touched_the_server_refuses_and_recovers_by_its
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a9_a_file_system_without_a_file_left_keeps_what_it_takes_and_recovers_by_itself() {
+    const NAME: &str = "a9_a_file_system_without_a_file_left_keeps_what_it_takes_and_recovers_by_itself";
+    let mount = match Mount::tmpfs(128).and_then(|mount| mount.remount("nr_inodes=60").map(|()| mount)) {
+        Ok(mount) => mount,
+        Err(why) => e2e::skip!(NAME, "{why}"),
+    };
+    let oracle = Oracle::new(random::seed(NAME), Load::default());
+    let mut server = Server::start(setup(&mount, "8MiB")).await;
+    load_while(&oracle, &server, 0, async {
+        not_ready(&server).await;
+        mount.remount("nr_inodes=10000").expect("a tmpfs can be given more");
+        let took = accepted_in(&Sender::to(&server), &one_span("room again")).await;
+        tell(&format!("{NAME}: accepting {took:.1?} after there was room"));
+    })
+    .await;
+    assert_no_panic(&server);
+    server.flush().await;
+    assert_nothing_lost(&format!("{NAME}, still running"), 1, &oracle, &server).await;
+    server.kill9();
+    server.restart().await;
+    assert_nothing_lost(NAME, 1, &oracle, &server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a10_a_disk_that_is_full_to_the_last_byte_loses_nothing_acknowledged() {
     const NAME: &str = "a10_a_disk_that_is_full_to_the_last_byte_loses_nothing_acknowledged";
     let mount = match Mount::tmpfs(48) {

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
+mod catalog;
 mod corruption;
 mod directory;
 mod full_disk;

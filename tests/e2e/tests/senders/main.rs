@@ -11,6 +11,7 @@ mod duckdb;
 mod object_store;
 mod schema;
 mod sdk;
+mod toxic;
 
 use e2e::compare::{Counts, assert_shown};
 use e2e::relay::Relay;

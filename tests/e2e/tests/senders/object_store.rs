@@ -1,6 +1,7 @@
-//! S1, S3: Parquet on an S3 server of somebody else's making, by one setting.
+//! S1, S3, B1, B2, B3: Parquet on an S3 server of somebody else's making, by one setting, and in trouble.
 
 use crate::free_port;
+use crate::toxic::{Mood, Toxic};
 use e2e::compare::assert_shown;
 use e2e::oracle::{Load, Oracle, statement};
 use e2e::{Sender, Server, Setup, Wire, content, environment, installed, random, skip};
@@ -115,4 +116,65 @@ async fn b2_ingest_goes_on_while_the_object_store_is_away_and_nothing_is_lost() 
     let findings = oracle.compare(&server).await;
     assert!(findings.is_clean() && findings.acknowledged > 100, "{findings}");
     println!("{}", statement(NAME, 1, &findings));
+}
+
+/// Load, flushes and merges over a store in trouble, a kill, and the oracle's word.
+async fn through_trouble(name: &str, program: &Path, mood: Mood, share: f64) {
+    let (root, port) = (tempfile::tempdir().unwrap(), free_port());
+    let _s3 = start(program, root.path(), port).await;
+    let seed = random::seed(name);
+    let toxic = Toxic::before(port, mood, share, random::generator(seed)).await;
+    let mut server = Server::start(settings(toxic.port)).await;
+    let oracle = Oracle::new(seed, Load::default());
+    let (stop, stopped) = watch::channel(false);
+    let busy = async {
+        // Long enough that the trouble is met many times, whatever else the machine does.
+        let enough = async {
+            while toxic.counts().harmed < 25 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(environment::PATIENCE, enough).await.expect("the trouble is met");
+        stop.send(true).unwrap();
+    };
+    tokio::join!(oracle.produce(&server, 0, stopped), busy);
+    let findings = oracle.compare(&server).await;
+    assert!(findings.is_clean() && findings.acknowledged > 100, "{name}, still running: {findings}");
+    server.kill9();
+    server.restart().await;
+    flushed_at_last(&server).await;
+    let findings = oracle.compare(&server).await;
+    println!("{}; {:?}", statement(name, 1, &findings), toxic.counts());
+    assert!(findings.is_clean(), "{name}: {findings}");
+    assert!(!server.output().contains("panicked at"), "{}", server.output());
+}
+
+/// A flush may meet the trouble often enough to give up: whoever asked asks again.
+async fn flushed_at_last(server: &Server) {
+    let flushed = async {
+        while !server.command(&["flush"]).await.status.success() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(environment::PATIENCE, flushed).await.expect("a flush gets through");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_an_object_store_that_refuses_three_requests_of_ten_loses_nothing() {
+    const NAME: &str = "b1_an_object_store_that_refuses_three_requests_of_ten_loses_nothing";
+    let home = match installed::find("s3") {
+        Ok(home) => home,
+        Err(why) => skip!(NAME, "{why}"),
+    };
+    through_trouble(NAME, &home.join("bin/s3s-fs"), Mood::Refuses, 0.3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b3_objects_that_were_stored_and_not_answered_make_no_second_row() {
+    const NAME: &str = "b3_objects_that_were_stored_and_not_answered_make_no_second_row";
+    let home = match installed::find("s3") {
+        Ok(home) => home,
+        Err(why) => skip!(NAME, "{why}"),
+    };
+    through_trouble(NAME, &home.join("bin/s3s-fs"), Mood::LosesAnswers, 0.5).await;
 }

@@ -1,4 +1,4 @@
-//! D1, D2, D5, D6, D7: bodies made to harm. The server says what is wrong and serves on.
+//! D1, D2, D4, D5, D6, D7: bodies made to harm. The server says what is wrong and serves on.
 
 use e2e::sender::{Compression, gzip};
 use e2e::{Reply, Sender, Server, Wire, content, environment, random};
@@ -53,6 +53,29 @@ async fn d2_malformed_json_wrong_types_and_encodings_are_refused_with_their_stat
     let reply = sender.post_encoded("/v1/traces", "application/json", Some("gzip"), b"not gzip".to_vec()).await;
     assert_eq!(refusal(&reply), 400, "{reply:?}");
     serves_on(&server, &sender).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d4_text_that_is_not_utf8_is_repaired_flagged_and_kept() {
+    let server = Server::default().await;
+    let sender = Sender::to(&server);
+    let mut span = content::span(&mut random::generator(16), "name-torn", environment::now(), 1);
+    span.attributes = vec![content::label("key-torn", "value-torn")];
+    let mut torn = content::traces("service-torn", vec![span]).protobuf();
+    // Each of these texts has a byte that no UTF-8 has.
+    for at in 0..torn.len() {
+        if torn[at..].starts_with(b"-torn") {
+            torn[at] = 0xff;
+        }
+    }
+    sender.post("/v1/traces", "application/x-protobuf", Compression::None, torn).await.expect_accepted();
+    for moment in ["hot", "flushed"] {
+        let rows = server.sql("SELECT service, operation, attributes['key\u{fffd}torn'] AS v, flags FROM spans").await;
+        let shown = ["service", "operation", "v", "flags"].map(|column| rows.texts(column).concat());
+        assert_eq!(shown[..3], ["service\u{fffd}torn", "name\u{fffd}torn", "value\u{fffd}torn"], "{moment}");
+        assert!(shown[3].contains("utf8"), "{moment}: {shown:?}");
+        server.flush().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,6 +140,26 @@ async fn d7_a_body_over_the_limit_is_refused_and_one_of_tiny_things_is_bounded()
     span.attributes = (0..500_000).map(|i| content::label(&format!("{i}"), "")).collect();
     let reply = sender.send(Wire::HttpProtobuf, &content::traces("good", vec![span])).await;
     assert!(matches!(reply, Reply::Accepted { .. } | Reply::Refused { .. }), "{reply:?}");
+    serves_on(&server, &sender).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d7_a_histogram_of_thirty_million_buckets_is_refused_by_name_and_costs_no_more_than_its_bytes() {
+    let server = Server::default().await;
+    let sender = Sender::to(&server);
+    // Packed varints of an exponential histogram's positive counts: a byte each.
+    let before = peak_memory(&server);
+    let counts = vec![1_u8; 30_000_000];
+    let buckets = [head_of(2, counts.len()), counts].concat();
+    let point = [head_of(8, buckets.len()), buckets].concat();
+    let histogram = [head_of(1, point.len()), point].concat();
+    let named = [head_of(1, 4), b"wide".to_vec(), head_of(10, histogram.len()), histogram].concat();
+    let body = [2, 2, 1].into_iter().fold(named, |inner, number| [head_of(number, inner.len()), inner].concat());
+    let reply = sender.post("/v1/metrics", "application/x-protobuf", Compression::None, body).await;
+    let Reply::Accepted { rejected: 1, message } = &reply else { panic!("{reply:?}") };
+    assert!(message.contains("dataPoints[0]") && message.contains("buckets"), "{message}");
+    let grown = peak_memory(&server).saturating_sub(before);
+    assert!(grown < 6 * 30_000_000, "grew by {grown} bytes");
     serves_on(&server, &sender).await;
 }
 

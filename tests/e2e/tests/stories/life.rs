@@ -2,7 +2,10 @@
 
 use e2e::server::{both, run};
 use e2e::{Reply, Sender, Server, Setup, Wire, content, environment, random};
+use rustix::process::Signal;
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn g5_sigterm_answers_what_is_under_way_and_keeps_what_was_acknowledged() {
@@ -37,6 +40,49 @@ async fn g5_sigterm_answers_what_is_under_way_and_keeps_what_was_acknowledged() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn g5_readiness_ends_before_the_doors_and_whoever_asks_twice_is_obeyed_at_once() {
+    let mut server = Server::start(Setup::config("[net]\ndrain = \"20s\"\n")).await;
+    let span = content::span(&mut random::generator(35), "kept", environment::now(), 1);
+    Sender::to(&server).send(Wire::Grpc, &content::traces("shop", vec![span])).await.expect_accepted();
+    // A sender in the middle of its body keeps the doors from closing.
+    let mut half = TcpStream::connect(server.address("otlp_http")).await.unwrap();
+    let head =
+        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 9999\r\n\r\nx";
+    half.write_all(head.as_bytes()).await.unwrap();
+    server.signal(Signal::TERM);
+    let unready = async {
+        while server.get("/readyz").await.status() != 503 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(environment::PATIENCE, unready).await.expect("readiness ends first");
+    assert!(server.stop().await.success(), "the second SIGTERM is a good end too");
+    drop(half);
+    server.restart().await;
+    assert_eq!(server.sql("SELECT count(*) FROM spans").await.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g6_a_wrong_configuration_on_reload_changes_nothing_and_says_so() {
+    let mut server = Server::start(Setup::config("[log]\nlevel = \"info\"\n")).await;
+    for (config, told) in [
+        ("[log]\nlevel = \"debug\"\n[store]\nflush_rows = \"many\"\n", "4:1"),
+        ("[log]\nlevel = \"info\"\n[store]\nflush_rows = 5000\n", "store.flush_rows"),
+    ] {
+        std::fs::write(server.home().join("stormglass.toml"), config).unwrap();
+        server.signal(Signal::HUP);
+        let said = async {
+            while !server.output().contains(told) {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(environment::PATIENCE, said).await.unwrap_or_else(|_| panic!("{}", server.output()));
+        assert!(!server.output().contains("DEBUG"), "half of a wrong configuration is not taken:\n{}", server.output());
+    }
+    assert!(server.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn g6_a_wrong_configuration_is_refused_with_line_column_and_what_would_be_right() {
     for (config, expected) in [
         ("[listen]\nhttp = \"nonsense\"\n", ["2:1", "IP:PORT"]),
@@ -59,11 +105,60 @@ async fn g6_a_wrong_configuration_is_refused_with_line_column_and_what_would_be_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_subcommand_has_help_with_an_example() {
-    for command in ["serve", "demo", "sql", "import", "verify", "flush", "fsck", "bench", "check-config", "token"] {
-        let help = run(&[command, "--help"], &[]).await;
+    for command in [
+        "serve",
+        "demo",
+        "sql",
+        "import",
+        "verify",
+        "flush",
+        "fsck",
+        "bench",
+        "check-config",
+        "token",
+        "token create",
+        "token list",
+        "token revoke",
+        "user",
+        "user add",
+        "user list",
+        "user passwd",
+        "rules",
+        "routes",
+    ] {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = run(&words, &[]).await;
         let text = String::from_utf8_lossy(&help.stdout);
         assert!(help.status.success() && text.contains("Example"), "{command}: {text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stranger_types_wrong_is_answered_by_2_and_what_would_be_right_and_leaves_nothing_behind() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let (empty, gone) = (nowhere.path().to_str().unwrap(), nowhere.path().join("gone"));
+    let gone = gone.to_str().unwrap();
+    let at_most = "http://127.0.0.1:1";
+    for (words, code, said) in [
+        (&["verify", "--cycles", "0", "--url", at_most][..], 2, "1.."),
+        (&["flush", "--url", "localhost"], 2, "http://127.0.0.1:8080"),
+        (&["sql", "SELECT 1", "--url", "ftp://localhost"], 2, "http://127.0.0.1:8080"),
+        (&["sql", "SELECT 1", "--url", at_most], 1, "stormglass serve"),
+        (&["sql", "SELECT 1", "--format", "xml"], 2, "parquet"),
+        (&["serve", "--role", "collector"], 2, "all"),
+        (&["token", "list", "--data-dir", empty], 2, "--data-dir"),
+        (&["token", "revoke", "x", "--data-dir", gone], 2, "--data-dir"),
+        (&["user", "list", "--data-dir", gone], 2, "--data-dir"),
+        (&["token", "create", "--name", "x", "--scope", "ingest:tracs", "--data-dir", gone], 2, "ingest:traces"),
+        (&["fsck", "--data-dir", gone], 1, "no such folder"),
+        (&["check-config", gone], 2, "gone"),
+    ] {
+        let answer = run(words, &[]).await;
+        let text = both(&answer);
+        assert_eq!(answer.status.code(), Some(code), "{words:?}: {text}");
+        assert!(text.contains(said) && !text.contains("panicked"), "{words:?}: {text}");
+    }
+    assert_eq!(std::fs::read_dir(nowhere.path()).unwrap().count(), 0, "nothing was made of a mistyped folder");
 }
 
 #[tokio::test(flavor = "multi_thread")]

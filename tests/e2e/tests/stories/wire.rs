@@ -1,4 +1,4 @@
-//! The same telemetry by each encoding and compression gives the same rows, exact in every field.
+//! D3, C9, C10: the same telemetry by each encoding and compression gives the same rows, exact in every field.
 
 use e2e::compare::{Counts, assert_shown};
 use e2e::content::{self, Any, attribute, label};
@@ -6,7 +6,7 @@ use e2e::sender::Compression;
 use e2e::{Reply, Sender, Server, Wire, environment, random};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_of_every_signal_is_found_by_each_encoding() {
+async fn d3_every_field_of_every_signal_is_found_by_each_encoding() {
     let server = Server::default().await;
     let sender = Sender::to(&server);
     let mut random = random::generator(random::seed("every_field"));
