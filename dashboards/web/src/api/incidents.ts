@@ -20,6 +20,10 @@ export type ChangeVerdict = Described["ChangeShown"];
 /** One message to one receiver, as it stands. */
 export type Told = Described["MessageShown"];
 
+/** Something that is left to do after an incident. */
+export type FollowUp = Described["FollowUpShown"];
+
+export const FOLLOW_UPS = "/api/v1/follow-ups";
 export const INCIDENTS = "/api/v1/incidents";
 
 export const useIncidents = (query: Query, asking: Omit<Asking, "query"> = {}): UseQueryResult<Page<IncidentHead>, Error> =>
@@ -27,3 +31,5 @@ export const useIncidents = (query: Query, asking: Omit<Asking, "query"> = {}): 
 
 export const useIncident = (id: string): UseQueryResult<Incident, Error> =>
   useRead("/api/v1/incidents/{id}", { place: { id }, every: 5_000 });
+
+export const useFollowUps = (query: Query): UseQueryResult<Page<FollowUp>, Error> => useRead(FOLLOW_UPS, { query, every: 60_000 });

@@ -121,7 +121,7 @@ export interface paths {
         put?: never;
         /**
          * Takes alerts: a body of Grafana or Alertmanager, a list of `{labels, annotations, startsAt, endsAt}`, or
-         *     any JSON with a mapping in the query (`map.name=rule.title&map.service=host.app&list=events`).
+         *     any JSON or form with a mapping in the query (`map.name=rule.title&map.service=host.app&list=events`).
          */
         post: operations["post_alerts"];
         delete?: never;
@@ -430,6 +430,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/follow-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is left to do after incidents, the newest incident's first. An overdue one is open as well. */
+        get: operations["follow_ups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/graph": {
         parameters: {
             query?: never;
@@ -594,6 +611,40 @@ export interface paths {
         /** One incident: cause, evidence, alerts with reasons, impact, changes, advice, timeline, clocks. */
         get: operations["incident"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/follow-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Notes something that is left to do. */
+        post: operations["add_follow_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/follow-ups/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes a follow-up, closes it (`done`: true) or opens it again. */
+        put: operations["amend_follow_up"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2352,6 +2403,48 @@ export interface components {
             /** Format: int64 */
             rows: number;
         };
+        /** @description A follow-up as it is to be; what is not named stays as it is, and null takes it away. */
+        FollowUpBody: {
+            /** @default null */
+            done: boolean | null;
+            /**
+             * @description RFC 3339, Unix nanoseconds or now+7d.
+             * @default null
+             */
+            due: string | null;
+            /** @default null */
+            owner: string | null;
+            /**
+             * @description What is to be done. A new one needs it.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * @description The address of a ticket, http or https.
+             * @default null
+             */
+            ticket: string | null;
+        };
+        /** @description Something that is left to do, by whom and by when. */
+        FollowUpShown: {
+            created_at: string;
+            created_by: string;
+            done_at?: string | null;
+            done_by?: string | null;
+            due?: string | null;
+            incident: string;
+            /**
+             * Format: int32
+             * @description From 1, within the incident.
+             */
+            number: number;
+            owner?: string | null;
+            /** @description open, overdue or done. */
+            state: string;
+            text: string;
+            /** @description The address of the ticket it is tracked by. */
+            ticket?: string | null;
+        };
         /**
          * @description The formats of `POST /api/v1/sql`.
          * @enum {string}
@@ -2590,6 +2683,8 @@ export interface components {
             /** @description Suspects first. */
             changes: components["schemas"]["ChangeShown"][];
             feedback: components["schemas"]["FeedbackShown"][];
+            /** @description What is left to do, oldest first. */
+            follow_ups: components["schemas"]["FollowUpShown"][];
             impact?: components["schemas"]["Impact"] | null;
             /** @description Telemetry that would have helped. */
             missing: components["schemas"]["Said"][];
@@ -3295,6 +3390,34 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A list as every list of this API is given. */
+        Page_FollowUpShown: {
+            /** @description Whether the answer is all there is. */
+            complete: boolean;
+            /** @description Why not, in words for people. */
+            incomplete_reason?: string | null;
+            items: {
+                created_at: string;
+                created_by: string;
+                done_at?: string | null;
+                done_by?: string | null;
+                due?: string | null;
+                incident: string;
+                /**
+                 * Format: int32
+                 * @description From 1, within the incident.
+                 */
+                number: number;
+                owner?: string | null;
+                /** @description open, overdue or done. */
+                state: string;
+                text: string;
+                /** @description The address of the ticket it is tracked by. */
+                ticket?: string | null;
+            }[];
+            /** @description Give it back as `cursor` for what follows; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A list as every list of this API is given. */
         Page_HistoryItem: {
             /** @description Whether the answer is all there is. */
             complete: boolean;
@@ -3885,6 +4008,8 @@ export interface components {
             items: components["schemas"]["DemoScored"][];
             /** @description Faults that acted long enough to be judged, or were judged already. */
             judged: number;
+            /** @description RFC 3339: when this company opened. Another run of the demo is another company. */
+            opened_at: string;
             /** @description Of these, with entity and kind as the answer key has them. */
             right: number;
             /** @description Incidents that began while faults acted and belong to none of them. */
@@ -4383,6 +4508,23 @@ export interface components {
                     /** @description `urn:stormglass:problem:` and a name that programs can tell problems apart by. */
                     type: string;
                 };
+            };
+        };
+        /** @description Errors in Jaeger's envelope; who may not ask is told so by a problem (RFC 9457). */
+        JaegerRefusal: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    detail: string;
+                    /** Format: int32 */
+                    status: number;
+                    title: string;
+                    /** @description `urn:stormglass:problem:` and a name that programs can tell problems apart by. */
+                    type: string;
+                };
+                "application/json": Record<string, never>;
             };
         };
     };
@@ -5274,6 +5416,36 @@ export interface operations {
             default: components["responses"]["AnyProblem"];
         };
     };
+    follow_ups: {
+        parameters: {
+            query?: {
+                /** @description open, overdue or done; all without it. */
+                state?: string;
+                /** @description Those of this owner. */
+                owner?: string;
+                /** @description 1 to 1000; 100 without it. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Follow-ups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FollowUpShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
     graph: {
         parameters: {
             query?: {
@@ -5582,6 +5754,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IncidentDetail"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    add_follow_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description I-YYYYMMDD-NNNN */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowUpBody"];
+            };
+        };
+        responses: {
+            /** @description It is kept. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUpShown"];
+                };
+            };
+            default: components["responses"]["AnyProblem"];
+        };
+    };
+    amend_follow_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description I-YYYYMMDD-NNNN */
+                id: string;
+                /** @description Of the follow-up. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowUpBody"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUpShown"];
                 };
             };
             default: components["responses"]["AnyProblem"];
@@ -6905,15 +7135,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_operations: {
@@ -6939,15 +7161,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_services: {
@@ -6968,15 +7182,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_operations_of_service: {
@@ -7000,15 +7206,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_search: {
@@ -7050,15 +7248,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_trace: {
@@ -7087,15 +7277,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_v3_capabilities: {
@@ -7116,15 +7298,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_v3_dependencies: {
@@ -7150,15 +7324,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_v3_operations: {
@@ -7184,15 +7350,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_v3_services: {
@@ -7213,15 +7371,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_v3_summaries: {
@@ -7259,15 +7409,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_v3_search: {
@@ -7305,15 +7447,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     jaeger_v3_trace: {
@@ -7342,15 +7476,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Errors in Jaeger's envelope. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
+            default: components["responses"]["JaegerRefusal"];
         };
     };
     metrics: {

@@ -17,6 +17,7 @@ import { When } from "../../components/When";
 import { type Acting, useAct } from "./act";
 import { Causes } from "./Causes";
 import { Clocks } from "./Clocks";
+import { FollowUps } from "./FollowUps";
 import { Impact } from "./Impact";
 import { Message } from "./Message";
 import style from "./incident.module.css";
@@ -118,6 +119,7 @@ function Body({ of }: { of: Incident }) {
           <Advice of={of} />
           <Changes of={of} />
           <Timeline of={of} acting={acting} />
+          <FollowUps of={of} />
           <Told of={of} />
           <Similar of={of} />
         </div>

@@ -18,6 +18,7 @@ import { PageHead, Panel } from "../../components/Panel";
 import { Severity, useSeverityWords } from "../../components/Severity";
 import { Source } from "../../components/Source";
 import { When } from "../../components/When";
+import { LeftToDo } from "./LeftToDo";
 import { Months } from "./Months";
 
 const useWords = phrases("incidents", {
@@ -136,6 +137,7 @@ export default function Incidents() {
           )}
         </Answered>
       </Panel>
+      <LeftToDo />
       <Months />
     </>
   );
