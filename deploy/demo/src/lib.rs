@@ -77,7 +77,7 @@ pub struct Company {
 impl Company {
     /// Whoever shows the switches to people makes them first and keeps a clone.
     pub fn new(settings: Settings, faults: Faults, clock: Arc<dyn Clock>) -> Self {
-        faults.ask_at(&settings.http, settings.token.as_deref());
+        faults.open_at(&settings.http, settings.token.as_deref());
         Self { settings, clock, counters: Arc::default(), faults }
     }
 

@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 /// Answer of `GET /api/v1/demo/scorecard`.
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub struct Scorecard {
+    /// RFC 3339: when this company opened. Another run of the demo is another company.
+    pub opened_at: String,
     /// Newest first.
     pub items: Vec<Scored>,
     /// Faults that acted long enough to be judged, or were judged already.

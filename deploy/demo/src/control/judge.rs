@@ -15,7 +15,12 @@ const AFTER: Duration = Duration::from_secs(120);
 const SEEN_WITHIN: Duration = Duration::from_secs(120);
 
 /// Compares. Each incident is claimed by one episode at most: the one it is most right about.
-pub(super) fn judge(episodes: &[Episode], incidents: Vec<Incident>, now: UnixNanos) -> Scorecard {
+pub(super) fn judge(
+    opened: UnixNanos,
+    episodes: &[Episode],
+    incidents: Vec<Incident>,
+    now: UnixNanos,
+) -> Scorecard {
     let claims = claims(episodes, &incidents);
     let claimed: HashSet<&str> = claims.iter().flatten().map(|i| i.shown.incident.as_str()).collect();
     let stray =
@@ -26,7 +31,7 @@ pub(super) fn judge(episodes: &[Episode], incidents: Vec<Incident>, now: UnixNan
     items.reverse();
     let judged = items.iter().filter(|i| i.verdict != Verdict::Waiting).count();
     let right = items.iter().filter(|i| i.verdict == Verdict::Right).count();
-    Scorecard { items, judged, right, unexplained }
+    Scorecard { opened_at: rfc3339(opened), items, judged, right, unexplained }
 }
 
 /// Every truth that was asked about.

@@ -113,7 +113,14 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct Inner {
     episodes: VecDeque<Episode>,
-    incidents: Option<Incidents>,
+    open: Option<Open>,
+}
+
+/// A company at work.
+#[derive(Clone, Debug)]
+struct Open {
+    since: UnixNanos,
+    incidents: Incidents,
 }
 
 impl Faults {
@@ -164,19 +171,19 @@ impl Faults {
     /// # Errors
     /// Before the company opens, and when the incident API does not answer.
     pub async fn scorecard(&self) -> Result<Scorecard, ScoreError> {
-        let incidents = self.with(|inner| inner.incidents.clone()).ok_or(ScoreError::Closed)?;
+        let Open { since, incidents } = self.with(|inner| inner.open.clone()).ok_or(ScoreError::Closed)?;
         let episodes = self.with(|inner| inner.episodes.iter().cloned().collect::<Vec<_>>());
         let shown = match episodes.iter().map(|e| e.started).min() {
             Some(first) => incidents.since(first).await.map_err(ScoreError::Incidents)?,
             None => Vec::new(),
         };
-        Ok(judge::judge(&episodes, shown, self.clock.now()))
+        Ok(judge::judge(since, &episodes, shown, self.clock.now()))
     }
 
-    /// Where the incidents are asked for from now on.
-    pub(crate) fn ask_at(&self, url: &str, token: Option<&str>) {
-        let incidents = Incidents::at(url, token);
-        self.with(|inner| inner.incidents = Some(incidents));
+    /// The company opens: its incidents are asked for there from now on.
+    pub(crate) fn open_at(&self, url: &str, token: Option<&str>) {
+        let open = Open { since: self.clock.now(), incidents: Incidents::at(url, token) };
+        self.with(|inner| inner.open = Some(open));
     }
 
     /// Names of the faults that act now, in the order in which they began.

@@ -63,6 +63,13 @@ fn a_name_or_duration_that_is_none_is_refused_with_what_would_be_right() {
 }
 
 #[tokio::test]
+async fn a_scorecard_says_which_company_it_is_of() {
+    let (_, faults) = switches();
+    faults.open_at("http://127.0.0.1:9", None);
+    assert_eq!(faults.scorecard().await.unwrap().opened_at, "2027-01-15T08:00:00.000000000Z");
+}
+
+#[tokio::test]
 async fn before_the_company_opens_there_is_no_scorecard() {
     assert_eq!(switches().1.scorecard().await, Err(ScoreError::Closed));
 }
@@ -103,7 +110,7 @@ fn a_verdict_is_right_where_entity_and_kind_are() {
         (Some(("service:order-service", "release")), Verdict::Wrong),
         (None, Verdict::Undetermined),
     ] {
-        let card = judge(&[episode("connection_pool", 0, None)], vec![incident("I-1", 10, cause, 3)], at(60));
+        let card = judge(at(0), &[episode("connection_pool", 0, None)], vec![incident("I-1", 10, cause, 3)], at(60));
         assert_eq!(card.items[0].verdict, verdict, "{cause:?}");
         assert_eq!(card.items[0].clocks.detect_ns, Some(12_000_000_000));
         let located = (verdict == Verdict::Right).then_some(19_000_000_000);
@@ -125,7 +132,7 @@ fn entities_are_told_apart_by_what_they_stand_for() {
         ("region", ("third_party:printer-gw-south", "region"), Verdict::Right),
         ("host", ("node:node-3", "cpu"), Verdict::EntityOnly),
     ] {
-        let card = judge(&[episode(fault, 0, None)], vec![incident("I-1", 10, Some(cause), 3)], at(60));
+        let card = judge(at(0), &[episode(fault, 0, None)], vec![incident("I-1", 10, Some(cause), 3)], at(60));
         assert_eq!(card.items[0].verdict, verdict, "{fault}: {cause:?}");
     }
 }
@@ -134,7 +141,7 @@ fn entities_are_told_apart_by_what_they_stand_for() {
 fn no_incident_is_waited_for_and_then_missed() {
     for (now, verdict) in [(60, Verdict::Waiting), (121, Verdict::Missed)] {
         let stray = incident("I-0", -300, Some(("host:node-5", "disk")), 9);
-        let card = judge(&[episode("disk", 0, None)], vec![stray], at(now));
+        let card = judge(at(0), &[episode("disk", 0, None)], vec![stray], at(now));
         assert_eq!((card.items[0].verdict, card.unexplained), (verdict, 0));
     }
 }
@@ -147,7 +154,7 @@ fn two_faults_take_one_incident_each_and_what_is_left_is_told() {
         incident("I-2", 12, Some(("host:node-5", "disk")), 4),
         incident("I-3", 20, Some(("service:cart-service", "exception")), 90),
     ];
-    let card = judge(&episodes, incidents, at(200));
+    let card = judge(at(0), &episodes, incidents, at(200));
     let seen: Vec<_> = card.items.iter().map(|i| (i.fault, i.shown.as_ref().unwrap().incident.as_str())).collect();
     assert_eq!(seen, [("third_party", "I-1"), ("disk", "I-2")]);
     assert_eq!((card.judged, card.right, card.unexplained), (2, 2, 1));
@@ -157,7 +164,7 @@ fn two_faults_take_one_incident_each_and_what_is_left_is_told() {
 fn one_incident_cannot_answer_for_two_faults() {
     let episodes = [episode("disk", 0, None), episode("third_party", 0, None)];
     let only = incident("I-1", 8, Some(("host:node-5", "disk")), 50);
-    let card = judge(&episodes, vec![only], at(200));
+    let card = judge(at(0), &episodes, vec![only], at(200));
     assert_eq!(card.items.iter().map(|i| i.verdict).collect::<Vec<_>>(), [Verdict::Missed, Verdict::Right]);
 }
 
@@ -166,6 +173,6 @@ fn recovery_is_counted_from_the_end_of_the_fault() {
     let mut done = incident("I-1", 8, Some(("host:node-5", "disk")), 50);
     done.mitigated = Some(at(125));
     done.resolved = Some(at(400));
-    let card = judge(&[episode("disk", 0, Some(90))], vec![done], at(500));
+    let card = judge(at(0), &[episode("disk", 0, Some(90))], vec![done], at(500));
     assert_eq!(card.items[0].clocks.recover_ns, Some(35_000_000_000));
 }

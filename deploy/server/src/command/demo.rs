@@ -198,24 +198,18 @@ async fn score(faults: &Faults) {
     }
 }
 
+/// What a stranger reads first: where to look, and how to break something.
 fn greet(url: &str) {
     say(&format!(
-        "\nA retail company is trading, and its telemetry is at {url} (API: {url}/api/v1/openapi.json).\nTry, in another terminal:\n"
-    ));
-    for query in [
-        "SELECT service, count(*) AS spans, p99(duration_ns) / 1e6 AS p99_ms FROM spans GROUP BY service ORDER BY spans DESC",
-        "SELECT time, service, operation, status_message FROM spans WHERE status = 'error' ORDER BY time DESC LIMIT 10",
-        "SELECT time, service, body FROM logs WHERE severity >= 17 ORDER BY time DESC LIMIT 10",
-        "SELECT sender, signal, sum(received), sum(stored), sum(queryable) FROM ledger GROUP BY sender, signal",
-    ] {
-        say(&format!("  stormglass sql \"{query}\" --url {url}"));
-    }
-    for call in ["graph?from=now-5m", "traces?status=error", "experience?by=store.id", "business-events?limit=3"] {
-        say(&format!("  curl -s '{url}/api/v1/{call}'"));
-    }
-    say(&format!(
-        "An order number from there tells its story: curl -s '{url}/api/v1/operations?key=order.id&value=NUMBER'\n\
-         Break something: curl -s -X POST {url}/api/v1/demo/faults/connection_pool (all of them: GET {url}/api/v1/demo/faults)\n"
+        "\n  A bubble-tea company is trading. Look at it, and break something:\n\n      \
+         {url}\n\n  \
+         The line at the top of each page leads the way: break something, read the one message,\n  \
+         see the cause and who was hurt, follow one order, check the verdict.\n\n  \
+         From a terminal:\n      \
+         curl -X POST {url}/api/v1/demo/faults/connection_pool\n      \
+         stormglass sql \"SELECT service, count(*) AS errors FROM spans WHERE status = 'error' GROUP BY 1\" --url {url}\n\n  \
+         All faults: {url}/api/v1/demo/faults    All calls: {url}/api/v1/openapi.json\n  \
+         Ctrl-C ends it, and counts whether all that was sent is there.\n"
     ));
 }
 
