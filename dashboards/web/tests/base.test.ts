@@ -1,5 +1,6 @@
 // What the base says: times, numbers, links, addresses and files.
 import { describe, expect, test } from "vitest";
+import { stretchOf } from "../src/api/covered";
 import { refusals, samples } from "../src/api/own";
 import type { SqlAnswer } from "../src/api/read";
 import { redSeries, redSql } from "../src/api/red";
@@ -7,7 +8,7 @@ import { parseSearch, stringifySearch } from "../src/base/address";
 import { cell, csv } from "../src/base/csv";
 import { bytes, count, duration, percent, rate } from "../src/base/format";
 import { guesses } from "../src/base/guess";
-import { byHealth, worst } from "../src/base/health";
+import { byHealth, worst, shareColour } from "../src/base/health";
 import { entity, entityHref, safeHref, storyHref } from "../src/base/links";
 import { type Place, SENDERS, addressOf, safeName, snippet } from "../src/base/snippets";
 import { before, instant, resolve, sqlWindow, step } from "../src/base/time";
@@ -148,6 +149,20 @@ describe("rates over time", () => {
   test("names of services cannot leave their quotes", () => {
     expect(redSql({ from: "now-1h", to: "now" }, 30, { service: "a' OR 'b" })).toContain("service = 'a'' OR ''b'");
   });
+});
+
+describe("rates over a window that telemetry does not fill", () => {
+  const window = { from: 0, to: 900_000 };
+  test.each([
+    [null, 1],
+    [-5, 1],
+    [600_000, 3],
+    [895_000, 1],
+  ])("since %s they are multiplied by %s", (since, times) => expect(stretchOf(window, since)).toBe(times));
+});
+
+test("only a share of errors that makes a thing unhealthy has a colour", () => {
+  expect([null, 0, 0.009, 0.01, 0.06].map(shareColour)).toEqual([undefined, undefined, undefined, "var(--degraded)", "var(--failing)"]);
 });
 
 describe("snippets", () => {

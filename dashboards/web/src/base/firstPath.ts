@@ -7,7 +7,7 @@ export type Step = (typeof STEPS)[number];
 export interface Broken {
   started_at: string;
   verdict: string;
-  shown: { incident: string } | null;
+  shown?: { incident: string } | null;
 }
 
 export interface Path {

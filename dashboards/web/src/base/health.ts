@@ -12,6 +12,14 @@ export const byHealth = (a: Health, b: Health): number => ORDER.indexOf(a) - ORD
 
 export const worst = (all: Health[]): Health => [...all].sort(byHealth)[0] ?? "unknown";
 
+/** From these shares of failed calls on the server calls a thing degraded, and failing. */
+const DEGRADED_SHARE = 0.01;
+const FAILING_SHARE = 0.05;
+
+/** A few failures are daily life: only what makes a thing unhealthy has a colour. */
+export const shareColour = (share: number | null | undefined): string | undefined =>
+  (share ?? 0) >= FAILING_SHARE ? "var(--failing)" : (share ?? 0) >= DEGRADED_SHARE ? "var(--degraded)" : undefined;
+
 export type Severity = "critical" | "high" | "medium" | "low";
 
 const SEVERITIES: Severity[] = ["critical", "high", "medium", "low"];

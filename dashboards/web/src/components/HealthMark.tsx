@@ -5,7 +5,7 @@ import { phrases } from "../base/language";
 const useWords = phrases("health", {
   healthy: ["healthy", "健康"],
   degraded: ["degraded", "变差"],
-  failing: ["failing", "故障"],
+  failing: ["failing", "异常"],
   unknown: ["no calls", "无调用"],
 });
 

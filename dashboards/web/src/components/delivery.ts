@@ -21,7 +21,7 @@ export const useDeliveryWords = phrases("delivery", {
   nobody: ["no receiver", "无接收方"],
   opened: ["opened", "新故障"],
   reopened: ["reopened", "重新打开"],
-  severity_raised: ["graver now", "级别升高"],
+  severity_raised: ["severity raised", "级别升高"],
   cause_changed: ["another cause", "根因变化"],
   scope_doubled: ["twice as large", "范围扩大"],
   resolved: ["resolved", "已解决"],

@@ -100,6 +100,8 @@ function options({ series, unit, height = 160, band, marks, together, onWindow, 
   };
   const edge = (label: string): uPlot.Series => ({ label, stroke: "transparent", points: { show: false }, value: (_, value) => (value === null || value === undefined ? "" : measure(value, unit)) });
   const drawn = series.map(line);
+  // The legend shows a line as it is drawn: of two with one colour the dashed one is told apart.
+  const markers = { width: 2, dash: (_: uPlot, at: number) => (series[at - 1]?.dashed ? "dashed" : "solid"), fill: (_: uPlot, at: number) => (series[at - 1]?.dashed ? "transparent" : String(drawn[at - 1]?.stroke ?? "transparent")) };
   return {
     width,
     height,
@@ -111,7 +113,7 @@ function options({ series, unit, height = 160, band, marks, together, onWindow, 
     ],
     scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high && high > 0 ? high * 1.08 : 1] } },
     cursor: { sync: together ? { key: together } : undefined, drag: { x: !!onWindow, y: false, setScale: false }, points: { size: 6 } },
-    legend: { show: legend && (series.length > 1 || !!band), live: true },
+    legend: { show: legend && (series.length > 1 || !!band), live: true, markers },
     plugins: marks?.length ? [drawMarks(marks)] : [],
     hooks: {
       setSelect: [

@@ -33,19 +33,27 @@ const useWords = phrases("firstPath", {
 });
 
 const LOOKED = "stormglass-first-path";
-const HIDDEN = "hidden";
+const HIDDEN = "stormglass-first-path-hidden";
 
-function kept(): Set<string> {
+/** What was looked at is kept for the company that it was of: another one begins anew. */
+function kept(company: string): ReadonlySet<string> {
+  const [of, ...steps] = recall(LOOKED).split(" ");
+  return of === company ? new Set(steps) : NONE;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function recall(key: string): string {
   try {
-    return new Set((localStorage.getItem(LOOKED) ?? "").split(" ").filter(Boolean));
+    return localStorage.getItem(key) ?? "";
   } catch {
-    return new Set();
+    return "";
   }
 }
 
-function keep(all: ReadonlySet<string>): void {
+function keep(key: string, text: string): void {
   try {
-    localStorage.setItem(LOOKED, [...all].join(" "));
+    localStorage.setItem(key, text);
   } catch {
     // A browser that keeps nothing forgets the path when it is closed.
   }
@@ -97,22 +105,28 @@ function Steps({ path, order }: { path: Path; order: string }) {
 
 export function FirstPath() {
   const w = useWords();
-  const [looked, setLooked] = useState(kept);
-  const shown = !looked.has(HIDDEN);
+  const [shown, setShown] = useState(() => recall(HIDDEN) === "");
   const location = useRouterState({ select: (state) => state.location });
   const faults = useFaults(false);
   const company = (faults.data?.items.length ?? 0) > 0;
   const card = useScorecard(shown && company);
+  const opened = card.data?.opened_at ?? "";
+  const [looked, setLooked] = useState(NONE);
+  useEffect(() => setLooked(kept(opened)), [opened]);
   const path = pathOf(card.data?.items ?? [], looked as ReadonlySet<Step>);
   const order = useOrder(path);
   const add = (...more: string[]): void =>
     setLooked((before) => {
       const all = new Set([...before, ...more]);
-      keep(all);
+      keep(LOOKED, [opened, ...all].join(" "));
       return all;
     });
+  const hide = (): void => {
+    keep(HIDDEN, "yes");
+    setShown(false);
+  };
   useEffect(() => {
-    if (!path.incident || !shown) return;
+    if (!path.incident || !shown || !opened) return;
     const seen = lookedAt(location.pathname, location.search as Record<string, string>, path).filter((step) => !looked.has(step));
     if (seen.length > 0) add(...seen);
   });
@@ -124,7 +138,7 @@ export function FirstPath() {
       <span className={style.hint} role="status">
         {hint} {path.next === null && <Go to="/demo" className="under">{w("again")}</Go>}
       </span>
-      <ActionIcon className={style.close} size="sm" variant="subtle" color="gray" onClick={() => add(HIDDEN)} aria-label={w("dismiss")} title={w("dismiss")}>
+      <ActionIcon className={style.close} size="sm" variant="subtle" color="gray" onClick={hide} aria-label={w("dismiss")} title={w("dismiss")}>
         <Icon name="close" size={13} />
       </ActionIcon>
     </nav>

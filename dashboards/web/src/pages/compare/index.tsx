@@ -68,7 +68,7 @@ function Only({ title, about, spans, total, trace }: { title: string; about: str
   ];
   return (
     <Panel title={`${title} · ${count(total)}`} about={about} flush>
-      <DataTable name={`only-${title}`} label={title} columns={columns} rows={spans} rowKey={(row) => row.span_id} height={320} />
+      {spans.length === 0 ? <Empty title={w("nothingOnly")} /> : <DataTable name={`only-${title}`} label={title} columns={columns} rows={spans} rowKey={(row) => row.span_id} height={320} />}
     </Panel>
   );
 }

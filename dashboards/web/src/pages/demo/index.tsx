@@ -105,7 +105,7 @@ function Faults({ faults }: { faults: Fault[] }) {
   );
 }
 
-function Within({ ns, minutes }: { ns: number | null; minutes: number }) {
+function Within({ ns, minutes }: { ns: number | null | undefined; minutes: number }) {
   if (ns === null || ns === undefined) return <span className="dim">–</span>;
   return <span style={{ color: ns > minutes * 60e9 ? "var(--failing)" : "var(--healthy)" }}>{duration(Math.round(ns / 1e9) * 1e9)}</span>;
 }

@@ -30,6 +30,7 @@ const useWords = phrases("experience", {
   other: ["or any attribute", "或任意属性"],
   score: ["Score", "得分"],
   trend: ["Against before", "环比"],
+  noTrend: ["nothing before to hold it against", "暂无可对比的上一时段"],
   calls: ["Requests", "请求数"],
   good: ["Good", "满意"],
   slow: ["Slow", "较慢"],
@@ -126,7 +127,7 @@ export default function ExperiencePage() {
       </FilterBar>
       {first && (
         <Figures>
-          <Figure name={w("all")} value={first.total.score == null ? "–" : digits(first.total.score, 4)} tone={tone(first.total.score)} note={<Trend of={first.total.trend} />} />
+          <Figure name={w("all")} value={first.total.score == null ? "–" : digits(first.total.score, 4)} tone={tone(first.total.score)} note={first.total.trend == null ? w("noTrend") : <Trend of={first.total.trend} />} />
           <Figure name={w("groups")} value={count(first.groups)} />
           <Figure name={w("calls")} value={count(first.total.calls)} note={first.unattributed > 0 && w("unattributed", { count: count(first.unattributed) })} />
           <Figure name={w("hurt")} value={count(first.total.frustrated)} note={percent(first.total.frustrated / Math.max(first.total.calls, 1))} />

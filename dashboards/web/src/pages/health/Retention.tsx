@@ -1,6 +1,5 @@
 // How long each table is kept, and what its files hold now.
-import { useAnswer } from "../../api/read";
-import type { Page } from "../../api/incidents";
+import { type Answer, useRead } from "../../api/read";
 import { bytes, count } from "../../base/format";
 import { phrases } from "../../base/language";
 import { Answered } from "../../components/Answered";
@@ -23,25 +22,17 @@ const useWords = phrases("retention", {
   days: ["{{count}} day", "{{count}} days", "{{count}} 天"],
 });
 
-interface Kept {
-  table: string;
-  age_ns: number | null;
-  files: number;
-  rows: number;
-  bytes: number;
-  oldest: string | null;
-  newest: string | null;
-}
+type Kept = Answer<"/api/v1/retention">["items"][number];
 
 const RETENTION = "/api/v1/retention";
 const DAY_NS = 86_400e9;
 
 export function Retention() {
   const w = useWords();
-  const kept = useAnswer<Page<Kept>>(RETENTION, { every: 30_000 });
+  const kept = useRead(RETENTION, { every: 30_000 });
   const columns: Column<Kept>[] = [
     { key: "table", title: w("table"), value: (row) => row.table, cell: (row) => <span className="mono">{row.table}</span> },
-    { key: "age", title: w("age"), value: (row) => row.age_ns ?? Number.MAX_SAFE_INTEGER, align: "right", cell: (row) => (row.age_ns === null ? w("forever") : w("days", { count: Math.round(row.age_ns / DAY_NS) })) },
+    { key: "age", title: w("age"), value: (row) => row.age_ns ?? Number.MAX_SAFE_INTEGER, align: "right", cell: (row) => (row.age_ns == null ? w("forever") : w("days", { count: Math.round(row.age_ns / DAY_NS) })) },
     { key: "rows", title: w("rows"), value: (row) => row.rows, align: "right", cell: (row) => count(row.rows) },
     { key: "bytes", title: w("bytes"), value: (row) => row.bytes, align: "right", cell: (row) => bytes(row.bytes) },
     { key: "files", title: w("files"), value: (row) => row.files, align: "right", cell: (row) => count(row.files), wide: true },

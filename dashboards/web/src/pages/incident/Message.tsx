@@ -1,6 +1,6 @@
 // What a group is told of the incident, in the words and the order of the message itself.
 import { Button } from "@mantine/core";
-import { useAnswer } from "../../api/read";
+import { useRead } from "../../api/read";
 import { useAddress } from "../../base/address";
 import { locale, useLanguage } from "../../base/language";
 import { Answered } from "../../components/Answered";
@@ -9,18 +9,13 @@ import { Panel } from "../../components/Panel";
 import style from "./incident.module.css";
 import { useIncidentWords } from "./words";
 
-interface InWords {
-  title: string;
-  text: string;
-}
-
 export function Message({ id }: { id: string }) {
   const w = useIncidentWords();
   useLanguage();
   const [search, change] = useAddress();
   const shown = !!search.message;
   const language = locale() === "zh-CN" ? "zh-CN" : "en";
-  const told = useAnswer<InWords>("/api/v1/incidents/{id}/message", { place: { id }, query: { language }, when: shown, every: 10_000 });
+  const told = useRead("/api/v1/incidents/{id}/message", { place: { id }, query: { language }, when: shown, every: 10_000 });
   if (!shown) return null;
   return (
     <Panel

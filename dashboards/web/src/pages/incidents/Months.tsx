@@ -1,6 +1,5 @@
 // How soon faults were told, located and stopped, month by month, against 2, 5 and 10 minutes.
-import { useAnswer } from "../../api/read";
-import type { Page } from "../../api/incidents";
+import { type Answer, useRead } from "../../api/read";
 import { GOALS } from "../../base/causes";
 import { count, duration, percent } from "../../base/format";
 import { phrases } from "../../base/language";
@@ -18,25 +17,11 @@ const useWords = phrases("incidentMonths", {
   located: ["Located", "定位"],
   stopped: ["Stopped", "止损"],
   reopened: ["Reopened", "重开"],
-  none: ["no clock has stopped yet", "暂无计时"],
+  none: ["not yet", "暂无"],
 });
 
-interface Clock {
-  goal_ns: number;
-  count: number;
-  within: number;
-  p50_ns: number | null;
-}
-
-interface Month {
-  month: string;
-  incidents: number;
-  reopened: number;
-  named: number;
-  told: Clock;
-  located: Clock;
-  stopped: Clock;
-}
+type Month = Answer<"/api/v1/incidents/by-month">["items"][number];
+type Clock = Month["told"];
 
 const MONTHS = "/api/v1/incidents/by-month";
 /** Half an hour makes no month: it is asked for seldom. */
@@ -48,7 +33,7 @@ function Kept({ of, minutes }: { of: Clock; minutes: number }) {
   const late = (of.p50_ns ?? 0) > minutes * 60e9;
   return (
     <span className="num">
-      <strong style={{ color: late ? "var(--failing)" : "var(--healthy)" }}>{duration(of.p50_ns === null ? null : Math.round(of.p50_ns / 1e9) * 1e9)}</strong>{" "}
+      <strong style={{ color: late ? "var(--failing)" : "var(--healthy)" }}>{duration(of.p50_ns == null ? null : Math.round(of.p50_ns / 1e9) * 1e9)}</strong>{" "}
       <span className="dim small">{percent(of.within / of.count)}</span>
     </span>
   );
@@ -56,10 +41,10 @@ function Kept({ of, minutes }: { of: Clock; minutes: number }) {
 
 export function Months() {
   const w = useWords();
-  const months = useAnswer<Page<Month>>(MONTHS, { every: EVERY_MS });
+  const months = useRead(MONTHS, { every: EVERY_MS });
   const columns: Column<Month>[] = [
     { key: "month", title: w("month"), value: (row) => row.month },
-    { key: "incidents", title: w("incidents"), value: (row) => row.incidents, align: "right", cell: (row) => count(row.incidents) },
+    { key: "incidents", title: w("incidents"), value: (row) => row.incidents, align: "right", cell: (row) => count(row.incidents), wide: true },
     { key: "named", title: w("named"), value: (row) => row.named, align: "right", cell: (row) => count(row.named), wide: true },
     { key: "told", title: w("told"), value: (row) => row.told.p50_ns, align: "right", cell: (row) => <Kept of={row.told} minutes={GOALS.detect} /> },
     { key: "located", title: w("located"), value: (row) => row.located.p50_ns, align: "right", cell: (row) => <Kept of={row.located} minutes={GOALS.locate} /> },

@@ -13,7 +13,7 @@ import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EntityLink } from "../../components/EntityLink";
 import { Go } from "../../components/Go";
-import { IncidentStateTag } from "../../components/IncidentLine";
+import { IncidentLine, IncidentStateTag } from "../../components/IncidentLine";
 import { PageHead, Panel } from "../../components/Panel";
 import { Severity, useSeverityWords } from "../../components/Severity";
 import { Source } from "../../components/Source";
@@ -133,7 +133,16 @@ export default function Incidents() {
           missing={{ title: all ? w("noneAll") : w("none"), about: w("noneAbout"), command: "stormglass demo --fault connection_pool", action: <Go to="/demo">{w("break")}</Go> }}
         >
           {(data) => (
-            <DataTable name="incidents" label={w("title")} columns={columns} rows={data.items} rowKey={(row) => row.id} to={(row) => incidentHref(row.id)} height={720} />
+            <>
+              <div className="on-wide">
+                <DataTable name="incidents" label={w("title")} columns={columns} rows={data.items} rowKey={(row) => row.id} to={(row) => incidentHref(row.id)} height={720} />
+              </div>
+              <div className="on-narrow inset">
+                {data.items.map((incident) => (
+                  <IncidentLine key={incident.id} of={incident} />
+                ))}
+              </div>
+            </>
           )}
         </Answered>
       </Panel>

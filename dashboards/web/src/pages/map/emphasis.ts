@@ -1,6 +1,6 @@
 // Which nodes and edges are lit while the pointer is on something. Only what changes is drawn again: the canvas
 // dims everything by one attribute, and each part asks whether it is lit.
-import { useSyncExternalStore } from "react";
+import { createContext, useSyncExternalStore } from "react";
 import type { Reach } from "./model";
 
 export class Emphasis {
@@ -22,6 +22,9 @@ export class Emphasis {
   node = (id: string): boolean => this.lit?.nodes.has(id) ?? false;
   edge = (id: string): boolean => this.lit?.edges.has(id) ?? false;
 }
+
+/** What is lit on the canvas around a part. */
+export const Lit = createContext(new Emphasis());
 
 export const useLitNode = (of: Emphasis, id: string): boolean => useSyncExternalStore(of.subscribe, () => of.node(id));
 export const useLitEdge = (of: Emphasis, id: string): boolean => useSyncExternalStore(of.subscribe, () => of.edge(id));

@@ -2,6 +2,7 @@
 import { Skeleton } from "@mantine/core";
 import { Suspense, lazy, useCallback, useMemo } from "react";
 import { address } from "../../api/client";
+import { useStretch } from "../../api/covered";
 import { useRead } from "../../api/read";
 import { useAddress, useWindow } from "../../base/address";
 import { useKeys } from "../../base/keys";
@@ -62,7 +63,8 @@ export default function MapPage() {
   const { graph: answer, difference: compared, groups, url } = useGraph();
   const difference = compared?.data;
   const by = search.collapse === "namespace" || search.collapse === "team" ? search.collapse : null;
-  const graph = useMemo(() => (answer.data ? (by ? collapse(answer.data, by) : read(answer.data)) : null), [answer.data, by]);
+  const stretch = useStretch();
+  const graph = useMemo(() => (answer.data ? (by ? collapse(answer.data, by, stretch) : read(answer.data, stretch)) : null), [answer.data, by, stretch]);
   const differences = useMemo(() => differenceWords(difference, groups, w), [difference, groups, w]);
   const ids = useMemo(() => [...(graph?.nodes ?? []), ...(graph?.edges ?? [])].map(({ id }) => id), [graph]);
   const selected = known(search.node, ids);
@@ -73,7 +75,7 @@ export default function MapPage() {
     <>
       <PageHead
         title={w("title")}
-        about={graph ? `${w("counts", { nodes: graph.nodes.length, edges: graph.edges.length })} · ${w("legend")}` : w("legend")}
+        about={graph ? w("counts", { nodes: graph.nodes.length, edges: graph.edges.length }) : w("legend")}
         actions={<Source url={url} />}
       />
       <Toolbar />

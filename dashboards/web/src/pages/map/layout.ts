@@ -5,6 +5,9 @@ import type { MapNode } from "./model";
 /** Room for a node with its name, and between layers. */
 export const COLUMN = 164;
 export const ROW = 70;
+/** The box of a node, known beforehand, so that nothing is measured before it is drawn. */
+export const NODE_WIDTH = COLUMN - 4;
+export const NODE_HEIGHT = ROW;
 const LAYER_GAP = 36;
 /** Wider than this, the eye loses the edge on its way. */
 const COLUMN_MAX = 230;

@@ -10,6 +10,8 @@ export interface MapNode {
   health: Health;
   calls: number;
   rate: number;
+  /** Calls per second out of it, where nothing calls it. */
+  callsOnly?: number;
   errorRate: number | null;
   p99: number | null;
   x: number;
@@ -43,13 +45,13 @@ export interface MapGraph {
 export const nodeId = (kind: string, name: string): string => `${kind}:${name}`;
 export const edgeId = (from: string, to: string, kind: string): string => `${from}→${to}#${kind}`;
 
-const toNode = (node: GraphNode): MapNode => ({
+const toNode = (node: GraphNode, stretch: number): MapNode => ({
   id: nodeId(node.kind, node.name),
   name: node.name,
   kind: node.kind,
   health: asHealth(node.health),
   calls: node.calls,
-  rate: node.rate,
+  rate: node.rate * stretch,
   errorRate: node.error_rate ?? null,
   p99: node.p99_ns ?? null,
   x: node.x,
@@ -60,7 +62,7 @@ const toNode = (node: GraphNode): MapNode => ({
   members: 1,
 });
 
-const toEdge = (edge: GraphEdge): MapEdge => {
+const toEdge = (edge: GraphEdge, stretch: number): MapEdge => {
   const from = nodeId(edge.caller_kind, edge.caller);
   const to = nodeId(edge.callee_kind, edge.callee);
   return {
@@ -70,7 +72,7 @@ const toEdge = (edge: GraphEdge): MapEdge => {
     kind: edge.kind,
     health: asHealth(edge.health),
     calls: edge.calls,
-    rate: edge.rate,
+    rate: edge.rate * stretch,
     errorRate: edge.error_rate ?? null,
     p99: edge.p99_ns ?? null,
     declared: edge.declared,
@@ -78,19 +80,27 @@ const toEdge = (edge: GraphEdge): MapEdge => {
   };
 };
 
-/** What the server answered, with edges only between nodes that are there. */
-export function read(graph: Pick<Graph, "nodes" | "edges">): MapGraph {
-  const nodes = graph.nodes.map(toNode);
-  const known = new Set(nodes.map((node) => node.id));
-  return { nodes, edges: graph.edges.map(toEdge).filter((edge) => known.has(edge.from) && known.has(edge.to)) };
+/** Who only calls is as busy as its calls. */
+function withCallers(nodes: MapNode[], edges: MapEdge[]): MapNode[] {
+  const out = new Map<string, number>();
+  for (const edge of edges) out.set(edge.from, (out.get(edge.from) ?? 0) + edge.rate);
+  return nodes.map((node) => (node.calls === 0 && out.has(node.id) ? { ...node, callsOnly: out.get(node.id) ?? 0 } : node));
+}
+
+/** What the server answered, with edges only between nodes that are there; rates multiplied by `stretch`. */
+export function read(graph: Pick<Graph, "nodes" | "edges">, stretch = 1): MapGraph {
+  const bare = graph.nodes.map((node) => toNode(node, stretch));
+  const known = new Set(bare.map((node) => node.id));
+  const edges = graph.edges.map((edge) => toEdge(edge, stretch)).filter((edge) => known.has(edge.from) && known.has(edge.to));
+  return { nodes: withCallers(bare, edges), edges };
 }
 
 /**
  * One node for each group, in the middle of its members; edges within a group are gone, edges between are added up.
  * A quantile of sums cannot be had from quantiles, so there is none. Nodes without a group stay themselves.
  */
-export function collapse(graph: Pick<Graph, "nodes" | "edges">, by: "namespace" | "team"): MapGraph {
-  const whole = read(graph);
+export function collapse(graph: Pick<Graph, "nodes" | "edges">, by: "namespace" | "team", stretch = 1): MapGraph {
+  const whole = read(graph, stretch);
   const groupOf = new Map(graph.nodes.map((node) => [nodeId(node.kind, node.name), node.kind === "service" ? node[by] : null]));
   const place = (id: string): string => {
     const group = groupOf.get(id);

@@ -1,6 +1,7 @@
 // Every service as a tile, worst first within its group: with names while they fit, as small marks for hundreds.
 import { SegmentedControl, Tooltip } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
+import { useStretch } from "../../api/covered";
 import type { Service } from "../../api/types";
 import { useAddressText } from "../../base/address";
 import { duration, percent, rate } from "../../base/format";
@@ -30,9 +31,9 @@ function grouped(services: Service[], by: Grouping): [string, Service[]][] {
   return [...groups].sort(([nameA, [a]], [nameB, [b]]) => byHealth(asHealth(a?.health), asHealth(b?.health)) || nameA.localeCompare(nameB));
 }
 
-function Tile({ service, named }: { service: Service; named: boolean }) {
+function Tile({ service, named, stretch }: { service: Service; named: boolean; stretch: number }) {
   const health = asHealth(service.health);
-  const about = `${service.name}: ${rate(service.rate)}, ${percent(service.error_rate)}, p99 ${duration(service.p99_ns)}`;
+  const about = `${service.name}: ${rate(service.rate * stretch)}, ${percent(service.error_rate)}, p99 ${duration(service.p99_ns)}`;
   return (
     <Tooltip label={about} withArrow openDelay={200}>
       <span>
@@ -49,6 +50,7 @@ function Tile({ service, named }: { service: Service; named: boolean }) {
 export function HealthBoard({ services }: { services: UseQueryResult<{ items: Service[] }, Error> }) {
   const w = useOverviewWords();
   const [by, setBy] = useAddressText("by", "namespace");
+  const stretch = useStretch();
   return (
     <Panel
       title={w("board")}
@@ -86,7 +88,7 @@ export function HealthBoard({ services }: { services: UseQueryResult<{ items: Se
                 </div>
                 <div className={members.length > NAMED_MAX ? style.marks : style.tiles}>
                   {members.map((service) => (
-                    <Tile key={service.name} service={service} named={members.length <= NAMED_MAX} />
+                    <Tile key={service.name} service={service} named={members.length <= NAMED_MAX} stretch={stretch} />
                   ))}
                 </div>
               </div>

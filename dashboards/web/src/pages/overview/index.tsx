@@ -72,7 +72,7 @@ function Headline({ known, open }: { known: Service[] | undefined; open: number 
         name={w("services")}
         value={known ? count(services.length) : "–"}
         tone={failing > 0 ? "bad" : degraded > 0 ? "warn" : "plain"}
-        note={failing + degraded > 0 ? w("serviceNote", { failing, degraded }) : services.length > 0 ? w("allWell") : undefined}
+        note={failing + degraded > 0 ? [failing && w("failingNote", { count: failing }), degraded && w("degradedNote", { count: degraded })].filter(Boolean).join(" · ") : services.length > 0 ? w("allWell") : undefined}
       />
       <Figure name={w("incidents")} value={open === null ? "–" : count(open)} tone={open ? "bad" : "plain"} note={open !== 0 ? undefined : failing + degraded > 0 ? w("incidentsSoon") : w("incidentsNone")} />
       <Figure name={w("rate")} value={now ? rate(now.rate) : "–"} note={known && now?.whole ? w("rateNote", { rate: rate(perSecond) }) : undefined} />

@@ -4,7 +4,8 @@ import { phrases } from "../../base/language";
 export const useOverviewWords = phrases("overview", {
   title: ["Overview", "总览"],
   services: ["Services", "服务"],
-  serviceNote: ["{{failing}} failing · {{degraded}} degraded", "{{failing}} 个故障 · {{degraded}} 个变差"],
+  failingNote: ["{{count}} failing", "{{count}} failing", "{{count}} 个异常"],
+  degradedNote: ["{{count}} degraded", "{{count}} degraded", "{{count}} 个变差"],
   allWell: ["all healthy", "全部健康"],
   incidents: ["Open incidents", "进行中的故障"],
   incidentsNone: ["nothing is burning", "一切正常"],

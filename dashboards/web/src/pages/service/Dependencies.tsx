@@ -1,9 +1,11 @@
 // Who calls a service and what it calls, with what each side of the call looks like.
 import { address } from "../../api/client";
+import { useStretch } from "../../api/covered";
 import { useRead } from "../../api/read";
 import type { GraphEdge } from "../../api/types";
 import { useWindow } from "../../base/address";
 import { duration, percent, rate } from "../../base/format";
+import { shareColour } from "../../base/health";
 import { Answered, Empty } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EntityLink } from "../../components/EntityLink";
@@ -17,6 +19,7 @@ const CALLS = new Set(["call", "message", "database", "cache", "queue", "third_p
 
 function Side({ edges, end, none, label }: { edges: GraphEdge[]; end: "caller" | "callee"; none: string; label: string }) {
   const w = useServiceWords();
+  const stretch = useStretch();
   const entityOf = (row: GraphEdge): string => `${end === "caller" ? row.caller_kind : row.callee_kind}:${row[end]}`;
   const columns: Column<GraphEdge>[] = [
     {
@@ -30,13 +33,13 @@ function Side({ edges, end, none, label }: { edges: GraphEdge[]; end: "caller" |
         </span>
       ),
     },
-    { key: "rate", title: w("rate"), value: (row) => row.rate, align: "right", cell: (row) => rate(row.rate) },
+    { key: "rate", title: w("rate"), value: (row) => row.rate, align: "right", cell: (row) => rate(row.rate * stretch) },
     {
       key: "errors",
       title: w("errors"),
       value: (row) => row.error_rate,
       align: "right",
-      cell: (row) => <span style={{ color: row.errors > 0 ? "var(--failing)" : undefined }}>{percent(row.error_rate)}</span>,
+      cell: (row) => <span style={{ color: shareColour(row.error_rate) }}>{percent(row.error_rate)}</span>,
     },
     { key: "p99", title: "p99", value: (row) => row.p99_ns, align: "right", cell: (row) => duration(row.p99_ns) },
   ];

@@ -2,13 +2,17 @@
 import { literal, useSql } from "../../api/read";
 import { useWindow } from "../../base/address";
 import { count, duration, percent } from "../../base/format";
-import { sqlWindow } from "../../base/time";
+import { shareColour } from "../../base/health";
+import { instant, sqlWindow } from "../../base/time";
 import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Panel } from "../../components/Panel";
 import { Source } from "../../components/Source";
 import { When } from "../../components/When";
 import { useServiceWords } from "./words";
+
+/** An instance that has been silent for so long beside its peers is of the past. */
+const GONE_MS = 60e3;
 
 interface Instance {
   name: string;
@@ -18,6 +22,14 @@ interface Instance {
   errors: number;
   p99: number | null;
   last: string;
+}
+
+/** Those that run now before those that are gone, each by version and name. */
+export function running(all: Instance[]): Instance[] {
+  const at = ({ last }: Instance): number => instant(last, 0) ?? 0;
+  const newest = Math.max(...all.map(at));
+  const gone = (one: Instance): number => Number(newest - at(one) > GONE_MS);
+  return [...all].sort((a, b) => gone(a) - gone(b) || b.version.localeCompare(a.version) || a.name.localeCompare(b.name));
 }
 
 export function Instances({ service }: { service: string }) {
@@ -38,7 +50,7 @@ export function Instances({ service }: { service: string }) {
     { key: "version", title: w("version"), value: (row) => row.version, cell: (row) => <span className="mono">{row.version}</span> },
     { key: "host", title: w("host"), value: (row) => row.host, cell: (row) => <span className="mono wrap">{row.host}</span>, wide: true },
     { key: "calls", title: w("calls"), value: (row) => row.calls, align: "right", cell: (row) => count(row.calls) },
-    { key: "errors", title: w("errors"), value: (row) => row.errors / row.calls, align: "right", cell: (row) => percent(row.errors / row.calls) },
+    { key: "errors", title: w("errors"), value: (row) => row.errors / row.calls, align: "right", cell: (row) => <span style={{ color: shareColour(row.errors / row.calls) }}>{percent(row.errors / row.calls)}</span> },
     { key: "p99", title: "p99", value: (row) => row.p99, align: "right", cell: (row) => duration(row.p99) },
     { key: "last", title: w("lastSeen"), value: (row) => row.last, align: "right", cell: (row) => <When time={row.last} />, wide: true },
   ];
@@ -50,7 +62,7 @@ export function Instances({ service }: { service: string }) {
             name="instances"
             label={w("instances")}
             columns={columns}
-            rows={data.rows.map(([name, version, host, calls, errors, p99, last]): Instance => ({
+            rows={running(data.rows.map(([name, version, host, calls, errors, p99, last]): Instance => ({
               name: text(name),
               version: text(version),
               host: text(host),
@@ -58,7 +70,7 @@ export function Instances({ service }: { service: string }) {
               errors: Number(errors),
               p99: typeof p99 === "number" ? p99 : null,
               last: String(last),
-            }))}
+            })))}
             rowKey={(row) => `${row.name} ${row.version} ${row.host}`}
             height={300}
           />

@@ -1,8 +1,10 @@
 // What a service serves: every operation with its calls, errors and durations.
+import { useStretch } from "../../api/covered";
 import { useSql } from "../../api/read";
 import { literal } from "../../api/read";
 import { useAddress, useWindow } from "../../base/address";
 import { count, duration, percent, rate } from "../../base/format";
+import { shareColour } from "../../base/health";
 import { resolve, sqlWindow } from "../../base/time";
 import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
@@ -33,7 +35,8 @@ export function Operations({ service }: { service: string }) {
   ].join("\n");
   const answer = useSql(sql, { every: "live" });
   const span = resolve(window, Date.now());
-  const seconds = (span.to - span.from) / 1e3;
+  const stretch = useStretch();
+  const seconds = (span.to - span.from) / 1e3 / stretch;
   const columns: Column<Operation>[] = [
     { key: "name", title: w("operation"), value: (row) => row.name, cell: (row) => <span className="wrap mono">{row.name}</span> },
     { key: "calls", title: w("calls"), value: (row) => row.calls, align: "right", cell: (row) => count(row.calls), wide: true },
@@ -43,7 +46,7 @@ export function Operations({ service }: { service: string }) {
       title: w("errors"),
       value: (row) => row.errors / row.calls,
       align: "right",
-      cell: (row) => <span style={{ color: row.errors > 0 ? "var(--failing)" : undefined }}>{percent(row.errors / row.calls)}</span>,
+      cell: (row) => <span style={{ color: shareColour(row.errors / row.calls) }}>{percent(row.errors / row.calls)}</span>,
     },
     { key: "p50", title: "p50", value: (row) => row.p50, align: "right", cell: (row) => duration(row.p50), wide: true },
     { key: "p95", title: "p95", value: (row) => row.p95, align: "right", cell: (row) => duration(row.p95), wide: true },

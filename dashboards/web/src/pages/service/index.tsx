@@ -41,7 +41,7 @@ function Owner({ service }: { service: Service }) {
       ) : (
         <span className="dim">{w("unowned")}</span>
       )}
-      {service.importance && <Tag tone={service.importance === "critical" ? "warn" : "plain"}>{service.importance}</Tag>}
+      {service.importance && <Tag tone={service.importance === "critical" ? "warn" : "plain"}>{w(service.importance as "critical")}</Tag>}
       {runbook && (
         <a href={runbook} target="_blank" rel="noopener noreferrer">
           {w("runbook")}

@@ -72,12 +72,12 @@ export function TraceList({ traces }: { traces: TraceSummary[] }) {
       value: (row) => row.duration_ns,
       align: "right",
       cell: (row) => (
-        <>
+        <span className={style.duration}>
           <span className={style.bar} aria-hidden="true">
             <span className={style.fill} style={{ width: `${(row.duration_ns / longest) * 100}%` }} />
           </span>
-          {duration(row.duration_ns)}
-        </>
+          <span className={style.figure}>{duration(row.duration_ns)}</span>
+        </span>
       ),
     },
     { key: "spans", title: w("spanCount"), value: (row) => row.span_count, align: "right", cell: (row) => count(row.span_count), wide: true },
