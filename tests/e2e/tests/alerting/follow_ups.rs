@@ -48,9 +48,8 @@ async fn what_is_left_to_do_outlives_the_incident_and_kill_9() {
     assert_eq!(texts(&server, "?state=overdue").await, ["tell support"]);
     assert_eq!(texts(&server, "?owner=ann").await, ["add an index"]);
     let first = server.get_json("/api/v1/follow-ups?limit=1").await;
-    let rest =
-        server.get_json(&format!("/api/v1/follow-ups?limit=1&cursor={}", first["next_cursor"].as_str().unwrap()));
-    let rest = rest.await;
+    let next = first["next_cursor"].as_str().unwrap();
+    let rest = server.get_json(&format!("/api/v1/follow-ups?limit=1&cursor={next}")).await;
     assert_eq!((items(&rest)[0]["number"].as_u64(), rest["next_cursor"].is_null()), (Some(2), true), "{rest}");
 
     let (status, done) = put(&server, &format!("{path}/1"), &json!({"done": true, "owner": null})).await;

@@ -11,6 +11,7 @@ mod fault;
 mod follow_ups;
 mod hook;
 mod kills;
+mod late;
 mod mail;
 mod odd;
 mod prometheus;
