@@ -1,18 +1,8 @@
 //! `GET /api/v1/experience`: how it feels to be served, by tenant, store, channel or product.
 //!
 //! The formula is that of [`graph::Experience`]. All calls are summed up in SQL, so that 200,000 tenants
-//! cost one aggregation, and a page of the worst comes back. In plain SQL, for T = 500 ms:
-//!
-//! ```sql
-//! SELECT attributes['tenant.id'] AS tenant, COUNT(*) AS calls,
-//!        100.0 * (SUM(CASE WHEN status <> 'error' AND duration_ns <= 500000000 THEN 2 ELSE 0 END)
-//!               + SUM(CASE WHEN status <> 'error' AND duration_ns > 500000000
-//!                                             AND duration_ns <= 2000000000 THEN 1 ELSE 0 END))
-//!              / (2 * COUNT(*)) AS score
-//! FROM spans
-//! WHERE time >= now() - INTERVAL '1 hour' AND kind IN ('server', 'consumer') AND parent_span_id IS NULL
-//! GROUP BY 1 ORDER BY score
-//! ```
+//! cost one aggregation, and a page of the worst comes back. `experience(by, from, to)` in SQL counts the same
+//! with every call weighing the same.
 
 use crate::ask::{Row, Rows, literal, literals};
 use crate::catalog::Customer;

@@ -5,8 +5,9 @@ use crate::message::Order;
 use crate::process::{Ends, Worker};
 use crate::view::Views;
 use crate::wire::{Frame, Kind};
-use crate::{Lane, QueryError, QueryRequest, QueryStream, Settings};
+use crate::{Lane, QueryError, QueryRequest, QueryStream, STORIES_MAX, Settings, Stories, Story, StoryAsked};
 use arrow::datatypes::SchemaRef;
+use parking_lot::RwLock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -74,6 +75,7 @@ pub struct QueryClient {
     next_worker: AtomicU64,
     ends: Arc<Ends>,
     counters: Counters,
+    stories: RwLock<Option<Arc<dyn Stories>>>,
 }
 
 impl QueryClient {
@@ -90,6 +92,7 @@ impl QueryClient {
             next_worker: AtomicU64::new(1),
             ends: Arc::default(),
             counters: Counters::default(),
+            stories: RwLock::default(),
         }
     }
 
@@ -111,18 +114,49 @@ impl QueryClient {
         self.check(request)?;
         let timeout = request.timeout.unwrap_or(self.settings.timeout_default);
         let started = Instant::now();
-        match self.attempt(request, timeout).await {
-            Err(Ended::Lost(error)) => {
-                let left = timeout.saturating_sub(started.elapsed());
-                if left.is_zero() {
-                    return Err(error);
-                }
-                tracing::info!(%error, "a query worker failed a query, which is asked once more");
-                self.counters.repeated.fetch_add(1, Ordering::Relaxed);
-                self.attempt(request, left).await.map_err(Ended::into_error)
+        match self.asked(request, &[], timeout).await {
+            Err(Ended::Wants(asked)) => {
+                let left = || timeout.saturating_sub(started.elapsed());
+                let late = |_| QueryError::Timeout { timeout_ms: timeout.as_millis() as u64 };
+                let stories = tokio::time::timeout(left(), self.told(request, asked)).await.map_err(late)??;
+                self.asked(request, &stories, left()).await.map_err(Ended::into_error)
             }
             other => other.map_err(Ended::into_error),
         }
+    }
+
+    /// Asks a worker, and once another where it ended under the query.
+    async fn asked(&self, request: &QueryRequest, stories: &[Story], timeout: Duration) -> Result<QueryStream, Ended> {
+        let started = Instant::now();
+        match self.attempt(request, stories, timeout).await {
+            Err(Ended::Lost(error)) => {
+                let left = timeout.saturating_sub(started.elapsed());
+                if left.is_zero() {
+                    return Err(Ended::Failed(error));
+                }
+                tracing::info!(%error, "a query worker failed a query, which is asked once more");
+                self.counters.repeated.fetch_add(1, Ordering::Relaxed);
+                self.attempt(request, stories, left).await
+            }
+            other => other,
+        }
+    }
+
+    /// The stories that a statement wants, one after the other.
+    async fn told(&self, request: &QueryRequest, asked: Vec<StoryAsked>) -> Result<Vec<Story>, QueryError> {
+        let Some(teller) = self.stories.read().clone() else {
+            return Err(QueryError::unavailable("nobody tells stories here: operation_timeline cannot be read"));
+        };
+        let mut stories = Vec::new();
+        for asked in asked.into_iter().take(STORIES_MAX) {
+            stories.push(teller.tell(request.workspace.clone(), request.audit, asked).await?);
+        }
+        Ok(stories)
+    }
+
+    /// From now on stories are told by `teller`.
+    pub fn stories_from(&self, teller: Arc<dyn Stories>) {
+        *self.stories.write() = Some(teller);
     }
 
     fn check(&self, request: &QueryRequest) -> Result<(), QueryError> {
@@ -142,7 +176,12 @@ impl QueryClient {
         Ok(())
     }
 
-    async fn attempt(&self, request: &QueryRequest, timeout: Duration) -> Result<QueryStream, Ended> {
+    async fn attempt(
+        &self,
+        request: &QueryRequest,
+        stories: &[Story],
+        timeout: Duration,
+    ) -> Result<QueryStream, Ended> {
         let pool = match (&self.rules, request.lane) {
             (Some(rules), Lane::Rules) => rules,
             _ => &self.people,
@@ -157,6 +196,7 @@ impl QueryClient {
             bytes_max: self.settings.bytes_max,
             timeout_ms: timeout.as_millis() as u64,
             promoted: promoted.as_ref().clone(),
+            stories: stories.to_vec(),
         };
         let query = self.next_query.fetch_add(1, Ordering::Relaxed).max(1);
         let order = Frame::json(Kind::Order, query, &order).map_err(|e| QueryError::internal(e.to_string()))?;
@@ -228,8 +268,9 @@ impl QueryClient {
         }
     }
 
-    /// Stops all workers; their queries end with an error.
+    /// Stops all workers; their queries end with an error. Lets go of who tells stories, who may hold this.
     pub async fn shutdown(&self) {
+        self.stories.write().take();
         for pool in [Some(&self.people), self.rules.as_ref()].into_iter().flatten() {
             pool.places.close();
             for slot in &pool.slots {
@@ -243,6 +284,7 @@ impl QueryClient {
 async fn first_event(ticket: &mut Ticket) -> Result<SchemaRef, Ended> {
     match ticket.next_event().await {
         Event::Schema(schema) => Ok(schema),
+        Event::Wants(stories) => Err(Ended::Wants(stories)),
         Event::Failed(error) => Err(Ended::Failed(error)),
         Event::Lost(error) => Err(Ended::Lost(error)),
         Event::Batch(_) | Event::End(_) => {
@@ -255,6 +297,8 @@ async fn first_event(ticket: &mut Ticket) -> Result<SchemaRef, Ended> {
 #[derive(Debug)]
 enum Ended {
     Failed(QueryError),
+    /// The statement wants stories first.
+    Wants(Vec<StoryAsked>),
     /// Perhaps through no fault of the query's.
     Lost(QueryError),
 }
@@ -263,6 +307,7 @@ impl Ended {
     fn into_error(self) -> QueryError {
         match self {
             Self::Failed(error) | Self::Lost(error) => error,
+            Self::Wants(_) => QueryError::internal("the worker asked for stories that it was given"),
         }
     }
 }

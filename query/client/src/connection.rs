@@ -7,7 +7,7 @@
 use crate::message::ViewRequest;
 use crate::view::{self, Views};
 use crate::wire::{Frame, FrameReader, FrameWriter, Kind};
-use crate::{AuditLog, QueryEnd, QueryError};
+use crate::{AuditLog, QueryEnd, QueryError, StoryAsked};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
@@ -32,6 +32,8 @@ pub(crate) enum Event {
     Schema(SchemaRef),
     Batch(RecordBatch),
     End(Box<QueryEnd>),
+    /// The statement wants stories, and to be asked again with them.
+    Wants(Vec<StoryAsked>),
     Failed(QueryError),
     /// The worker failed the query, perhaps through no fault of the query's: another may be asked.
     Lost(QueryError),
@@ -200,7 +202,11 @@ impl Connection {
             }
             Kind::Failure => {
                 let failure = frame.read_json::<crate::message::Failure>().map_err(|e| e.to_string())?;
-                self.finish(frame.query, Event::Failed(failure.error));
+                let last = match failure.stories.is_empty() {
+                    true => Event::Failed(failure.error),
+                    false => Event::Wants(failure.stories),
+                };
+                self.finish(frame.query, last);
                 Ok(())
             }
             other => Err(format!("it sent an unexpected {other:?} frame")),
@@ -293,7 +299,7 @@ impl Ticket {
             .unwrap_or_else(|| Event::Lost(died("it left the query without an answer")));
         match &event {
             Event::Batch(_) => self.connection.send_soon(Frame::new(Kind::Credit, self.query, &b""[..])),
-            Event::End(_) | Event::Failed(_) | Event::Lost(_) => self.ended = true,
+            Event::End(_) | Event::Wants(_) | Event::Failed(_) | Event::Lost(_) => self.ended = true,
             Event::Schema(_) => {}
         }
         Poll::Ready(event)

@@ -15,6 +15,7 @@ pub mod message;
 pub mod process;
 pub mod query;
 pub mod settings;
+pub mod story;
 pub mod view;
 pub mod wire;
 
@@ -22,4 +23,5 @@ pub use client::{ClientStats, QueryClient};
 pub use error::QueryError;
 pub use query::{AuditLog, Lane, QueryEnd, QueryRequest, QueryStream, Statistics};
 pub use settings::{Settings, StoreLocation};
+pub use story::{STORIES_MAX, Stories, Story, StoryAsked, StoryRow};
 pub use view::Views;

@@ -1,6 +1,6 @@
 //! What client and worker say to each other, as JSON inside frames; rows travel as Arrow IPC.
 
-use crate::{QueryError, StoreLocation};
+use crate::{QueryError, StoreLocation, Story, StoryAsked};
 use model::{TimeRange, UnixNanos};
 use serde::{Deserialize, Serialize};
 use tables::{PartMeta, PromotedSet, TableId};
@@ -39,6 +39,9 @@ pub struct Order {
     pub bytes_max: u64,
     pub timeout_ms: u64,
     pub promoted: PromotedSet,
+    /// Stories that an earlier attempt named.
+    #[serde(default)]
+    pub stories: Vec<Story>,
 }
 
 /// Worker to client, once per query after logical planning: what the plan needs to see.
@@ -139,4 +142,13 @@ pub struct ChunkHead {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Failure {
     pub error: QueryError,
+    /// Where not empty, this is no failure: the statement wants these, and to be asked again with them.
+    #[serde(default)]
+    pub stories: Vec<StoryAsked>,
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        Self { error, stories: Vec::new() }
+    }
 }

@@ -140,9 +140,9 @@ impl QueryStream {
                 self.failed = true;
                 Poll::Ready(Some(Err(error)))
             }
-            Event::Schema(_) => {
+            Event::Schema(_) | Event::Wants(_) => {
                 self.failed = true;
-                Poll::Ready(Some(Err(QueryError::internal("the worker sent a second schema"))))
+                Poll::Ready(Some(Err(QueryError::internal("the worker sent a second answer"))))
             }
         }
     }

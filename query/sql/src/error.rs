@@ -1,6 +1,7 @@
 //! What goes wrong with a statement, in words for the person who wrote it.
 
-use client::QueryError;
+use client::message::Failure;
+use client::{QueryError, StoryAsked};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use tables::TableId;
@@ -12,6 +13,9 @@ pub enum SqlError {
     Invalid(String),
     #[error("{0}")]
     TooLarge(String),
+    /// The statement reads stories that did not come with it.
+    #[error("the statement reads {} stories that were not told", .0.len())]
+    Wants(Vec<StoryAsked>),
     #[error("the view of the data could not be had: {0}")]
     View(String),
     #[error("{0}")]
@@ -27,6 +31,12 @@ impl From<ParserError> for SqlError {
 }
 
 impl SqlError {
+    /// As the client shall hear of it.
+    pub fn to_failure(&self) -> Failure {
+        let stories = if let Self::Wants(stories) = self { stories.clone() } else { Vec::new() };
+        Failure { error: self.to_query_error(), stories }
+    }
+
     /// As the asker shall see it.
     pub fn to_query_error(&self) -> QueryError {
         match self {
@@ -34,6 +44,7 @@ impl SqlError {
             Self::TooLarge(detail) => QueryError::too_large(detail),
             Self::View(_) => QueryError::unavailable(self.to_string()),
             Self::Internal(detail) => QueryError::internal(detail),
+            Self::Wants(_) => QueryError::internal(self.to_string()),
             Self::DataFusion(error) => of_engine(error),
         }
     }

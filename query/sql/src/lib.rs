@@ -3,8 +3,8 @@
 //! It runs in a process of its own, asks its parent for one view per query, and reads Parquet files
 //! itself. It refuses to know how rows came to be, and cannot write: not through SQL, not past it.
 //!
-//! The way of a statement: `budget` parses it and bounds it, `table_functions` puts queries in the places of
-//! functions that give rows, `keys` finds the attributes it names,
+//! The way of a statement: `budget` parses it and bounds it, `table_functions` puts queries (and `stories`) in
+//! the places of functions that give rows, `keys` finds the attributes it names,
 //! `session` plans it, `plan` admits it and says what it needs, `view` is what there is, `provider`
 //! turns filters (`translate`) and columns (`derive`) into file terms, `run` executes, `worker` sends.
 
@@ -32,6 +32,7 @@ pub mod session;
 pub mod shape;
 pub mod sketches;
 pub mod statistics;
+pub mod stories;
 pub mod table_functions;
 pub mod text;
 pub mod trace;

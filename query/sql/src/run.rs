@@ -12,12 +12,12 @@ use crate::reader::Readers;
 use crate::scope::{Prepared, QueryScope};
 use crate::shape::{Shape, Source};
 use crate::view::{Arrived, ChunkCache, Holding, Seen, View};
-use crate::{keys, narrow, session, statistics, table_functions};
+use crate::{keys, narrow, session, statistics, stories, table_functions};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use client::message::{Order, ViewHead, ViewRequest};
-use client::{QueryEnd, Statistics};
+use client::{QueryEnd, Statistics, Story};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
@@ -69,14 +69,16 @@ impl Workshop {
     /// Plans a statement, on threads that `planners` counts, and starts it.
     pub async fn start(
         self: &Arc<Self>,
-        order: Order,
+        mut order: Order,
         views: &dyn ViewSource,
         planners: &Planners,
     ) -> Result<Running, SqlError> {
+        let stories = std::mem::take(&mut order.stories);
         let (this, text) = (self.clone(), order.clone());
-        let planned = planners.run(move || this.plan(&text)).await??;
-        let Planned { state, plan, needs, scope } = planned;
+        let planned = planners.run(move || this.plan(&text, &stories)).await??;
+        let Planned { state, plan, needs, scope, cut } = planned;
         let (complete, incomplete_reason) = self.prepare(&order, &needs, &scope, views).await?;
+        let (complete, incomplete_reason) = (complete && cut.is_none(), incomplete_reason.or(cut));
         let state = Arc::new(tuned(state, &needs, &scope)?);
         let (mut plan, mut plans) = (plan, Vec::new());
         if let Some(wide) = narrow::find(&plan) {
@@ -95,15 +97,15 @@ impl Workshop {
         Ok(Running { stream, plans, schema, scope, limits, complete, incomplete_reason })
     }
 
-    fn plan(&self, order: &Order) -> Result<Planned, SqlError> {
+    fn plan(&self, order: &Order, told: &[Story]) -> Result<Planned, SqlError> {
         let mut statement = budget::parse(&order.sql, &self.budget)?;
-        table_functions::expand(&mut statement)?;
+        let (stories, cut) = stories::tables(&table_functions::expand(&mut statement)?, told)?;
         budget::check(&statement, &self.budget)?;
         let keys = keys::rewrite(&mut statement);
         let cache = self.base.runtime_env().cache_manager.get_file_metadata_cache();
         let reader = Arc::new(Readers::new(self.files.clone(), cache));
         let scope = Arc::new(QueryScope::new(self.url.clone(), reader));
-        let mut state = session::with_tables(&self.base, &order.promoted, &keys, &scope);
+        let mut state = session::with_tables(&self.base, &order.promoted, &keys, &scope, stories);
         state.mark_start_execution();
         let plan = futures::executor::block_on(state.statement_to_plan(statement))?;
         plan::only_reads(&plan)?;
@@ -111,7 +113,7 @@ impl Workshop {
         plan::only_reads(&plan)?;
         let shapes = |table| Shape::new(table, &order.promoted, &keys);
         let needs = Wanted::of(plan::needs(&plan)?, &shapes);
-        Ok(Planned { state, plan, needs, scope })
+        Ok(Planned { state, plan, needs, scope, cut })
     }
 
     /// Asks for the view of all tables at once and makes it known to the scans.
@@ -168,6 +170,8 @@ struct Planned {
     plan: LogicalPlan,
     needs: Wanted,
     scope: Arc<QueryScope>,
+    /// Why a story that it reads may hold less than there is.
+    cut: Option<String>,
 }
 
 /// What is asked of the main process.

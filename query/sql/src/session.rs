@@ -70,13 +70,19 @@ pub fn base(runtime: Arc<RuntimeEnv>, threads: usize) -> Result<SessionState> {
     Ok(state)
 }
 
-/// `base` with the tables of one query.
-pub fn with_tables(base: &SessionState, promoted: &PromotedSet, keys: &Keys, scope: &Arc<QueryScope>) -> SessionState {
+/// `base` with the tables of one query, and `more` that only it has.
+pub fn with_tables(
+    base: &SessionState,
+    promoted: &PromotedSet,
+    keys: &Keys,
+    scope: &Arc<QueryScope>,
+    more: HashMap<String, Arc<dyn TableProvider>>,
+) -> SessionState {
     let table = |id: TableId| {
         let shape = Arc::new(Shape::new(id, promoted, keys));
         (id.as_str().to_owned(), Arc::new(StoreTable::new(shape, scope.clone())) as Arc<dyn TableProvider>)
     };
-    let tables: HashMap<_, _> = TableId::ALL.into_iter().map(table).collect();
+    let tables: HashMap<_, _> = TableId::ALL.into_iter().map(table).chain(more).collect();
     let mut state = base.clone();
     state.register_catalog_list(Arc::new(Catalogs::new(tables)));
     state

@@ -1,10 +1,13 @@
-//! `FROM service_graph(from, to)` and its like: each is a query that is put in the place of its call.
+//! `FROM service_graph(from, to)` and its like: each is a query that is put in the place of its call, or a story
+//! that is told outside.
 //!
 //! The statement is checked against its budget before and after, and then is one like any other: what
 //! such a function reads is pruned, bounded and counted as if its query had been typed. Pure, on syntax
 //! trees.
 
 use crate::error::SqlError;
+use crate::stories;
+use client::StoryAsked;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Statement as Ast, TableFactor, Value, VisitMut,
@@ -14,23 +17,39 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use std::ops::ControlFlow;
 
+use StandsFor::{Query, Story};
+
 /// A function that gives rows.
 struct TableFunction {
     name: &'static str,
-    /// What each argument is, in words.
-    arguments: &'static [&'static str],
-    /// How an argument is read.
-    argument: fn(&Expr) -> Result<String, &'static str>,
-    /// The query that it stands for.
-    query: fn(&[String]) -> String,
+    arguments: &'static [Argument],
+    stands_for: StandsFor,
 }
 
-const FUNCTIONS: [TableFunction; 5] = [
-    TableFunction { name: "service_graph", arguments: &["from", "to"], argument: instant, query: service_graph },
-    TableFunction { name: "releases", arguments: &["from", "to"], argument: instant, query: releases },
-    TableFunction { name: "trace_tree", arguments: &["trace_id"], argument: text, query: trace_tree },
-    TableFunction { name: "critical_path", arguments: &["trace_id"], argument: text, query: critical_path },
-    TableFunction { name: "operation_timeline", arguments: &["key", "value"], argument: text, query: timeline },
+/// What an argument is, in words, and how it is read.
+type Argument = (&'static str, fn(&Expr) -> Result<String, &'static str>);
+
+/// What is read in the place of a call.
+enum StandsFor {
+    /// A query of the arguments.
+    Query(fn(&[String]) -> String),
+    /// A story, which is told outside.
+    Story,
+}
+
+const WINDOW: [Argument; 2] = [("from", instant), ("to", instant)];
+
+const FUNCTIONS: [TableFunction; 6] = [
+    TableFunction { name: "service_graph", arguments: &WINDOW, stands_for: Query(service_graph) },
+    TableFunction { name: "releases", arguments: &WINDOW, stands_for: Query(releases) },
+    TableFunction {
+        name: "experience",
+        arguments: &[("by", text), WINDOW[0], WINDOW[1]],
+        stands_for: Query(experience),
+    },
+    TableFunction { name: "trace_tree", arguments: &[("trace_id", text)], stands_for: Query(trace_tree) },
+    TableFunction { name: "critical_path", arguments: &[("trace_id", text)], stands_for: Query(critical_path) },
+    TableFunction { name: "operation_timeline", arguments: &[("key", text), ("value", text)], stands_for: Story },
 ];
 
 fn service_graph(window: &[String]) -> String {
@@ -59,6 +78,30 @@ fn releases(window: &[String]) -> String {
          WHERE previous_version IS NOT NULL AND time >= {from} AND time < {to}"
     )
 }
+
+/// How it feels to be served, by an attribute: as `GET /experience` counts it with its usual threshold, every call
+/// weighing the same.
+fn experience(arguments: &[String]) -> String {
+    let (key, from, to) = (quoted(&arguments[0]), &arguments[1], &arguments[2]);
+    let limited =
+        "COALESCE(attributes['resilience.outcome'], '') IN ('limited', 'broken_circuit', 'mocked', 'fallback')";
+    format!(
+        "SELECT value, calls, errors, satisfied, tolerating, calls - satisfied - tolerating AS frustrated, \
+         100.0 * (2 * satisfied + tolerating) / (2 * calls) AS score FROM \
+         (SELECT value, COUNT(*) AS calls, SUM(failed) AS errors, SUM(satisfied) AS satisfied, \
+         SUM(tolerating) AS tolerating FROM \
+         (SELECT COALESCE(NULLIF(attributes[{key}], ''), NULLIF(resource[{key}], '')) AS value, \
+         CASE WHEN status = 'error' THEN 1 ELSE 0 END AS failed, \
+         CASE WHEN status <> 'error' AND duration_ns <= {QUICK_NS} AND NOT {limited} THEN 1 ELSE 0 END AS satisfied, \
+         CASE WHEN status <> 'error' AND duration_ns <= 4 * {QUICK_NS} AND (duration_ns > {QUICK_NS} OR {limited}) \
+         THEN 1 ELSE 0 END AS tolerating \
+         FROM spans WHERE time >= {from} AND time < {to} AND kind IN ('server', 'consumer') \
+         AND parent_span_id IS NULL) AS served WHERE value IS NOT NULL GROUP BY value) AS sums"
+    )
+}
+
+/// What satisfies: the usual half second.
+const QUICK_NS: i64 = 500_000_000;
 
 fn trace_tree(trace_id: &[String]) -> String {
     let columns = [
@@ -99,61 +142,31 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// What bears a key, and what shares a trace or a request with it.
-fn timeline(arguments: &[String]) -> String {
-    let (key, value) = (arguments[0].as_str(), quoted(&arguments[1]));
-    // The ids are columns; everything else is an attribute.
-    let own = match key {
-        "request_id" | "request.id" => format!("request_id = {value}"),
-        "trace_id" => format!("trace_id = {value}"),
-        key => format!("attributes[{}] = {value}", quoted(key)),
-    };
-    let entity = match key {
-        "request_id" | "request.id" | "trace_id" => own.clone(),
-        key => {
-            let entity = key.strip_suffix(".id").unwrap_or(key);
-            format!("entity_type IN ({}, {}) AND entity_id = {value}", quoted(entity), quoted(key))
-        }
-    };
-    let bears = format!(
-        "SELECT trace_id, request_id FROM spans WHERE {own} UNION ALL SELECT trace_id, request_id FROM logs WHERE {own} \
-         UNION ALL SELECT trace_id, request_id FROM entity_changes WHERE {entity}"
-    );
-    let belongs = format!(
-        "(trace_id IN (SELECT trace_id FROM ({bears}) AS t WHERE trace_id IS NOT NULL) \
-         OR request_id IN (SELECT request_id FROM ({bears}) AS r WHERE request_id IS NOT NULL))"
-    );
-    format!(
-        "SELECT time, 'span' AS kind, service, operation AS what, status AS outcome, duration_ns, trace_id, span_id, \
-         request_id, CAST(NULL AS TEXT) AS before, CAST(NULL AS TEXT) AS after FROM spans WHERE {belongs} \
-         UNION ALL SELECT time, 'log', service, body, severity_text, CAST(NULL AS BIGINT), trace_id, span_id, request_id, \
-         NULL, NULL FROM logs WHERE {belongs} AND coalesce(event_name, '') <> 'business.operation' \
-         UNION ALL SELECT time, 'business', service, operation || ' ' || entity_type || ' ' || entity_id, outcome, \
-         CAST(NULL AS BIGINT), trace_id, span_id, request_id, before, after FROM entity_changes \
-         WHERE {belongs} OR ({entity})"
-    )
-}
-
-/// Puts the queries of table functions in their places.
-pub fn expand(statement: &mut Statement) -> Result<(), SqlError> {
+/// Puts the queries of table functions in their places, and tables in those of stories ([`stories::table_name`]):
+/// which ones, in order.
+pub fn expand(statement: &mut Statement) -> Result<Vec<StoryAsked>, SqlError> {
     let ast: &mut Ast = match statement {
         Statement::Statement(ast) => ast,
         Statement::Explain(explain) => return expand(&mut explain.statement),
-        _ => return Ok(()),
+        _ => return Ok(Vec::new()),
     };
-    match ast.visit(&mut Expand) {
-        ControlFlow::Continue(()) => Ok(()),
+    let mut expand = Expand::default();
+    match ast.visit(&mut expand) {
+        ControlFlow::Continue(()) => Ok(expand.stories),
         ControlFlow::Break(error) => Err(*error),
     }
 }
 
-struct Expand;
+#[derive(Default)]
+struct Expand {
+    stories: Vec<StoryAsked>,
+}
 
 impl VisitorMut for Expand {
     type Break = Box<SqlError>;
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
-        match expanded(factor) {
+        match self.expanded(factor) {
             Ok(Some(query)) => *factor = query,
             Ok(None) => {}
             Err(error) => return ControlFlow::Break(Box::new(error)),
@@ -162,26 +175,45 @@ impl VisitorMut for Expand {
     }
 }
 
-/// The query a table function stands for; `None` for what is none of ours.
-fn expanded(factor: &TableFactor) -> Result<Option<TableFactor>, SqlError> {
-    let TableFactor::Table { name, alias, args: Some(given), .. } = factor else { return Ok(None) };
-    let called = name.to_string().to_ascii_lowercase();
-    let Some(function) = FUNCTIONS.iter().find(|function| function.name == called) else { return Ok(None) };
-    let usage = || format!("{}({})", function.name, function.arguments.join(", "));
-    if given.args.len() != function.arguments.len() {
-        return Err(SqlError::Invalid(format!("{called} takes {} arguments: {}", function.arguments.len(), usage())));
-    }
-    let mut arguments = Vec::new();
-    for (argument, what) in given.args.iter().zip(function.arguments) {
-        let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else {
-            return Err(SqlError::Invalid(format!("write {} without names", usage())));
+impl Expand {
+    /// The query a table function stands for; `None` for what is none of ours.
+    fn expanded(&mut self, factor: &TableFactor) -> Result<Option<TableFactor>, SqlError> {
+        let TableFactor::Table { name, alias, args: Some(given), .. } = factor else { return Ok(None) };
+        let called = name.to_string().to_ascii_lowercase();
+        let Some(function) = FUNCTIONS.iter().find(|function| function.name == called) else { return Ok(None) };
+        let usage = || {
+            let names: Vec<&str> = function.arguments.iter().map(|(name, _)| *name).collect();
+            format!("{}({})", function.name, names.join(", "))
         };
-        let written = (function.argument)(argument);
-        arguments.push(written.map_err(|why| SqlError::Invalid(format!("{what} of {called} {why}")))?);
+        if given.args.len() != function.arguments.len() {
+            let count = function.arguments.len();
+            return Err(SqlError::Invalid(format!("{called} takes {count} arguments: {}", usage())));
+        }
+        let mut arguments = Vec::new();
+        for (argument, (what, read)) in given.args.iter().zip(function.arguments) {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else {
+                return Err(SqlError::Invalid(format!("write {} without names", usage())));
+            };
+            let written = read(argument);
+            arguments.push(written.map_err(|why| SqlError::Invalid(format!("{what} of {called} {why}")))?);
+        }
+        let query = match function.stands_for {
+            Query(query) => query(&arguments),
+            Story => format!("SELECT * FROM \"{}\"", stories::table_name(self.story(&arguments))),
+        };
+        let query = Parser::new(&GenericDialect {}).try_with_sql(&query)?.parse_query()?;
+        Ok(Some(TableFactor::Derived { lateral: false, subquery: query, alias: alias.clone(), sample: None }))
     }
-    let query = (function.query)(&arguments);
-    let query = Parser::new(&GenericDialect {}).try_with_sql(&query)?.parse_query()?;
-    Ok(Some(TableFactor::Derived { lateral: false, subquery: query, alias: alias.clone(), sample: None }))
+
+    /// The number of a story among those of the statement; the same one is told once.
+    fn story(&mut self, arguments: &[String]) -> usize {
+        let asked = StoryAsked { key: arguments[0].clone(), value: arguments[1].clone() };
+        let known = self.stories.iter().position(|known| *known == asked);
+        known.unwrap_or_else(|| {
+            self.stories.push(asked);
+            self.stories.len() - 1
+        })
+    }
 }
 
 /// The text of a string literal.

@@ -194,11 +194,11 @@ async fn answer(
     let outgoing = link.outgoing.clone();
     let last = match order.read_json::<Order>() {
         Ok(order) => until_stopped(workshop, order, link, cancel).await,
-        Err(error) => Err(QueryError::internal(error.to_string())),
+        Err(error) => Err(QueryError::internal(error.to_string()).into()),
     };
     let frame = match last {
         Ok(end) => Frame::json(Kind::End, query, &end),
-        Err(error) => Frame::json(Kind::Failure, query, &Failure { error }),
+        Err(failure) => Frame::json(Kind::Failure, query, &failure),
     };
     if let Ok(frame) = frame {
         let _ = outgoing.send(frame).await;
@@ -212,19 +212,22 @@ async fn until_stopped(
     order: Order,
     link: Link,
     cancel: CancellationToken,
-) -> Result<QueryEnd, QueryError> {
+) -> Result<QueryEnd, Failure> {
     let timeout = Duration::from_millis(order.timeout_ms);
     let planners = Planners::default();
     let mut work = tokio::spawn(query_to_end(workshop, order, link, planners.clone()));
     let stopped = tokio::select! {
-        done = &mut work => return done.unwrap_or_else(|panic| Err(QueryError::internal(format!("the query panicked: {panic}")))),
+        done = &mut work => {
+            let panicked = |panic| Err(QueryError::internal(format!("the query panicked: {panic}")).into());
+            return done.unwrap_or_else(panicked);
+        }
         () = cancel.cancelled() => QueryError::internal("the query was cancelled"),
         () = tokio::time::sleep(timeout) => QueryError::Timeout { timeout_ms: timeout.as_millis() as u64 },
     };
     work.abort();
     let _ = work.await;
     planners.ended().await;
-    Err(stopped)
+    Err(stopped.into())
 }
 
 async fn query_to_end(
@@ -232,10 +235,10 @@ async fn query_to_end(
     order: Order,
     link: Link,
     of_query: Planners,
-) -> Result<QueryEnd, QueryError> {
+) -> Result<QueryEnd, Failure> {
     let (started, cpu) = (Instant::now(), planners::living_cpu());
     let rows = stream(&workshop, order, &link, &of_query).await;
-    let mut end = rows.map_err(|error| error.to_query_error())?;
+    let mut end = rows.map_err(|error| error.to_failure())?;
     end.statistics.elapsed_ns = started.elapsed().as_nanos() as u64;
     let cpu = planners::living_cpu().saturating_sub(cpu) + of_query.cpu();
     end.statistics.cpu_ns = cpu.as_nanos() as u64;

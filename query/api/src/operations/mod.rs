@@ -5,6 +5,7 @@
 
 mod alerts;
 mod answer;
+mod as_rows;
 mod columns;
 mod entity;
 mod gather;

@@ -100,15 +100,31 @@ fn what(params: &Params) -> Result<What, Problem> {
         return Err(Problem::invalid("value belongs to key: give both, or neither"));
     }
     match params.get("trace_id") {
-        Some(text) => TraceId::from_hex(text)
-            .map(What::Trace)
-            .ok_or_else(|| Problem::invalid(format!("trace_id is {text:?}: 32 hexadecimal digits"))),
+        Some(text) => trace(text),
         None => Ok(What::Request(value("request_id")?)),
     }
 }
 
+fn trace(text: &str) -> Result<What, Problem> {
+    let id = TraceId::from_hex(text).map(What::Trace);
+    id.ok_or_else(|| Problem::invalid(format!("trace_id is {text:?}: 32 hexadecimal digits")))
+}
+
+/// What a key and its value name; the ids are keys too.
+pub(super) fn named(key: &str, value: &str) -> Result<What, Problem> {
+    let fits = |text: &str| !text.is_empty() && text.len() <= VALUE_BYTES_MAX;
+    match key {
+        _ if !fits(key) || !fits(value) => {
+            Err(Problem::invalid(format!("key or value is empty or longer than {VALUE_BYTES_MAX} bytes")))
+        }
+        "request_id" | "request.id" => Ok(What::Request(value.to_owned())),
+        "trace_id" => trace(value),
+        key => Ok(What::Key(key.to_owned(), value.to_owned())),
+    }
+}
+
 /// Follows the story through the tables; gives its items in order of time.
-async fn explore(api: &Api, asker: &Asker, seed: Seed) -> Result<(Told, Vec<(i64, Item)>), Problem> {
+pub(super) async fn explore(api: &Api, asker: &Asker, seed: Seed) -> Result<(Told, Vec<(i64, Item)>), Problem> {
     let mut business_keys = api.operations.business_keys.to_vec();
     // Whatever is asked for is a key, declared or not.
     let asked = match &seed.what {
@@ -223,6 +239,17 @@ mod tests {
             ("trace_id=xyz", "32 hexadecimal digits"),
         ] {
             assert!(asked(query).unwrap_err().contains(says), "{query}");
+        }
+    }
+
+    #[test]
+    fn ids_are_keys_like_others() {
+        assert_eq!(named("order.id", "O1"), Ok(What::Key("order.id".into(), "O1".into())));
+        assert_eq!(named("request.id", "r"), Ok(What::Request("r".into())));
+        let id = "0af7651916cd43dd8448eb211c80319c";
+        assert_eq!(named("trace_id", id), Ok(What::Trace(TraceId::from_hex(id).unwrap())));
+        for (key, value, says) in [("order.id", "", "is empty"), ("trace_id", "xyz", "32 hexadecimal digits")] {
+            assert!(named(key, value).unwrap_err().detail().contains(says), "{key}");
         }
     }
 

@@ -179,6 +179,7 @@ pub(crate) async fn ask(
         bytes_max: 64 << 20,
         timeout_ms: 60_000,
         promoted: store.view.lock().unwrap().promoted.as_ref().clone(),
+        stories: Vec::new(),
     };
     let failed = |error: sql::error::SqlError| error.to_query_error().to_string();
     let mut running = workshop.start(order, &Direct(store), &Planners::default()).await.map_err(failed)?;

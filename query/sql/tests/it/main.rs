@@ -12,5 +12,6 @@ mod plan;
 mod process;
 mod releases;
 mod scripts;
+mod stories;
 mod text;
 mod translate;

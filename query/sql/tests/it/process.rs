@@ -19,13 +19,13 @@ fn worker() {
     }
 }
 
-struct Site {
-    client: QueryClient,
+pub(crate) struct Site {
+    pub(crate) client: QueryClient,
     _run: tempfile::TempDir,
 }
 
 /// A client whose workers are this program.
-fn site(store: &Arc<Store>, adjust: impl FnOnce(&mut Settings)) -> Site {
+pub(crate) fn site(store: &Arc<Store>, adjust: impl FnOnce(&mut Settings)) -> Site {
     let run = tempfile::tempdir().unwrap();
     let location = StoreLocation::Local { parquet: store.parquet(), replaced: store.replaced() };
     let mut settings = Settings::new("/bin/sh".into(), run.path().join("run"), location);

@@ -158,6 +158,24 @@ fn check(story: &Value, sent: &Sent) {
     assert_eq!(story["complete"], true, "{}", story["incomplete_reason"]);
 }
 
+/// Time, kind, service, name, ids and reason of every item, as the API tells it.
+async fn from_api(server: &Server) -> Vec<Vec<Value>> {
+    let story = server.get_json(&format!("/api/v1/operations?key=order.id&value={ORDER}")).await;
+    let keys = ["time", "kind", "service", "name", "trace_id", "span_id", "why", "source"];
+    let item = |item: &Value| keys.iter().map(|key| item[*key].clone()).collect();
+    let items: Vec<Vec<Value>> = story["items"].as_array().unwrap().iter().map(item).collect();
+    assert!(items.len() > 5, "{story}");
+    items
+}
+
+/// The same, as `operation_timeline` has it.
+async fn in_sql(server: &Server) -> Vec<Vec<Value>> {
+    let columns = "time, kind, service, what, trace_id, span_id, why, source";
+    let sql = format!("SELECT DISTINCT item, {columns} FROM operation_timeline('order.id', '{ORDER}') ORDER BY item");
+    let answer = server.sql(&sql).await;
+    answer.rows.iter().map(|row| row[1..].to_vec()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_number_tells_the_whole_story_before_and_after_kill_9() {
     let mut server = Server::start(Setup::default()).await;
@@ -174,6 +192,8 @@ async fn an_order_number_tells_the_whole_story_before_and_after_kill_9() {
     let why = by_trace["items"].as_array().unwrap().iter().find(|item| item["trace_id"] == lost.as_str()).unwrap();
     assert!(why["why"].as_str().unwrap().contains("the same message m-1"), "{why}");
     assert!(why["confidence"].as_f64().unwrap() > 0.99);
+
+    assert_eq!(in_sql(&server).await, from_api(&server).await, "SQL tells the same story");
 
     let history = server.get_json(&format!("/api/v1/entities/order/{ORDER}")).await;
     let values: Vec<(&str, &str)> = history["items"]
