@@ -85,18 +85,20 @@ pub(crate) async fn build(settings: Settings, network: &Handle, faults: Option<d
         lane_keys: settings.engine.rollups.lane_keys.clone(),
     };
     let watched = Arc::new(OnceLock::new());
+    let stretches = Arc::<api::Stretches>::default();
     let api = Api {
         client: Arc::clone(&client),
         engine: Arc::clone(&engine),
         intake: Arc::new(Door(receiver.clone())),
         catalog: Catalog::new(&metastore, settings.catalog.clone()),
         lane_keys: settings.engine.rollups.lane_keys.clone().into(),
-        stretches: Arc::default(),
+        stretches: Arc::clone(&stretches),
         operations: Arc::new(settings.operations.reading()),
         clock,
         health: health(&settings, &engine, &going_down),
-        metrics: figures(&engine, &receiver, &client, &shared, &panics, &access, &watched),
+        metrics: figures(&engine, &receiver, (&client, &stretches), &shared, &panics, &access, &watched),
     };
+    client.stories_from(Arc::new(api.clone()));
     let alerting = alerting(&settings, listeners.addresses()?.http);
     let watch = watch::Watch::new(api.clone(), metastore.clone(), alerting)
         .map_err(|error| anyhow!(Refused(error.to_string())))?;
@@ -323,7 +325,7 @@ fn health(settings: &Settings, engine: &Arc<Engine>, going_down: &Arc<AtomicBool
 fn figures(
     engine: &Arc<Engine>,
     receiver: &Receiver,
-    client: &Arc<QueryClient>,
+    (client, stretches): (&Arc<QueryClient>, &Arc<api::Stretches>),
     net: &Arc<Shared>,
     panics: &Arc<AtomicU64>,
     access: &Arc<Access>,
@@ -331,11 +333,12 @@ fn figures(
 ) -> Arc<dyn Fn() -> Vec<Metric> + Send + Sync> {
     let (engine, counts, client) = (Arc::clone(engine), Arc::clone(receiver.counts()), Arc::clone(client));
     let (net, panics, access) = (Arc::clone(net), Arc::clone(panics), Arc::clone(access));
-    let watched = Arc::clone(watched);
+    let (watched, stretches) = (Arc::clone(watched), Arc::clone(stretches));
     Arc::new(move || {
         let mut figures = counts.metrics();
         figures.extend(engine.stats());
         figures.extend(query_figures(&client.stats()));
+        figures.extend(stretch_figures(&stretches.stats()));
         figures.extend(net_figures(&net));
         let contained = "Calls of the HTTP API ended by a fault of ours, each contained.";
         figures.push(counter("stormglass_api_panics_total", contained, panics.load(Relaxed)));
@@ -377,6 +380,28 @@ fn query_figures(stats: &client::ClientStats) -> Vec<Metric> {
         gauge("stormglass_query_running", "Queries running now.", stats.running as f64),
         gauge("stormglass_query_waiting", "Queries waiting for a place.", stats.waiting as f64),
         gauge("stormglass_query_resident_bytes", "Resident memory of all workers.", stats.resident_bytes as f64),
+    ]
+}
+
+fn stretch_figures(stats: &api::StretchStats) -> Vec<Metric> {
+    vec![
+        counter(
+            "stormglass_graph_stretch_hits_total",
+            "Past stretches of the service graph answered from memory.",
+            stats.hits,
+        ),
+        counter(
+            "stormglass_graph_stretch_misses_total",
+            "Past stretches of the service graph that were asked for.",
+            stats.misses,
+        ),
+        counter(
+            "stormglass_graph_stretch_evictions_total",
+            "Past stretches of the service graph let go for want of room.",
+            stats.evictions,
+        ),
+        gauge("stormglass_graph_stretches", "Past stretches of the service graph held in memory.", stats.kept as f64),
+        gauge("stormglass_graph_stretch_bytes", "Memory of past stretches of the service graph.", stats.bytes as f64),
     ]
 }
 

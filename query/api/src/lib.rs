@@ -54,7 +54,7 @@ pub mod handler {
 pub use asker::Asker;
 pub use catalog::{Catalog, CatalogFile, CatalogFileError, Customer, ImportanceName, ServiceEntry};
 pub use figures::prometheus_text;
-pub use graph::Stretches;
+pub use graph::{StretchStats, Stretches};
 pub use heartbeats::PingSecrets;
 pub use problem::Problem;
 pub use router::{Api, Health, Intake, OperationSettings, mounted, router};

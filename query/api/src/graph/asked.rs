@@ -26,6 +26,15 @@ pub(super) enum GraphSource {
     Spans,
 }
 
+/// How calls are told that no span of the service they went to has answered yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unanswered {
+    /// As edges of their own, of kind `third_party`.
+    Apart,
+    /// With those that were answered: two windows differ in them by when they ended.
+    AsCalls,
+}
+
 /// One graph that is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -36,6 +45,7 @@ pub(super) struct Asked {
     pub(super) exact: bool,
     /// How far back to look for what is gone; zero for not at all.
     pub(super) gone_within: Duration,
+    pub(super) unanswered: Unanswered,
     pub(super) bounds: Bounds,
 }
 
@@ -147,7 +157,7 @@ impl Asked {
         if self.level == Level::Infrastructure {
             gathered.calls.extend(api.catalog.topology(asker).await?.0.calls());
         }
-        gathered.merge_namesakes();
+        gathered.merge_namesakes(self.unanswered);
         let Gathered { calls, nodes, places, waiting, astray, mut said } = gathered;
         let graph = Graph::build(calls, nodes, self.bounds);
         if let Some(cut) = graph.cut {

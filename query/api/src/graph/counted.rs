@@ -1,5 +1,6 @@
 //! What the spans were counted to, sitting by sitting.
 
+use super::answer::LaneFinding;
 use super::gathered::{call, end, measure, traffic};
 use super::rollups::ROWS_MAX;
 use crate::Problem;
@@ -36,23 +37,16 @@ impl Sum {
     }
 }
 
-/// A hop at which a lane was left.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Hop {
-    pub(super) caller: String,
-    pub(super) caller_operation: String,
-    pub(super) callee: String,
-    pub(super) callee_operation: String,
-    pub(super) caller_lane: String,
-    pub(super) lane: String,
-}
+/// What tells one hop at which a lane was left from another: ends with their operations, and the lanes of both.
+const HOP: [&str; 6] = ["caller", "caller_operation", "callee", "callee_operation", "caller_lane", "lane"];
 
 /// Edges, nodes and hops of all sittings.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counted {
     calls: HashMap<(Entity, Entity, String), Sum>,
     nodes: HashMap<Entity, Sum>,
-    hops: BTreeMap<Hop, u64>,
+    /// Calls by [`HOP`].
+    hops: BTreeMap<[String; HOP.len()], u64>,
     /// Spans whose parent is not there.
     pub(super) waiting: i64,
     /// Edges that were too many.
@@ -70,15 +64,10 @@ impl Counted {
                 }
                 "node" => self.nodes.entry(end(&row, "callee_type", "callee")?).or_default().add(&row)?,
                 "hop" => {
-                    let text = |name: &str| Ok::<_, Problem>(row.text(name)?.to_owned());
-                    let hop = Hop {
-                        caller: text("caller")?,
-                        caller_operation: text("caller_operation")?,
-                        callee: text("callee")?,
-                        callee_operation: text("callee_operation")?,
-                        caller_lane: text("caller_lane")?,
-                        lane: text("lane")?,
-                    };
+                    let mut hop = [const { String::new() }; HOP.len()];
+                    for (text, name) in hop.iter_mut().zip(HOP) {
+                        row.text(name)?.clone_into(text);
+                    }
                     *self.hops.entry(hop).or_default() += row.int("calls")?.unsigned_abs();
                 }
                 _ => {
@@ -109,9 +98,22 @@ impl Counted {
     }
 
     /// Hops at which a lane was left, the most travelled first.
-    pub(super) fn hops(&self) -> Vec<(&Hop, u64)> {
-        let mut hops: Vec<(&Hop, u64)> = self.hops.iter().map(|(hop, calls)| (hop, *calls)).collect();
-        hops.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
+    pub(super) fn hops(&self) -> Vec<LaneFinding> {
+        let finding = |([caller, caller_operation, callee, callee_operation, caller_lane, lane], calls): (
+            &[String; HOP.len()],
+            &u64,
+        )| LaneFinding {
+            finding: if lane.is_empty() { "lost" } else { "crossed" },
+            caller: caller.clone(),
+            caller_operation: caller_operation.clone(),
+            callee: callee.clone(),
+            callee_operation: callee_operation.clone(),
+            caller_lane: caller_lane.clone(),
+            lane: lane.clone(),
+            calls: *calls,
+        };
+        let mut hops: Vec<LaneFinding> = self.hops.iter().map(finding).collect();
+        hops.sort_by_key(|hop| std::cmp::Reverse(hop.calls));
         hops
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /api/v1/graph/diff`: two windows, or two cohorts of one window.
 
 use super::answer::{Counts, quantiles_of};
-use super::asked::{Asked, GraphSource, Measured};
+use super::asked::{Asked, GraphSource, Measured, Unanswered};
 use super::level::Level;
 use super::scope::{self, Scope};
 use super::{bounds, flag};
@@ -128,6 +128,7 @@ fn sides(api: &Api, params: &Params) -> Result<Sides, Problem> {
         scope: Scope::read(params, "attr.")?,
         exact: flag(params, "exact")?,
         gone_within: Duration::ZERO,
+        unanswered: Unanswered::AsCalls,
         bounds: bounds(params)?,
     };
     let (a, b) = (Scope::read(params, "a.attr.")?, Scope::read(params, "b.attr.")?);

@@ -1,6 +1,6 @@
 //! `GET /api/v1/graph/impact`: who is hurt when a node fails, and who is hurt now.
 
-use super::asked::{Asked, note_copies, sums};
+use super::asked::{Asked, Unanswered, note_copies, sums};
 use super::find;
 use super::gathered::{Said, call_of};
 use super::level::Level;
@@ -118,6 +118,7 @@ pub(super) async fn graph_impact(
         scope: Scope::read(&params, "attr.")?,
         exact: false,
         gone_within: Duration::ZERO,
+        unanswered: Unanswered::Apart,
         bounds: Bounds { nodes_max: usize::MAX, edges_max: usize::MAX },
     };
     let mut said = Said::default();

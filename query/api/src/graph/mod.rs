@@ -23,10 +23,10 @@ use crate::params::Params;
 use crate::window::{Window, parse_duration};
 use crate::{Api, Asker, Problem, nearest};
 use answer::{GraphAnswer, LaneFinding, graph_answer};
-use asked::{Asked, GraphSource, Measured, any_astray, count};
+use asked::{Asked, GraphSource, Measured, Unanswered, any_astray, count};
 use axum::extract::State;
 use axum::{Extension, Json};
-use counted::{Counted, Hop};
+use counted::Counted;
 use gathered::Said;
 use graph::{Bounds, Entity, Graph};
 use http::{StatusCode, Uri};
@@ -34,7 +34,7 @@ use level::Level;
 use scope::Scope;
 use spans::Spans;
 use std::time::Duration;
-pub use stretches::Stretches;
+pub use stretches::{StretchStats, Stretches};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -95,6 +95,7 @@ async fn graph(
         scope: Scope::read(&params, "attr.")?,
         exact: flag(&params, "exact")?,
         gone_within: gone_within(&params)?,
+        unanswered: Unanswered::Apart,
         bounds: bounds(&params)?,
     };
     let hops = number(&params, "hops", 1, 0, HOPS_MAX)?;
@@ -144,24 +145,15 @@ async fn lanes(
 }
 
 fn findings(counted: &Counted, said: &mut Said) -> Vec<LaneFinding> {
-    let hops = counted.hops();
+    let mut hops = counted.hops();
     if hops.len() > LANE_FINDINGS_MAX {
         said.add(format!(
             "lanes are lost at {} hops: {LANE_FINDINGS_MAX} of them are told, the most travelled",
             hops.len()
         ));
+        hops.truncate(LANE_FINDINGS_MAX);
     }
-    let finding = |(hop, calls): &(&Hop, u64)| LaneFinding {
-        finding: if hop.lane.is_empty() { "lost" } else { "crossed" },
-        caller: hop.caller.clone(),
-        caller_operation: hop.caller_operation.clone(),
-        callee: hop.callee.clone(),
-        callee_operation: hop.callee_operation.clone(),
-        caller_lane: hop.caller_lane.clone(),
-        lane: hop.lane.clone(),
-        calls: *calls,
-    };
-    hops.iter().take(LANE_FINDINGS_MAX).map(finding).collect()
+    hops
 }
 
 /// The node that somebody means.

@@ -1,7 +1,7 @@
 //! `GET /api/v1/services`: every service with its rates, errors, durations, and whose it is.
 
 use super::answer::{Counts, quantiles_of};
-use super::asked::{Asked, count};
+use super::asked::{Asked, Unanswered, count};
 use super::gathered::{Said, measure};
 use super::level::Level;
 use super::rollups;
@@ -101,6 +101,7 @@ pub(super) async fn services(
         scope: Scope::read(&params, "attr.")?,
         exact: flag(&params, "exact")?,
         gone_within: gone_within(&params)?,
+        unanswered: Unanswered::Apart,
         bounds: Bounds::default(),
     };
     let window = asked.answered();

@@ -101,6 +101,9 @@ struct Memory {
     bytes: usize,
     /// Grows with every use.
     uses: u64,
+    hits: u64,
+    misses: u64,
+    evictions: u64,
 }
 
 impl Memory {
@@ -116,6 +119,7 @@ impl Memory {
                 break;
             }
             self.remove(&key);
+            self.evictions += 1;
         }
     }
 
@@ -138,6 +142,19 @@ impl fmt::Debug for Stretches {
     }
 }
 
+/// Counts since the start, and what is held now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StretchStats {
+    /// Stretches answered from memory.
+    pub hits: u64,
+    /// Stretches that are over and were asked for.
+    pub misses: u64,
+    /// Stretches let go for want of room.
+    pub evictions: u64,
+    pub kept: u64,
+    pub bytes: u64,
+}
+
 /// What one question has to ask for, after what was kept.
 #[derive(Debug)]
 pub(super) struct Missing {
@@ -149,6 +166,13 @@ pub(super) struct Missing {
 }
 
 impl Stretches {
+    /// For `/metrics`.
+    pub fn stats(&self) -> StretchStats {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let Memory { hits, misses, evictions, bytes, .. } = *memory;
+        StretchStats { hits, misses, evictions, kept: memory.kept.len() as u64, bytes: bytes as u64 }
+    }
+
     /// Adds what is kept of a window to `sums`; gives what is not.
     pub(super) fn add_kept(
         &self,
@@ -180,10 +204,12 @@ impl Stretches {
             asked.push(piece);
             missing.stretches.extend(parts.map(|parts| (from.0, (piece.window, parts))));
         }
+        memory.misses += missing.stretches.len() as u64;
         let Some(ranges) = ranges(asked) else {
             missing.stretches.clear();
             return missing;
         };
+        memory.hits += hits.len() as u64;
         for key in hits {
             if let Some(kept) = memory.kept.get_mut(&key) {
                 kept.used = uses;

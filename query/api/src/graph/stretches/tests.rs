@@ -123,6 +123,8 @@ fn what_is_over_is_asked_for_once_until_other_parts_hold_it() {
     assert_eq!(ask(&stretches, &window(0, 60), &calls, &late), (all(0, 60), 1));
     let merged = content(&[part(3, 0, 118)], [118]);
     assert_eq!(ask(&stretches, &window(0, 60), &calls, &merged), (all(0, 60), 60));
+    let StretchStats { hits, misses, evictions, kept, bytes } = stretches.stats();
+    assert!(hits > 0 && misses > 0 && kept > 0 && bytes > 0 && evictions == 0, "{:?}", stretches.stats());
 }
 
 #[test]
@@ -139,6 +141,7 @@ fn what_is_kept_is_bounded_and_the_longest_unused_goes_first() {
         assert!(memory.bytes <= BYTES_MAX);
     }
     assert!(memory.kept.keys().all(|key| key.from.0 >= 50), "the oldest went");
+    assert_eq!(memory.evictions as usize, 100 - memory.kept.len());
     assert_eq!(memory.bytes, memory.kept.values().map(|kept| kept.bytes).sum::<usize>());
 }
 
