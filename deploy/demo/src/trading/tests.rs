@@ -182,7 +182,9 @@ fn business_events_say_who_did_what_and_what_it_was_before() {
         };
         events.iter().filter(ours).count()
     };
-    for name in ["buy tea", "reserve stock", "redeem coupon", "grant points", "print label", "receive goods", "settle order"] {
+    for name in
+        ["buy tea", "reserve stock", "redeem coupon", "grant points", "print label", "receive goods", "settle order"]
+    {
         assert!(named(name) > 5, "{name}: {}", named(name));
     }
     for (_, event) in events {

@@ -5,5 +5,6 @@
 mod graph;
 mod jaeger;
 mod logs;
+mod much;
 mod shop;
 mod traces;
