@@ -7,7 +7,7 @@
 
 use arrow::datatypes::DataType;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::{Compression, Encoding, Type as PhysicalType, ZstdLevel};
 use parquet::errors::Result;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
@@ -21,6 +21,10 @@ const STATISTICS_BYTES_MAX: usize = 32;
 
 /// Dictionaries up to this size beat plain text of the same column after compression.
 const DICTIONARY_BYTES_MAX: usize = 4 << 20;
+
+/// Dictionaries of measured values beyond this size (4,096 of them) end: what varies more is smaller as the
+/// streams of its bytes, of which most hardly change from one value of a series to the next.
+const DOUBLES_BYTES_MAX: usize = 32 << 10;
 
 /// How the columns of a table are written.
 ///
@@ -53,6 +57,11 @@ pub fn writer_properties(spec: &TableSpec, level: u8, row_group_rows: usize) -> 
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_compression(path.clone(), Compression::UNCOMPRESSED);
         }
+        if column.physical_type() == PhysicalType::DOUBLE {
+            properties = properties
+                .set_column_encoding(path.clone(), Encoding::BYTE_STREAM_SPLIT)
+                .set_column_dictionary_page_size_limit(path.clone(), DOUBLES_BYTES_MAX);
+        }
         if spec.delta.contains(&name) {
             properties = properties
                 .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
@@ -83,4 +92,61 @@ fn sorting_columns(spec: &TableSpec, schema: &SchemaDescriptor) -> Vec<SortingCo
     let place = |name: &&str| schema.columns().iter().position(|c| *c.path() == ColumnPath::from(*name));
     let ascending = |column: usize| SortingColumn { column_idx: column as i32, descending: false, nulls_first: true };
     spec.sort.iter().filter_map(place).map(ascending).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+    use super::*;
+    use crate::testing;
+    use arrow::array::{Float64Array, RecordBatch};
+    use bytes::Bytes;
+    use parquet::arrow::ArrowWriter;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use std::sync::Arc;
+    use tables::TableId;
+
+    /// Metric points of these values: the bytes of their column, its encodings, and what is read of it.
+    fn written(values: &Float64Array) -> (i64, Vec<Encoding>, Vec<f64>) {
+        let spec = testing::spec(TableId::Metrics);
+        let rows = testing::rows(&spec, values.len(), 1, 7);
+        let at = spec.schema.index_of("value").unwrap();
+        let mut columns = rows.columns().to_vec();
+        columns[at] = Arc::new(values.clone());
+        let batch = RecordBatch::try_new(spec.schema.clone(), columns).unwrap();
+        let mut out = Vec::new();
+        let properties = writer_properties(&spec, 1, 131_072).unwrap();
+        let mut writer = ArrowWriter::try_new(&mut out, spec.schema.clone(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        let file = writer.close().unwrap();
+        let chunk = file.row_group(0).columns().iter().find(|c| c.column_path().string() == "value").unwrap();
+        let read = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(out.clone())).unwrap().build().unwrap();
+        let read = read.flat_map(|batch| {
+            let batch = batch.unwrap();
+            batch.column(at).as_any().downcast_ref::<Float64Array>().unwrap().values().to_vec()
+        });
+        (chunk.compressed_size(), chunk.encodings().collect(), read.collect())
+    }
+
+    #[test]
+    fn values_that_vary_are_written_as_streams_of_bytes_and_few_values_as_a_dictionary() {
+        let counter = Float64Array::from_iter_values((0..100_000).map(|i| f64::from(i * 1_600 + i * 7_919 % 9)));
+        let (bytes, encodings, read) = written(&counter);
+        assert!(encodings.contains(&Encoding::BYTE_STREAM_SPLIT), "{encodings:?}");
+        assert!(bytes < 100_000 * 2, "{bytes}");
+        assert_eq!(read, counter.values().to_vec());
+
+        let few = Float64Array::from_iter_values((0..100_000).map(|i| f64::from(i * 7_919 % 50) / 10.0));
+        let (bytes, encodings, read) = written(&few);
+        assert!(!encodings.contains(&Encoding::BYTE_STREAM_SPLIT), "{encodings:?}");
+        assert!(bytes < 100_000, "{bytes}");
+        assert_eq!(read, few.values().to_vec());
+
+        let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE, f64::MAX];
+        let odd =
+            Float64Array::from_iter_values((0..20_000).map(|i| if i % 3 == 0 { odd[i / 3 % 6] } else { i as f64 }));
+        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&written(&odd).2), bits(odd.values()));
+    }
 }
