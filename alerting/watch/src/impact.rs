@@ -159,12 +159,18 @@ fn business(range: TimeRange) -> String {
     format!("SELECT COUNT(*) AS failed FROM business_events WHERE {} AND outcome = 'failure'", within(range))
 }
 
-/// Business operations that failed within a time, oldest first.
+/// Who was hurt within a time, oldest first: business operations that failed, and of each trace that tells of none
+/// the request that failed first.
 pub(crate) fn hurt_operations(range: TimeRange, limit: usize) -> String {
+    let within = within(range);
+    let failed = format!("FROM business_events WHERE {within} AND outcome = 'failure'");
+    let who = "attributes['tenant.id'] AS tenant, attributes['store.id'] AS store, request_id, trace_id, service";
     format!(
-        "SELECT time, operation, operation_id, outcome, actor, attributes['tenant.id'] AS tenant, \
-         attributes['store.id'] AS store, request_id, trace_id, service FROM business_events \
-         WHERE {} AND outcome = 'failure' ORDER BY time, operation_id LIMIT {limit}",
-        within(range)
+        "SELECT time, 'business' AS kind, operation, operation_id, outcome, actor, {who} {failed} \
+         UNION ALL SELECT time, 'request', operation, CAST(NULL AS TEXT), 'failure', person, tenant, store, request_id, \
+         trace_id, service FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY trace_id ORDER BY time, span_id) AS nth \
+         FROM (SELECT time, span_id, operation, COALESCE(attributes['user.id'], attributes['member.id']) AS person, {who} \
+         FROM spans WHERE {within} AND {FAILED}) AS failing) AS requests WHERE nth = 1 AND trace_id NOT IN \
+         (SELECT trace_id {failed} AND trace_id IS NOT NULL) ORDER BY time, service, operation LIMIT {limit}"
     )
 }

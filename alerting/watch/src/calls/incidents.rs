@@ -246,10 +246,12 @@ async fn archived(desk: &Desk, id: IncidentId) -> Result<Option<Archived>, Probl
         .transpose()
 }
 
-/// Business operations that failed in the incident's time, for export: who was hurt, with tenant and user.
+/// Somebody who was hurt in the incident's time, for export, with tenant and user.
 #[derive(Debug, Serialize, ToSchema)]
 struct HurtItem {
     time: String,
+    /// business: an operation that failed; request: one that failed where no business operation tells of it.
+    kind: String,
     operation: String,
     operation_id: Option<String>,
     outcome: String,
@@ -261,11 +263,12 @@ struct HurtItem {
     service: String,
 }
 
-/// The business operations that an incident hurt: those that failed in its time, newest last.
+/// Whom an incident hurt: business operations that failed in its time, and failed requests of which none tells;
+/// newest last.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/impact", operation_id = "incident_impact", tag = "alerting",
     params(("id" = String, Path, description = "I-YYYYMMDD-NNNN"),
         ("limit" = Option<usize>, Query, description = "1 to 100000; 1000 without it.")),
-    responses((status = 200, description = "Business operations.", body = Page<HurtItem>), (status = "default", response = AnyProblem)))]
+    responses((status = 200, description = "Business operations and requests.", body = Page<HurtItem>), (status = "default", response = AnyProblem)))]
 async fn hurt(
     State(watch): State<Watch>,
     Extension(asker): Extension<Asker>,
@@ -283,6 +286,7 @@ async fn hurt(
     for row in rows.iter().take(limit) {
         items.push(HurtItem {
             time: timestamp_text(row.time("time")?.0),
+            kind: row.text("kind")?.to_owned(),
             operation: row.text("operation")?.to_owned(),
             operation_id: row.opt_string("operation_id")?,
             outcome: row.text("outcome")?.to_owned(),

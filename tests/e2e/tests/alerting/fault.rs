@@ -67,6 +67,9 @@ async fn a_broken_service_is_one_message_that_names_it_and_one_that_says_it_is_o
     assert!(alerts.iter().all(|alert| !alert["reason"]["text"]["zh"].as_str().unwrap().is_empty()), "{detail:#}");
     assert!(!detail["causes"][0]["evidence"].as_array().unwrap().is_empty(), "{detail:#}");
     assert!(detail["clocks"]["located_at"].is_string(), "{detail:#}");
+    let hurt = server.get_json(&format!("/api/v1/incidents/{id}/impact")).await;
+    let requests: Vec<&Value> = items(&hurt).iter().filter(|hurt| hurt["kind"] == "request").collect();
+    assert!(!requests.is_empty() && requests.iter().all(|hurt| hurt["trace_id"].is_string()), "{hurt:#}");
     let months = server.get_json("/api/v1/incidents/by-month").await;
     let clocked = |clock: &str| months["items"][0][clock]["count"].as_u64();
     assert_eq!((clocked("told"), clocked("located"), clocked("stopped")), (Some(1), Some(1), Some(0)), "{months:#}");
