@@ -245,6 +245,25 @@ async fn g5_what_came_and_went_between_windows_and_between_cohorts_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_that_still_go_on_are_no_difference() {
+    let base = base();
+    let server = Server::default().await;
+    let answered = "1 - web  GET/menu  server 0 20
+                    2 1 web  GET       client 1 10 server.address=menu
+                    3 2 menu GET/menus server 2 5";
+    let (asked, _) = answered.rsplit_once('\n').unwrap();
+    for n in 1..=30 {
+        send(&server, story(n, base - MINUTE + n * MS, answered)).await;
+        send(&server, story(100 + n, base + n * MS, if n > 27 { asked } else { answered })).await;
+    }
+    let graph = server.get_json(&format!("/api/v1/graph?gone_within=0s&{}", window(base))).await;
+    let told: Vec<(String, u64)> = edges(&graph).into_iter().map(|edge| (edge.2, edge.3)).collect();
+    assert_eq!(told, [("call".to_owned(), 27), ("third_party".to_owned(), 3)], "apart in the graph, as in SQL");
+    let diff = server.get_json(&format!("/api/v1/graph/diff?{}", window(base))).await;
+    assert_eq!((&diff["edges"], &diff["edges_same"]), (&json!([]), &json!(1)), "{diff:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn g6_who_is_hurt_is_named_and_counted() {
     let base = base();
     let server = company(base).await;
