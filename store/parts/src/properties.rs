@@ -51,11 +51,13 @@ pub fn writer_properties(spec: &TableSpec, level: u8, row_group_rows: usize) -> 
         };
         let name = name.as_str();
         properties = properties.set_column_statistics_enabled(path.clone(), statistics(spec, name));
-        if spec.random.contains(&name) {
+        if spec.random.contains(&name) || spec.shared.contains(&name) {
             properties = properties
                 .set_column_encoding(path.clone(), Encoding::PLAIN)
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+                .set_column_dictionary_enabled(path.clone(), false);
+        }
+        if spec.random.contains(&name) {
+            properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
         }
         if column.physical_type() == PhysicalType::DOUBLE {
             properties = properties
@@ -99,8 +101,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
     use super::*;
+    use crate::encode::Encoder;
     use crate::testing;
-    use arrow::array::{Float64Array, RecordBatch};
+    use arrow::array::{Array, AsArray, FixedSizeBinaryArray, Float64Array, RecordBatch};
     use bytes::Bytes;
     use parquet::arrow::ArrowWriter;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -148,5 +151,42 @@ mod tests {
             Float64Array::from_iter_values((0..20_000).map(|i| if i % 3 == 0 { odd[i / 3 % 6] } else { i as f64 }));
         let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&written(&odd).2), bits(odd.values()));
+    }
+
+    /// Bytes of a column of log records and whether it is compressed, by our own writer; and what is read of it.
+    fn ids_written(ids: &[[u8; 8]]) -> (i64, Vec<[u8; 8]>) {
+        let spec = testing::spec(TableId::Logs);
+        let rows = testing::rows(&spec, ids.len(), 1, 7);
+        let at = spec.schema.index_of("span_id").unwrap();
+        let mut columns = rows.columns().to_vec();
+        columns[at] = Arc::new(FixedSizeBinaryArray::try_from_iter(ids.iter()).unwrap());
+        let batch = RecordBatch::try_new(spec.schema.clone(), columns).unwrap();
+        let mut encoder = Encoder::new(Vec::new(), &spec, 1, 131_072, 1).unwrap();
+        encoder.push(&batch, u64::MAX).unwrap();
+        let file = Bytes::from(encoder.finish("k", "v".into()).unwrap());
+        let read = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let bytes = read.metadata().row_group(0).columns().iter().find(|c| c.column_path().string() == "span_id");
+        let bytes = bytes.unwrap().compressed_size();
+        let batches = read.build().unwrap().map(|batch| batch.unwrap().column(at).clone());
+        let read = batches.flat_map(|column| {
+            let column = column.as_fixed_size_binary().clone();
+            (0..column.len()).map(|row| column.value(row).try_into().unwrap()).collect::<Vec<[u8; 8]>>()
+        });
+        (bytes, read.collect())
+    }
+
+    #[test]
+    fn span_ids_that_neighbouring_records_share_cost_once_and_others_are_not_made_longer() {
+        let id = |number: u64| {
+            number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17).wrapping_mul(0xd134_2543_de82_ef95)
+        };
+        let pairs: Vec<[u8; 8]> = (0..60_000).map(|row| id(1 + row / 2).to_le_bytes()).collect();
+        let (bytes, read) = ids_written(&pairs);
+        assert!(bytes < 60_000 * 5, "{bytes}");
+        assert_eq!(read, pairs);
+        let alone: Vec<[u8; 8]> = (0..60_000).map(|row| id(1 + row).to_le_bytes()).collect();
+        let (bytes, read) = ids_written(&alone);
+        assert!(bytes < 60_000 * 8 + 1_000, "{bytes}");
+        assert_eq!(read, alone);
     }
 }

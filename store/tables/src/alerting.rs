@@ -26,6 +26,7 @@ pub(crate) fn shown(id: TableId, columns: Vec<Field>) -> TableSpec {
         sort: &["time"],
         bloom: vec![],
         random: &[],
+        shared: &[],
         delta: &["time"],
     }
 }

@@ -57,6 +57,7 @@ pub(crate) fn business_events() -> TableSpec {
         sort: &["operation", "time"],
         bloom: ["operation_id", "request_id", "trace_id", "actor"].map(String::from).into(),
         random: &["span_id"],
+        shared: &[],
         delta: &["time", "deadline_ns"],
     }
 }
@@ -89,6 +90,7 @@ pub(crate) fn entity_changes() -> TableSpec {
         sort: &["entity_type", "entity_id", "time"],
         bloom: ["entity_id", "operation_id"].map(String::from).into(),
         random: &["span_id"],
+        shared: &[],
         delta: &["time"],
     }
 }
@@ -123,6 +125,7 @@ pub(crate) fn changes() -> TableSpec {
         sort: &["target", "time"],
         bloom: vec!["change_id".into()],
         random: &[],
+        shared: &[],
         delta: &["time"],
     }
 }
@@ -152,6 +155,7 @@ pub(crate) fn heartbeats() -> TableSpec {
         sort: &["name", "time"],
         bloom: vec!["run_id".into()],
         random: &[],
+        shared: &[],
         delta: &["time", "duration_ns"],
     }
 }

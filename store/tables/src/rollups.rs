@@ -71,6 +71,7 @@ pub(crate) fn red() -> TableSpec {
         sort: &["service", "operation", "kind", "environment", "namespace", "lane", "time"],
         bloom: vec![],
         random: &[],
+        shared: &[],
         delta: &["time", "duration_sum_ns"],
     }
 }
@@ -101,6 +102,7 @@ pub(crate) fn service_edges() -> TableSpec {
         ],
         bloom: vec![],
         random: &[],
+        shared: &[],
         delta: &["time", "duration_sum_ns"],
     }
 }
@@ -132,6 +134,7 @@ pub(crate) fn edges_pending() -> TableSpec {
         sort: &["trace_id", "span_id", "kind", "time"],
         bloom: vec![],
         random: &["parent_span_id"],
+        shared: &[],
         delta: &["time", "minute", "duration_ns"],
     }
 }

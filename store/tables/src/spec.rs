@@ -114,6 +114,8 @@ pub struct TableSpec {
     pub bloom: Vec<String>,
     /// Columns of random bytes: no dictionary, no compression, no page statistics.
     pub random: &'static [&'static str],
+    /// Columns of random bytes that neighbouring rows share: as `random`, but compressed.
+    pub shared: &'static [&'static str],
     /// Columns of times and durations: DELTA_BINARY_PACKED, no dictionary.
     pub delta: &'static [&'static str],
 }
@@ -266,6 +268,7 @@ fn spans(promoted: &PromotedSet) -> TableSpec {
         sort: &["service", "operation", "time"],
         bloom: ["trace_id", "request_id"].map(String::from).into_iter().chain(promoted_blooms(promoted)).collect(),
         random: &["span_id", "parent_span_id"],
+        shared: &[],
         delta: &["time", "duration_ns"],
     }
 }
@@ -298,7 +301,9 @@ fn logs(promoted: &PromotedSet) -> TableSpec {
         time: "time",
         sort: &["service", "time"],
         bloom: ["trace_id", "request_id"].map(String::from).into_iter().chain(promoted_blooms(promoted)).collect(),
-        random: &["span_id"],
+        random: &[],
+        // A span mostly says more than one thing, and says it at one time.
+        shared: &["span_id"],
         delta: &["time", "observed_time"],
     }
 }
@@ -346,6 +351,7 @@ fn metrics() -> TableSpec {
         sort: &["name", "series_id", "time"],
         bloom: vec!["series_id".into()],
         random: &[],
+        shared: &[],
         delta: &["time", "start_time", "int_value", "count"],
     }
 }
@@ -366,6 +372,7 @@ fn resources() -> TableSpec {
         sort: &["service", "resource_id", "time"],
         bloom: vec!["resource_id".into()],
         random: &[],
+        shared: &[],
         delta: &["time"],
     }
 }
@@ -395,6 +402,7 @@ fn series() -> TableSpec {
         sort: &["name", "series_id", "time"],
         bloom: vec!["series_id".into()],
         random: &[],
+        shared: &[],
         delta: &["time"],
     }
 }
@@ -425,6 +433,7 @@ fn ledger() -> TableSpec {
         sort: &["sender", "signal", "time"],
         bloom: vec![],
         random: &[],
+        shared: &[],
         delta: &["time"],
     }
 }
