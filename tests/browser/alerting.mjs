@@ -111,4 +111,41 @@ export function alertingTests(browser) {
       await server.remove();
     }
   });
+
+  test("what_is_left_to_do_is_noted_found_again_and_done", async () => {
+    const server = await new Server("serve").start();
+    try {
+      await server.call("POST", "/alertmanager/api/v2/alerts", [{ labels: { alertname: "SlowCheckout", service: "checkout", severity: "critical" } }]);
+      const incident = await until("an incident", async () => (await server.call("GET", "/api/v1/incidents?state=live")).body.items[0]);
+      const view = await openPage(browser, server.url, { quiet: [/^400 /] });
+      const { page } = view;
+      await view.go(`/incidents/${incident.id}`);
+      await page.getByLabel("What is to be done").fill("add an index");
+      await page.getByLabel("Who", { exact: true }).fill("ann");
+      await page.getByLabel("By", { exact: true }).fill("2026-01-05");
+      await page.getByLabel(/^Ticket/).fill("javascript:alert(1)");
+      await page.getByRole("button", { name: "Add", exact: true }).click();
+      await page.waitForSelector("main [role=alert]:has-text('https://')");
+      assert((await page.getByLabel("What is to be done").inputValue()) === "add an index", "what was typed stays when it is refused");
+      await page.getByLabel(/^Ticket/).fill("https://tickets.example.com/7");
+      await page.getByRole("button", { name: "Add", exact: true }).click();
+      await page.waitForSelector("main li:has-text('add an index') :text('overdue')");
+      assert((await page.locator("main a[href='https://tickets.example.com/7']").count()) === 1, "the ticket is a link");
+      await view.shot("follow-up");
+      await view.go("/incidents");
+      await page.waitForSelector("h2:has-text('Follow-ups still open')");
+      await view.shot("follow-ups");
+      await view.accessible("follow-ups");
+      await page.locator("main a:has-text('add an index')").first().click();
+      await page.getByRole("checkbox", { name: "Done: add an index" }).click();
+      await until("the server to know it", async () => (await server.call("GET", "/api/v1/follow-ups?state=done")).body.items.length === 1);
+      await view.go("/incidents");
+      await page.waitForSelector("h1");
+      await until("the list to go", async () => (await page.locator("h2:has-text('Follow-ups still open')").count()) === 0);
+      await view.sound("follow-ups");
+      await view.close();
+    } finally {
+      await server.remove();
+    }
+  });
 }
