@@ -24,7 +24,7 @@ const ITEMS_PER_FRAME: u64 = 1_000;
 /// More are made when they are asked for: together they would not fit into memory.
 const HELD_FRAMES_MAX: u64 = 4_000;
 /// Spans of one trace, each of another service.
-const SPANS_PER_TRACE: u64 = 10;
+pub(crate) const SPANS_PER_TRACE: u64 = 10;
 
 /// How many services send, and over how much event time, whatever the size.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,9 @@ pub(crate) const COMPANY: Estate = Estate { services: 40, window_ns: 1_800_000_0
 /// One of 300 services, over an hour.
 pub(crate) const LARGE: Estate = Estate { services: 300, window_ns: 3_600_000_000_000 };
 const SERVICES: u64 = COMPANY.services;
+
+/// The usual company over as long as spans are kept.
+pub(crate) const MONTH: Estate = Estate { services: 40, window_ns: 30 * 86_400_000_000_000 };
 
 impl Estate {
     /// Calls between services that `items` spans come to.

@@ -2,7 +2,7 @@
 
 use crate::Settings;
 use crate::child::Server;
-use crate::generate::{self, Estate, LARGE};
+use crate::generate::{self, Estate, LARGE, MONTH, SPANS_PER_TRACE};
 use crate::progress::Stage;
 use crate::replay::replay;
 use crate::report::{Goal, Row};
@@ -16,12 +16,15 @@ use std::time::{Duration, Instant};
 /// Look-ups are asked this often, so that the clock ticks of `/proc` do not matter.
 const LOOKUPS: usize = 60;
 const AGGREGATES: usize = 15;
+/// After so many refusals a question is not asked again: each may take its whole time.
+const REFUSED_MAX: u32 = 2;
 const FIVE_MINUTES_NS: i64 = 300_000_000_000;
 /// Spans of the large company: in every minute every service is called.
 const LARGE_SPANS: u64 = 300_000;
 /// What a question about operations is given: no goal but that of the services is written down.
 const GRAPH_GOAL_MS: f64 = 700.0;
 const ROLLUPS_GOAL_MS: f64 = 10.0;
+const STORY_GOAL_MS: f64 = 2_000.0;
 
 /// One question: its texts (asked in turn) and what a right answer to each is.
 struct Question {
@@ -62,7 +65,33 @@ pub(crate) async fn measure(settings: &Settings, spans: &Arc<Workload>) -> Resul
     }
     drop(server);
     rows.extend(large(settings).await?);
+    rows.extend(month(settings).await?);
     Ok(rows)
+}
+
+/// The story of an order, of a company whose orders lie over thirty days.
+async fn month(settings: &Settings) -> Result<Vec<Row>> {
+    let server = Server::start(&settings.exe)?;
+    // A minute ago, so that none lies ahead of the server's clock.
+    let end = SystemClock::new().now().0 as u64 - 60_000_000_000;
+    let spans = Arc::new(generate::workload_of(MONTH, Signal::Spans, LARGE_SPANS, end));
+    let truth = Truth::of(&spans)?;
+    let stage = Stage::new(settings.progress, "30 days", spans.items);
+    replay(&server, &spans, 0..spans.len(), stage.bar()).await?;
+    server.flush(true).await?;
+    server.tree().quiet(Duration::from_secs(60)).await?;
+    // A number that was used twice has two stories, of which one is told.
+    let once = truth.orders.into_iter().filter(|(_, spans)| *spans == SPANS_PER_TRACE);
+    let story = |(order, spans): (String, u64)| {
+        let whole: Check = Box::new(move |story| {
+            let items = story["items"].as_array().into_iter().flatten();
+            story["complete"] == true && items.filter(|item| item["source"] == "spans").count() as u64 == spans
+        });
+        (Asked::Get(format!("/api/v1/operations?key={ORDER_KEY}&value={order}")), whole)
+    };
+    let asked: Vec<(Asked, Check)> = once.map(story).collect();
+    let axis = "story of an order, 30 days of spans";
+    ask(&server, &Question { axis, goal_ms: STORY_GOAL_MS, times: AGGREGATES, asked }).await
 }
 
 /// The graph of 300 services over an hour, from rollups: of a company of its own.
@@ -208,22 +237,34 @@ async fn ask(server: &Server, question: &Question) -> Result<Vec<Row>> {
     let tree = server.tree();
     let (first, _) = &question.asked[0];
     // The worker process starts and footers are read on the first question: a cost of the first day only.
-    first.of(server).await?;
-    let (mut right, mut slowest, mut statistics) = (0, 0.0_f64, Value::Null);
+    let _ = first.of(server).await;
+    let (mut times, mut right, mut refused, mut slowest, mut statistics) = (0, 0, 0, 0.0_f64, Value::Null);
     let before = tree.cpu_seconds()?;
     for (how, check) in question.asked.iter().cycle().take(question.times) {
+        if refused == REFUSED_MAX {
+            break;
+        }
+        times += 1;
         let asked = Instant::now();
-        let answer = how.of(server).await?;
+        let answer = how.of(server).await;
         slowest = slowest.max(asked.elapsed().as_secs_f64());
+        // What is too much for the server is said by it, and is no right answer; other questions go on.
+        let Ok(answer) = answer else {
+            refused += 1;
+            continue;
+        };
         right += u32::from(check(&answer));
         statistics = answer["statistics"].clone();
     }
-    let cpu_ms = (tree.cpu_seconds()? - before) * 1_000.0 / question.times as f64;
+    let cpu_ms = (tree.cpu_seconds()? - before) * 1_000.0 / f64::from(times);
     let mut rows = vec![
         Row::new(question.axis, "ms CPU", Goal::AtMost(question.goal_ms), cpu_ms),
         Row::new("  right answers", "answers", Goal::Equal(question.times as f64), f64::from(right)),
         Row::new("  slowest, wall time", "ms", Goal::None, slowest * 1_000.0),
     ];
+    if refused > 0 {
+        rows.push(Row::new("  refused or failed", "answers", Goal::Equal(0.0), f64::from(refused)));
+    }
     for (name, value) in statistics.as_object().into_iter().flatten() {
         if let Some(figure) = value.as_f64().filter(|_| name.contains("scanned") || name.contains("parts")) {
             rows.push(Row::new(format!("  {name}"), "", Goal::None, figure));
