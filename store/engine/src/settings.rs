@@ -148,7 +148,7 @@ impl Settings {
             wal_bytes_max: 8 * 1024 * MIB,
             memtable_bytes_max: 192 * MIB,
             flush_rows: 196_608,
-            flush_bytes: 80 * MIB,
+            flush_bytes: 72 * MIB,
             flush_after: Duration::from_secs(30),
             flush_counts_after: Duration::from_secs(120),
             flush_partitions_max: 64,

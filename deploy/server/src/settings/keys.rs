@@ -72,7 +72,7 @@ keys! {
     };
     "store.group_commit_wait", "How long a group of requests gathers before its fsync. Default 2ms", |s, v| s.engine.group_commit_wait = v.duration()?;
     "store.flush_rows", "Rows in memory at which Parquet is written. Default 196608", |s, v| s.engine.flush_rows = v.count(1)?;
-    "store.flush_bytes", "Bytes in memory at which Parquet is written. Default 80MiB", |s, v| s.engine.flush_bytes = v.bytes()?;
+    "store.flush_bytes", "Bytes in memory at which Parquet is written. Default 72MiB", |s, v| s.engine.flush_bytes = v.bytes()?;
     "store.flush_after", "Age of the oldest row in memory at which Parquet is written. Default 30s", |s, v| s.engine.flush_after = v.duration()?;
     "store.memtable_bytes_max", "Bytes of rows in memory; more is refused with 503. Default 192MiB", |s, v| s.engine.memtable_bytes_max = v.bytes()?;
     "store.wal_segment_bytes", "Size of a WAL segment. Default 64MiB", |s, v| s.engine.wal_segment_bytes = v.bytes()?;
