@@ -139,7 +139,7 @@ impl<'a> Chunk<'a> {
     fn write_dictionary(&mut self) -> Result<()> {
         let mut plain = Vec::with_capacity(self.used.bytes);
         self.used.words.iter().for_each(|word| self.push_plain(*word, &mut plain));
-        let body = self.compressed(&plain)?;
+        let body = self.squeezed(&plain)?.unwrap_or_else(|| plain.clone());
         let entries = self.used.words.len();
         let mut header = page_header(2, plain.len(), &body);
         // Field 7, a struct: number of values, encoding PLAIN, not sorted.
@@ -161,11 +161,10 @@ impl<'a> Chunk<'a> {
         let nulls = until - from - present.len();
         let levels = self.levels(numbers, nulls, until - from);
         let values = self.values(&present);
-        let squeezed = self.compressed(&values)?;
         // What does not shrink stays as it is, so that reading it costs nothing.
-        let shrinks = self.squeezer.is_some() && squeezed.len() < values.len();
-        let mut body = levels.clone();
-        body.extend_from_slice(if shrinks { &squeezed } else { &values });
+        let squeezed = self.squeezed(&values)?.filter(|squeezed| squeezed.len() < values.len());
+        let shrinks = squeezed.is_some();
+        let body = [levels.as_slice(), squeezed.as_deref().unwrap_or(&values)].concat();
         let plain_bytes = levels.len() + values.len();
         let mut header = page_header(3, plain_bytes, &body);
         // Field 8, a struct: values, nulls, rows, encoding, bytes of definition and repetition levels,
@@ -205,7 +204,8 @@ impl<'a> Chunk<'a> {
     }
 
     fn values(&self, present: &[u32]) -> Vec<u8> {
-        let mut out = Vec::new();
+        // Enough for fixed bytes, a beginning for text.
+        let mut out = Vec::with_capacity(if self.dictionary { 0 } else { present.len() * 16 });
         if self.dictionary {
             let places: Vec<u32> = present.iter().map(|number| self.used.place[*number as usize]).collect();
             let width = hybrid::width_of(places.iter().copied().max().unwrap_or_default()).max(1);
@@ -222,13 +222,18 @@ impl<'a> Chunk<'a> {
         if self.column.physical_type() == Type::BYTE_ARRAY {
             out.extend_from_slice(&(word.len() as u32).to_le_bytes());
         }
-        out.extend_from_slice(word);
+        // A span id is one store where its length is known.
+        match <&[u8; 8]>::try_from(word) {
+            Ok(word) => out.extend_from_slice(word),
+            Err(_) => out.extend_from_slice(word),
+        }
     }
 
-    fn compressed(&mut self, plain: &[u8]) -> Result<Vec<u8>> {
+    /// Compressed, where that is wanted.
+    fn squeezed(&mut self, plain: &[u8]) -> Result<Option<Vec<u8>>> {
         match &mut self.squeezer {
-            Some(squeezer) if !plain.is_empty() => Ok(squeezer.compress(plain)?),
-            _ => Ok(plain.to_vec()),
+            Some(squeezer) if !plain.is_empty() => Ok(Some(squeezer.compress(plain)?)),
+            _ => Ok(None),
         }
     }
 

@@ -267,6 +267,7 @@ impl FieldJob {
     /// Values are numbered batch by batch as they lie, and only the numbers are put in order.
     fn run_words(&mut self, shape: &Shape, field: usize, rows: &SortedRows, ranges: &[Range<usize>]) -> Result<()> {
         let mut words = shape.words(shape.schema.field(field));
+        words.expect(rows.num_rows());
         rows.arrays(field).for_each(|array| words.push(array));
         for range in ranges {
             let ordered: Option<Vec<u32>> = words

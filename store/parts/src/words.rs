@@ -26,6 +26,8 @@ pub(crate) struct Words {
     /// By row. Empty while all rows are null: their number is `rows`.
     numbers: Vec<u32>,
     rows: usize,
+    /// Rows that are to come in all, as far as it is known.
+    expected: usize,
     /// Each value counts as new: for random ones, among which nobody would find an equal.
     random: bool,
 }
@@ -40,10 +42,18 @@ impl Words {
         Self { random, ..Self::default() }
     }
 
+    /// Memory is laid out once for so many rows in all, when the first value comes.
+    pub(crate) fn expect(&mut self, rows: usize) {
+        self.expected = rows;
+    }
+
     /// Adds the rows of an array of a type that it [`takes`]; of any other type nothing is added.
     pub(crate) fn push(&mut self, array: &ArrayRef) {
         if array.null_count() < array.len() {
             // The rows so far were all null if there are no numbers yet.
+            if self.numbers.is_empty() {
+                self.numbers.reserve_exact(self.expected.max(self.rows + array.len()));
+            }
             self.numbers.resize(self.rows + array.len(), NULL);
             let first = self.rows;
             if let Some(texts) = array.as_string_view_opt() {
@@ -90,6 +100,10 @@ impl Words {
 
     fn push_fixed(&mut self, fixed: &FixedSizeBinaryArray, first: usize) {
         if self.random {
+            if self.ends.is_empty() {
+                self.ends.reserve_exact(self.expected);
+                self.bytes.reserve_exact(self.expected * fixed.value_length().max(0) as usize);
+            }
             for_each_valid(fixed, |i| {
                 self.numbers[first + i] = self.ends.len() as u32;
                 self.bytes.extend_from_slice(fixed.value(i));
