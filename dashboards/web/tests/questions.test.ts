@@ -1,5 +1,6 @@
 // Logs, metrics and SQL: their questions, what is offered while typing, and what becomes of rows.
 import { describe, expect, test } from "vitest";
+import { comparedSql, eventsSql, experienceSql, graphSql, historySql, hurtSql, incidentSql, storySql } from "../src/base/sameInSql";
 import { recordQuery, recordSql, severityName } from "../src/api/records";
 import type { SqlAnswer } from "../src/api/read";
 import type { Schema } from "../src/api/tables";
@@ -149,5 +150,29 @@ describe("results", () => {
     expect(readSaved("[{\"name\":\"a\",\"sql\":\"x\"},{\"name\":1},null]")).toEqual([{ name: "a", sql: "x" }]);
     for (const text of ["", "{", "null", "{\"a\":1}"]) expect(readSaved(text)).toEqual([]);
     expect(withSaved([{ name: "a", sql: "1" }, { name: "b", sql: "2" }], { name: "b", sql: "3" })).toEqual([{ name: "b", sql: "3" }, { name: "a", sql: "1" }]);
+  });
+});
+
+describe("the statements beside the calls", () => {
+  const window = { from: "now-15m", to: "now" };
+  const evil = "a' OR 1=1 --";
+  test.each([
+    ["graph", graphSql(window, evil)],
+    ["hurt", hurtSql(window, evil)],
+    ["experience", experienceSql(window, evil)],
+    ["story", storySql("order.id", evil)],
+    ["trace", storySql("trace_id", evil)],
+    ["history", historySql("order", evil)],
+    ["events", eventsSql(window, evil, evil)],
+    ["compared", comparedSql(evil, evil)],
+    ["incident", incidentSql(evil)],
+  ])("%s holds a text as a text", (_, sql) => {
+    expect(sql).toContain("a'' OR 1=1 --'");
+    expect(sql).not.toMatch(/a' OR/);
+  });
+
+  test("a window stays as it was written, so that the statement can be kept", () => {
+    expect(graphSql(window)).toContain("service_graph(now() - INTERVAL '15 minutes', now())");
+    expect(eventsSql(window)).not.toContain("undefined");
   });
 });

@@ -101,7 +101,14 @@ function options({ series, unit, height = 160, band, marks, together, onWindow, 
   const edge = (label: string): uPlot.Series => ({ label, stroke: "transparent", points: { show: false }, value: (_, value) => (value === null || value === undefined ? "" : measure(value, unit)) });
   const drawn = series.map(line);
   // The legend shows a line as it is drawn: of two with one colour the dashed one is told apart.
-  const markers = { width: 2, dash: (_: uPlot, at: number) => (series[at - 1]?.dashed ? "dashed" : "solid"), fill: (_: uPlot, at: number) => (series[at - 1]?.dashed ? "transparent" : String(drawn[at - 1]?.stroke ?? "transparent")) };
+  const dashes = (stroke: string): string => `repeating-linear-gradient(90deg, ${stroke} 0 4px, transparent 4px 6px)`;
+  const markers = {
+    width: 0,
+    fill: (_: uPlot, at: number) => {
+      const stroke = String(drawn[at - 1]?.stroke ?? "transparent");
+      return series[at - 1]?.dashed ? dashes(stroke) : stroke;
+    },
+  };
   return {
     width,
     height,

@@ -8,6 +8,7 @@ import { type Compared, type SpanName, type Trace, type TracePage, traceUrl, win
 import { useAddress } from "../../base/address";
 import { count, duration } from "../../base/format";
 import { traceHref } from "../../base/links";
+import { comparedSql } from "../../base/sameInSql";
 import { Answered, Empty, TroubleNote } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Figure, Figures } from "../../components/Figure";
@@ -189,7 +190,7 @@ export default function Compare() {
   const answer = useAnswer<Compared>(url, { when: a !== "" && b !== "" });
   return (
     <>
-      <PageHead title={w("title")} about={w("about")} actions={a && b ? <Source url={url} /> : undefined} />
+      <PageHead title={w("title")} about={w("about")} actions={a && b ? <Source url={url} sql={comparedSql(a, b)} /> : undefined} />
       <Ids key={`${a} ${b}`} a={a} b={b} />
       {a && b ? <Answered of={answer} lines={10}>{(data) => <Both of={data} />}</Answered> : a && <Candidates of={a} />}
     </>

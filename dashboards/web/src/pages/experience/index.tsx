@@ -10,6 +10,7 @@ import { useAddress, useWindow } from "../../base/address";
 import { count, digits, duration, percent } from "../../base/format";
 import { phrases } from "../../base/language";
 import { tracesHref } from "../../base/links";
+import { experienceSql } from "../../base/sameInSql";
 import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Figure, Figures } from "../../components/Figure";
@@ -114,7 +115,7 @@ export default function ExperiencePage() {
   ];
   return (
     <>
-      <PageHead title={w("title")} about={first && w("about", { threshold: duration(first.threshold_ns) })} actions={<Source url={url()} />} />
+      <PageHead title={w("title")} about={first && w("about", { threshold: duration(first.threshold_ns) })} actions={<Source url={url()} sql={experienceSql(window, by, first?.threshold_ns)} />} />
       <FilterBar>
         <SegmentedControl
           size="xs"

@@ -9,6 +9,7 @@ import type { HistoryItem } from "../../api/stories";
 import { useAddress } from "../../base/address";
 import { phrases } from "../../base/language";
 import { historyHref, storyHref, traceHref } from "../../base/links";
+import { historySql } from "../../base/sameInSql";
 import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Go } from "../../components/Go";
@@ -108,7 +109,7 @@ export default function History() {
   ];
   return (
     <>
-      <PageHead title={<span className="lines-2">{isActor ? w("actor", { id }) : w("title", { type, id })}</span>} about={w("about")} actions={<Source url={url()} />} />
+      <PageHead title={<span className="lines-2">{isActor ? w("actor", { id }) : w("title", { type, id })}</span>} about={w("about")} actions={<Source url={url()} sql={historySql(isActor ? "actor" : type, id)} />} />
       <Panel flush>
         <Answered of={firstPage(answer)} isEmpty={() => items.length === 0} missing={{ title: w("none"), about: w("noneAbout") }} lines={8}>
           {() => (

@@ -7,6 +7,7 @@ import { type Incident, useIncident } from "../../api/incidents";
 import { useSession } from "../../api/session";
 import { say, useLanguage } from "../../base/language";
 import { incidentHref } from "../../base/links";
+import { incidentSql } from "../../base/sameInSql";
 import { Answered, TroubleNote } from "../../components/Answered";
 import { Go } from "../../components/Go";
 import { IncidentStateTag } from "../../components/IncidentLine";
@@ -73,7 +74,7 @@ function Head({ of, acting }: { of: Incident; acting: Acting }) {
           <span>{of.assignee ? w("assigned", { who: of.assignee }) : w("nobody")}</span>
           {of.team && <span>{w("team", { team: of.team })}</span>}
           {of.reopened > 0 && <span>{w("reopened", { count: of.reopened })}</span>}
-          <Source url={address("/api/v1/incidents/{id}", {}, { id: of.id })} />
+          <Source url={address("/api/v1/incidents/{id}", {}, { id: of.id })} sql={incidentSql(of.id)} />
         </div>
       }
       actions={

@@ -3,6 +3,7 @@ import { type Answer, useRead } from "../../api/read";
 import { GOALS } from "../../base/causes";
 import { count, duration, percent } from "../../base/format";
 import { phrases } from "../../base/language";
+import { MONTHS_SQL } from "../../base/sameInSql";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Panel } from "../../components/Panel";
 import { Source } from "../../components/Source";
@@ -54,7 +55,7 @@ export function Months() {
   const rows = months.data?.items ?? [];
   if (rows.length === 0) return null;
   return (
-    <Panel title={w("title")} about={w("about")} actions={<Source url={MONTHS} />} flush>
+    <Panel title={w("title")} about={w("about")} actions={<Source url={MONTHS} sql={MONTHS_SQL} />} flush>
       <DataTable name="months" label={w("title")} columns={columns} rows={rows} rowKey={(row) => row.month} height={240} />
     </Panel>
   );

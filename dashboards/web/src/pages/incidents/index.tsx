@@ -9,6 +9,7 @@ import { asSeverity, bySeverity } from "../../base/health";
 import { phrases, say } from "../../base/language";
 import { incidentHref } from "../../base/links";
 import { moment } from "../../base/moments";
+import { INCIDENTS_SQL } from "../../base/sameInSql";
 import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EntityLink } from "../../components/EntityLink";
@@ -105,7 +106,7 @@ export default function Incidents() {
   ];
   return (
     <>
-      <PageHead title={w("title")} about={w("about")} actions={<Source url={address(INCIDENTS, query)} sql="SELECT * FROM incidents ORDER BY opened_at DESC LIMIT 100" />} />
+      <PageHead title={w("title")} about={w("about")} actions={<Source url={address(INCIDENTS, query)} sql={INCIDENTS_SQL} />} />
       <div className="row">
         <SegmentedControl
           size="xs"

@@ -6,6 +6,7 @@ import { useRead, useSql } from "../../api/read";
 import { type LogRecord, SEVERITIES, type SeverityName, recordSql, recordsUrl, severityName, useRecords } from "../../api/records";
 import { useAddress, useWindow } from "../../base/address";
 import { useKeys } from "../../base/keys";
+import { recordsSql } from "../../base/sameInSql";
 import { iso, resolve, sqlWindow, step } from "../../base/time";
 import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
@@ -105,7 +106,7 @@ export default function Logs() {
         </Answered>
       </Panel>
       <div className={style.split}>
-        <Panel title={w("list")} actions={<Source url={recordsUrl(window, search)} />} flush>
+        <Panel title={w("list")} actions={<Source url={recordsUrl(window, search)} sql={recordsSql(window, recordSql(search))} />} flush>
           <Answered
             of={firstPage(records)}
             isEmpty={() => items.length === 0}

@@ -5,6 +5,7 @@ import { useRead } from "../../api/read";
 import { useAddress, useWindow } from "../../base/address";
 import { count, duration, percent, rate } from "../../base/format";
 import { logsHref, serviceHref, tracesHref } from "../../base/links";
+import { hurtSql } from "../../base/sameInSql";
 import { Answered } from "../../components/Answered";
 import { useKind } from "../../components/EntityLink";
 import { Go } from "../../components/Go";
@@ -66,7 +67,7 @@ function Hurt({ node }: { node: MapNode }) {
     <div>
       <div className="row between">
         <h3>{w("impact")}</h3>
-        <Source url={address("/api/v1/graph/impact", query)} />
+        <Source url={address("/api/v1/graph/impact", query)} sql={node.kind === "service" ? hurtSql(window, node.name) : undefined} />
       </div>
       <p className="dim small">{w("impactAbout")}</p>
       <Answered of={impact} lines={2}>

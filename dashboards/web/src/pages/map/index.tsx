@@ -6,6 +6,7 @@ import { useStretch } from "../../api/covered";
 import { useRead } from "../../api/read";
 import { useAddress, useWindow } from "../../base/address";
 import { useKeys } from "../../base/keys";
+import { graphSql } from "../../base/sameInSql";
 import { type Window, before, iso, resolve } from "../../base/time";
 import { Answered, Partial } from "../../components/Answered";
 import { PageHead } from "../../components/Panel";
@@ -60,6 +61,7 @@ const known = (wanted: string | undefined, ids: string[]): string | null =>
 export default function MapPage() {
   const w = useMapWords();
   const [search, change] = useAddress();
+  const { window } = useWindow();
   const { graph: answer, difference: compared, groups, url } = useGraph();
   const difference = compared?.data;
   const by = search.collapse === "namespace" || search.collapse === "team" ? search.collapse : null;
@@ -76,7 +78,7 @@ export default function MapPage() {
       <PageHead
         title={w("title")}
         about={graph ? w("counts", { nodes: graph.nodes.length, edges: graph.edges.length }) : w("legend")}
-        actions={<Source url={url} />}
+        actions={<Source url={url} sql={graphSql(window)} />}
       />
       <Toolbar />
       {tooMany && <Partial reason={w("many", { shown: EDGES_DRAWN_MAX, count: graph.edges.length })} />}
@@ -111,6 +113,7 @@ export default function MapPage() {
           (compared || groups) && <Differences of={compared} groups={groups} onSelect={select} />
         )}
       </div>
+      {graph && graph.nodes.length > 0 && <p className={`dim small ${style.legend}`}>{w("legend")}</p>}
       {answer.data && <Lanes of={answer.data.lanes} />}
     </>
   );

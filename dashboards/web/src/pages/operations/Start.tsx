@@ -6,6 +6,7 @@ import type { BusinessEvent } from "../../api/stories";
 import { useAddress, useWindow } from "../../base/address";
 import { count, duration } from "../../base/format";
 import { historyHref, href, storyHref, tracesHref } from "../../base/links";
+import { eventsSql, openSql } from "../../base/sameInSql";
 import { sqlWindow } from "../../base/time";
 import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
@@ -63,10 +64,11 @@ function useColumns(): Record<"operation" | "entities" | "outcome" | "actor" | "
 function Overdue() {
   const w = useStoryWords();
   const columns = useColumns();
+  const { window } = useWindow();
   const query = { open: "true", limit: SHOWN };
   const stuck = useRead("/api/v1/business-events", { query, every: "live" });
   return (
-    <Panel title={w("overdue")} about={w("overdueAbout")} actions={<Source url={address("/api/v1/business-events", query)} />} flush>
+    <Panel title={w("overdue")} about={w("overdueAbout")} actions={<Source url={address("/api/v1/business-events", query)} sql={openSql(window)} />} flush>
       <Answered of={stuck} isEmpty={({ items }) => items.length === 0} missing={{ title: w("noOverdue"), about: w("noOverdueAbout") }} lines={3}>
         {({ items }) => (
           <DataTable
@@ -120,7 +122,7 @@ function Recent() {
               { value: "failure", label: w("failure") },
             ]}
           />
-          <Source url={address("/api/v1/business-events", query)} />
+          <Source url={address("/api/v1/business-events", query)} sql={eventsSql(window, search.operation, search.outcome)} />
         </>
       }
     >

@@ -139,7 +139,7 @@ function Others({ story }: { story: Story }) {
   );
 }
 
-export function Told({ story, url, more, loading }: { story: Story; url: string; more?: () => void; loading: boolean }) {
+export function Told({ story, url, sql, more, loading }: { story: Story; url: string; sql: string; more?: () => void; loading: boolean }) {
   const w = useStoryWords();
   const [search, change] = useAddress();
   const all = search.technical === "on";
@@ -157,7 +157,7 @@ export function Told({ story, url, more, loading }: { story: Story; url: string;
         actions={
           <>
             <Checkbox size="xs" label={w("technical")} checked={all} onChange={(event) => change({ technical: event.currentTarget.checked ? "on" : null })} />
-            <Source url={url} />
+            <Source url={url} sql={sql} />
           </>
         }
       >

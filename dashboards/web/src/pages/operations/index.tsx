@@ -6,6 +6,7 @@ import { address, readJson } from "../../api/client";
 import { firstPage } from "../../api/pages";
 import { type Meaning, type Story, useMeanings } from "../../api/stories";
 import { useAddress } from "../../base/address";
+import { storySql } from "../../base/sameInSql";
 import { Answered, Empty, TroubleNote } from "../../components/Answered";
 import { Icon } from "../../components/Icon";
 import { PageHead, Panel } from "../../components/Panel";
@@ -73,6 +74,9 @@ function Understood({ text, chosen, found, onChoose }: { text: string; chosen: s
   );
 }
 
+/** The key and value that a story was asked by. */
+const namedBy = (of: Asked): [key: string, value: string] => ("key" in of ? [of.key, of.value] : "request_id" in of ? ["request_id", of.request_id] : ["trace_id", of.trace_id]) as [string, string];
+
 function StoryOf({ of }: { of: Asked }) {
   const w = useStoryWords();
   const [search] = useAddress();
@@ -90,7 +94,7 @@ function StoryOf({ of }: { of: Asked }) {
   }, [answer.data]);
   return (
     <Answered of={firstPage(answer)} isEmpty={() => story?.items.length === 0} missing={{ title: w("none"), about: w("noneAbout") }} lines={10}>
-      {() => story && <Told story={story} url={url()} more={answer.hasNextPage ? () => void answer.fetchNextPage() : undefined} loading={answer.isFetchingNextPage} />}
+      {() => story && <Told story={story} url={url()} sql={storySql(...namedBy(of))} more={answer.hasNextPage ? () => void answer.fetchNextPage() : undefined} loading={answer.isFetchingNextPage} />}
     </Answered>
   );
 }

@@ -5,6 +5,7 @@ import { address } from "../../api/client";
 import { useAddressText, useWindow } from "../../base/address";
 import { count, digits } from "../../base/format";
 import { tracesHref } from "../../base/links";
+import { experienceSql } from "../../base/sameInSql";
 import { Answered, Empty } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Panel } from "../../components/Panel";
@@ -44,7 +45,7 @@ export function Tenants() {
       actions={
         <>
           <SegmentedControl size="xs" value={by} onChange={setBy} data={(["tenant", "store", "channel"] as const).map((value) => ({ value, label: w(value) }))} />
-          <Source url={address("/api/v1/experience", query)} />
+          <Source url={address("/api/v1/experience", query)} sql={experienceSql(window, key)} />
         </>
       }
     >

@@ -2,6 +2,7 @@
 import { TextInput } from "@mantine/core";
 import { AUDIT, type Deed, useAudit, useChain } from "../../api/people";
 import { useAddressText } from "../../base/address";
+import { AUDIT_SQL } from "../../base/sameInSql";
 import { Answered } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { PageHead, Panel } from "../../components/Panel";
@@ -32,7 +33,7 @@ function Audit() {
       actions={
         <>
           <TextInput size="xs" w={150} placeholder={w("filter")} aria-label={w("filter")} value={actor} onChange={(event) => setActor(event.currentTarget.value)} />
-          <Source url={AUDIT} />
+          <Source url={AUDIT} sql={AUDIT_SQL} />
         </>
       }
     >

@@ -6,6 +6,7 @@ import type { GraphEdge } from "../../api/types";
 import { useWindow } from "../../base/address";
 import { duration, percent, rate } from "../../base/format";
 import { shareColour } from "../../base/health";
+import { graphSql } from "../../base/sameInSql";
 import { Answered, Empty } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EntityLink } from "../../components/EntityLink";
@@ -54,7 +55,7 @@ export function Dependencies({ service }: { service: string }) {
   const graph = useRead("/api/v1/graph", { query, every: "live" });
   const mine = (edge: GraphEdge, end: "caller" | "callee"): boolean =>
     CALLS.has(edge.kind) && edge[end] === service && edge[`${end}_kind`] === "service";
-  const source = <Source url={address("/api/v1/graph", query)} />;
+  const source = <Source url={address("/api/v1/graph", query)} sql={graphSql(window, service)} />;
   return (
     <div className="columns">
       <Panel title={w("callers")} actions={source} flush>

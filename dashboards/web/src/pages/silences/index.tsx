@@ -7,6 +7,7 @@ import { type Matcher, SILENCES, type Silence, useChange, usePreview, useSilence
 import { useAddressText } from "../../base/address";
 import { phrases } from "../../base/language";
 import { incidentHref } from "../../base/links";
+import { iso, zone } from "../../base/time";
 import { Answered, TroubleNote } from "../../components/Answered";
 import { type Column, DataTable } from "../../components/DataTable";
 import { Go } from "../../components/Go";
@@ -24,11 +25,13 @@ const useWords = phrases("silences", {
   why: ["Why", "原因"],
   whyHint: ["Others will read this", "便于他人了解"],
   forHow: ["For how long", "时长"],
+  from: ["From; empty: from now on", "开始时间，留空为立即"],
+  wrongStart: ["This is no time, or one that is over", "时间无效或已过去"],
   kind: ["Kind", "类型"],
   silence: ["silence", "静默"],
   maintenance: ["maintenance window", "维护窗口"],
   create: ["Hold back", "开始静默"],
-  made: ["It holds from now on", "已生效"],
+  made: ["It is in the list below", "已加入下方列表"],
   wouldHold: ["Holds back {{count}} alert that fires now", "Holds back {{count}} alerts that fire now", "当前会静默 {{count}} 条正在触发的告警"],
   holdsNone: ["No alert that fires now would be held back", "当前没有会被静默的告警"],
   none: ["Nothing is silenced", "没有静默"],
@@ -38,6 +41,7 @@ const useWords = phrases("silences", {
   active: ["active", "生效中"],
   expired: ["over", "已结束"],
   held: ["Held back", "静默告警"],
+  begins: ["From", "开始于"],
   until: ["Until", "结束于"],
   by: ["By", "创建人"],
   end: ["End now", "立即结束"],
@@ -74,6 +78,9 @@ function Make() {
   const [comment, setComment] = useState("");
   const [duration, setDuration] = useState<string>("2h");
   const [kind, setKind] = useState<string>("silence");
+  const [from, setFrom] = useState("");
+  const starts = from ? Date.parse(from) : null;
+  const wrong = starts !== null && !(starts > Date.now());
   const change = useChange();
   return (
     <Panel title={w("make")}>
@@ -81,7 +88,7 @@ function Make() {
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          change.mutate({ method: "POST", path: SILENCES, body: { kind, matchers, duration, comment } }, { onSuccess: () => setComment("") });
+          change.mutate({ method: "POST", path: SILENCES, body: { kind, matchers, duration, comment, ...(starts === null ? {} : { starts_at: iso(starts) }) } }, { onSuccess: () => setComment("") });
         }}
       >
         <div className="columns">
@@ -92,7 +99,9 @@ function Make() {
         <div className="row">
           <SegmentedControl size="xs" value={duration} onChange={setDuration} data={[...FOR]} aria-label={w("forHow")} />
           <SegmentedControl size="xs" value={kind} onChange={setKind} data={(["silence", "maintenance"] as const).map((value) => ({ value, label: w(value) }))} aria-label={w("kind")} />
-          <Button type="submit" size="xs" loading={change.isPending} disabled={!matchers.trim() || !comment.trim()}>
+          <TextInput size="xs" type="datetime-local" aria-label={w("from")} title={w("from")} value={from} onChange={(event) => setFrom(event.currentTarget.value)} error={wrong && w("wrongStart")} />
+          <span className="dim small">{from ? zone() : w("from")}</span>
+          <Button type="submit" size="xs" loading={change.isPending} disabled={!matchers.trim() || !comment.trim() || wrong}>
             {w("create")}
           </Button>
         </div>
@@ -124,6 +133,7 @@ export default function Silences() {
       ),
     },
     { key: "alerts", title: w("held"), value: (row) => row.alerts, align: "right" },
+    { key: "from", title: w("begins"), value: (row) => row.starts_at, align: "right", cell: (row) => <When time={row.starts_at} />, wide: true },
     { key: "until", title: w("until"), value: (row) => row.ends_at, align: "right", cell: (row) => <When time={row.ends_at} as="both" /> },
     { key: "by", title: w("by"), value: (row) => row.created_by, wide: true },
     {

@@ -7,6 +7,7 @@ import { type Chosen, filterOf, filterSql, narrowed, tracesUrl, useTraces } from
 import { useAddress, useWindow } from "../../base/address";
 import { useKeys } from "../../base/keys";
 import { parseDuration, writeDuration } from "../../base/nanos";
+import { tracesSql } from "../../base/sameInSql";
 import { iso, resolve, sqlWindow } from "../../base/time";
 import { Answered } from "../../components/Answered";
 import { AttributeField, FilterBar, FilterChips, FilterField } from "../../components/FilterBar";
@@ -137,7 +138,7 @@ export default function Traces() {
           }
         />
       )}
-      <Panel title={chosen ? w("listChosen") : w("list")} actions={<Source url={tracesUrl(asked.window, asked.filter)} />} flush>
+      <Panel title={chosen ? w("listChosen") : w("list")} actions={<Source url={tracesUrl(asked.window, asked.filter)} sql={tracesSql(asked.window, filterSql(asked.filter))} />} flush>
         <Answered
           of={firstPage(traces)}
           isEmpty={() => items.length === 0}
