@@ -11,6 +11,7 @@ import { writePictures } from "./pictures.mjs";
 import { shellTests } from "./shell.mjs";
 import { storyTests } from "./story.mjs";
 import { troubleTests } from "./trouble.mjs";
+import { workTests } from "./work.mjs";
 
 const given = process.env.STORMGLASS_UI_URL;
 const browser = await openBrowser();
@@ -28,6 +29,7 @@ const ask = async (path, at = base) => (await fetch(at + path)).json();
 storyTests.first(browser, { base, started });
 pageTests(browser, base, ask);
 shellTests(browser, base);
+workTests(browser, base, ask);
 connectTests(browser);
 hostileTests(browser, ask);
 largeTests(browser, ask);

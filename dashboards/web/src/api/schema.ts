@@ -659,7 +659,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The business operations that an incident hurt: those that failed in its time, newest last. */
+        /**
+         * Whom an incident hurt: business operations that failed in its time, and failed requests of which none tells;
+         *     newest last.
+         */
         get: operations["incident_impact"];
         put?: never;
         post?: never;
@@ -2574,9 +2577,11 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
-        /** @description Business operations that failed in the incident's time, for export: who was hurt, with tenant and user. */
+        /** @description Somebody who was hurt in the incident's time, for export, with tenant and user. */
         HurtItem: {
             actor?: string | null;
+            /** @description business: an operation that failed; request: one that failed where no business operation tells of it. */
+            kind: string;
             operation: string;
             operation_id?: string | null;
             outcome: string;
@@ -3458,6 +3463,8 @@ export interface components {
             incomplete_reason?: string | null;
             items: {
                 actor?: string | null;
+                /** @description business: an operation that failed; request: one that failed where no business operation tells of it. */
+                kind: string;
                 operation: string;
                 operation_id?: string | null;
                 outcome: string;
@@ -5832,7 +5839,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Business operations. */
+            /** @description Business operations and requests. */
             200: {
                 headers: {
                     [name: string]: unknown;
