@@ -358,6 +358,12 @@ async fn b6_two_hundred_thousand_tenants_and_seven_thousand_stores_are_summed_up
             .map(|item| item["score"].as_f64().unwrap())
             .collect();
         assert!(worst.len() == 2_000 && worst.is_sorted(), "{by}");
+        let in_sql = format!(
+            "SELECT count(*), sum(calls), sum(frustrated), 50.0 * sum(2 * satisfied + tolerating) / sum(calls) \
+             FROM experience('{by}', now() - INTERVAL '10 minutes', now())"
+        );
+        let in_sql = server.sql(&in_sql).await.rows;
+        assert_eq!(in_sql, [[json!(groups), json!(TENANTS), json!(TENANTS / 10), json!(90.0)]], "{by}");
     }
 }
 

@@ -1,7 +1,7 @@
-//! Much of one thing: names, tenants, spans of one trace. Correct, bounded, and said in the answer.
+//! Much of one thing: names, spans of one trace. Correct, bounded, and said in the answer.
 
 use crate::shop::{MS, hex, id, trace_id};
-use e2e::content::{self, label};
+use e2e::content;
 use e2e::{Sender, Server, Wire, environment};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value, json};
@@ -63,61 +63,6 @@ async fn a_hundred_thousand_operation_names_and_one_of_a_megabyte_are_counted_an
     assert_eq!(trace["spans"][0]["operation"], json!(long), "what was sent is shown as sent");
     let known = server.get_json("/jaeger/api/services/loud/operations").await;
     assert!(known["errors"].is_null() && known["data"].as_array().unwrap().len() > 100, "{}", known["errors"]);
-}
-
-/// The scores of every group, page by page.
-async fn scores(server: &Server, by: &str, pages_max: usize) -> (Value, Vec<f64>) {
-    let path = format!("/api/v1/experience?by={by}&from=now-10m&limit=1000");
-    let (mut cursor, mut scores, mut first) = (String::new(), Vec::new(), Value::Null);
-    for _ in 0..pages_max {
-        let page = server.get_json(&format!("{path}{cursor}")).await;
-        scores.extend(page["items"].as_array().unwrap().iter().map(|item| item["score"].as_f64().unwrap()));
-        cursor = page["next_cursor"].as_str().map(|next| format!("&cursor={next}")).unwrap_or_default();
-        if first.is_null() {
-            first = page;
-        }
-        if cursor.is_empty() {
-            break;
-        }
-    }
-    (first, scores)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_thousand_tenants_and_seven_thousand_stores_each_have_their_score() {
-    const TENANTS: u64 = 200_000;
-    const STORES: u64 = 7_000;
-    let server = Server::default().await;
-    let base = environment::now() - 60_000 * MS;
-    // Of every tenant one call; all calls of the first hundred stores are slow.
-    let served = |n: u64| {
-        let slow = n % STORES < 100;
-        let mut span = call(n + 1, "GET /menu".into(), base + n);
-        span.end_time_unix_nano = span.start_time_unix_nano + if slow { 900 * MS } else { 5 * MS };
-        span.attributes = vec![label("tenant.id", format!("T{n}")), label("store.id", format!("S{}", n % STORES))];
-        span
-    };
-    send(&server, "menu", (0..TENANTS).map(served).collect()).await;
-
-    let (tenants, worst) = scores(&server, "tenant.id", 5).await;
-    assert_eq!((&tenants["groups"], &tenants["total"]["calls"]), (&json!(TENANTS), &json!(TENANTS)));
-    assert!(worst.len() == 5_000 && worst.is_sorted(), "the worst come first, and no page loses its place");
-    assert_eq!(worst.iter().filter(|score| **score < 100.0).count(), 2_900.min(worst.len()));
-    let (stores, all) = scores(&server, "store.id", 10).await;
-    assert_eq!((&stores["groups"], &stores["complete"]), (&json!(STORES), &json!(true)));
-    assert_eq!((all.len(), all.iter().filter(|score| **score == 50.0).count()), (7_000, 100));
-
-    // SQL says the same.
-    for (by, groups, frustrated) in [("tenant.id", TENANTS, 0), ("store.id", STORES, 0)] {
-        let sql = format!(
-            "SELECT count(*), sum(calls), sum(frustrated), 100.0 * sum(2 * satisfied + tolerating) / (2 * sum(calls)) \
-             FROM experience('{by}', now() - INTERVAL '10 minutes', now())"
-        );
-        let row = server.sql(&sql).await.rows[0].clone();
-        assert_eq!(row[..3], [json!(groups), json!(TENANTS), json!(frustrated)], "{by}");
-        let (said, sql) = (tenants["total"]["score"].as_f64().unwrap(), row[3].as_f64().unwrap());
-        assert!((said - sql).abs() < 1e-6, "{said} {sql}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
