@@ -11,7 +11,7 @@ import { guesses } from "../src/base/guess";
 import { byHealth, worst, shareColour } from "../src/base/health";
 import { entity, entityHref, safeHref, storyHref } from "../src/base/links";
 import { type Place, SENDERS, addressOf, safeName, snippet } from "../src/base/snippets";
-import { before, instant, resolve, sqlWindow, step } from "../src/base/time";
+import { clock, before, instant, resolve, sqlWindow, step } from "../src/base/time";
 
 const NOW = Date.UTC(2026, 10, 20, 9, 0, 0);
 
@@ -149,6 +149,12 @@ describe("rates over time", () => {
   test("names of services cannot leave their quotes", () => {
     expect(redSql({ from: "now-1h", to: "now" }, 30, { service: "a' OR 'b" })).toContain("service = 'a'' OR ''b'");
   });
+});
+
+test("a time of another year says which", () => {
+  const now = Date.UTC(2026, 5, 1);
+  expect(clock(Date.UTC(2027, 2, 3), now)).toContain("2027");
+  expect(clock(Date.UTC(2026, 2, 3), now)).not.toContain("2026");
 });
 
 describe("rates over a window that telemetry does not fill", () => {

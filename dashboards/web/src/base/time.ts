@@ -75,13 +75,14 @@ const asDate = (time: string | number): Date | null => {
   return milliseconds === null ? null : new Date(milliseconds);
 };
 
-/** `16:04:05` today, `19 Nov, 16:04:05` on another day; local time. */
+/** `16:04:05` today, `19 Nov, 16:04:05` on another day, with the year when that is another; local time. */
 export function clock(time: string | number, now = Date.now()): string {
   const date = asDate(time);
   if (!date) return String(time);
   const today = new Date(now).toDateString() === date.toDateString();
   const hour: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false };
-  return date.toLocaleString(locale(), today ? hour : { month: "short", day: "numeric", ...hour });
+  const year = new Date(now).getFullYear() === date.getFullYear() ? undefined : "numeric";
+  return date.toLocaleString(locale(), today ? hour : { year, month: "short", day: "numeric", ...hour });
 }
 
 /** Date and time to the millisecond with the zone, for titles. */

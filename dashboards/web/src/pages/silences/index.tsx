@@ -133,7 +133,7 @@ export default function Silences() {
       ),
     },
     { key: "alerts", title: w("held"), value: (row) => row.alerts, align: "right" },
-    { key: "from", title: w("begins"), value: (row) => row.starts_at, align: "right", cell: (row) => <When time={row.starts_at} />, wide: true },
+    { key: "from", title: w("begins"), value: (row) => row.starts_at, align: "right", cell: (row) => <When time={row.starts_at} as="clock" />, wide: true },
     { key: "until", title: w("until"), value: (row) => row.ends_at, align: "right", cell: (row) => <When time={row.ends_at} as="both" /> },
     { key: "by", title: w("by"), value: (row) => row.created_by, wide: true },
     {
