@@ -225,14 +225,15 @@ impl Backtest {
             (self.done.len() + self.unlisted, (self.until.0 - self.from.0) as f64 / UnixNanos::DAY as f64);
         let days = crate::units::figure_text(days);
         let times = if count == 1 { "time" } else { "times" };
+        let unit = if days == "1" { "day" } else { "days" };
         Report {
             rule: self.rule.name,
             from: self.from,
             until: self.until,
             step_ns: self.step,
             sentence: Bilingual::new(
-                format!("In {days} days this rule would have fired {count} {times}."),
-                format!("在 {days} 天内,该规则会触发 {count} 次。"),
+                format!("In {days} {unit} this rule would have fired {count} {times}."),
+                format!("在 {days} 天内，该规则会触发 {count} 次。"),
             ),
             firings: self.done,
             unlisted: self.unlisted,
