@@ -1,7 +1,7 @@
 //! Everything a verdict is made of: telemetry, what has changed, what others have found.
 
 use crate::{Records, Window};
-use incident::{Estate, Evidence, Verdict};
+use incident::{Estate, Evidence, Suffering, Verdict};
 use model::{CauseKind, Entity, UnixNanos};
 
 /// One question: what is behind what happened in this window?
@@ -10,7 +10,7 @@ pub struct Case {
     pub records: Records,
     pub window: Window,
     /// What suffers, by the alerts that brought the question up; may be empty.
-    pub suffering: Vec<Entity>,
+    pub suffering: Vec<Suffering>,
     pub estate: Estate,
     pub changes: Vec<Change>,
     pub heartbeats: Vec<Heartbeat>,

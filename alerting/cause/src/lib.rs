@@ -70,6 +70,11 @@
 //! quarters of a node's instances for the node; what a deeper candidate, a node or a surge explains counts less.
 //! Candidates closer than half a bit are undetermined.
 //!
+//! One cause is enough unless another explains what the first cannot: each bad call is followed down to where it went
+//! bad, and whoever alone is met there is a cause beside the first, unless it may have got its trouble from that one.
+//! The causes share out what suffers, failures and delays of one service each by itself; the one that most of it hangs
+//! on is named first.
+//!
 //! [`Telemetry`] accepts any number of rows and keeps at most [`Bounds`]: of too many spans it keeps whole
 //! traces by a hash of the trace id, with their logs, and the verdict says so.
 
@@ -90,6 +95,7 @@ mod node;
 mod path;
 mod peer;
 mod rank;
+mod reach;
 mod records;
 mod rows;
 mod scan;
@@ -102,6 +108,7 @@ mod telemetry;
 mod tell;
 mod template;
 mod trees;
+mod ways;
 mod window;
 
 pub use case::{Case, Change, Finding, Heartbeat};

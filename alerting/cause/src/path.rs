@@ -3,43 +3,37 @@
 use crate::scene::Scene;
 use crate::suspect::subject;
 use hashbrown::HashMap;
-use incident::{Explained, Relation};
-use model::{Bilingual, Entity, EntityKind};
+use incident::Relation;
+use model::{Entity, EntityKind};
 use std::collections::VecDeque;
 
 /// Entities looked at on the way.
 const VISITED_MAX: usize = 5_000;
 
-/// Explains each suffering entity that the cause reaches.
-pub(crate) fn explain(scene: &Scene<'_>, cause: &Entity) -> Vec<Explained> {
-    let came_from = reached(scene, cause);
-    scene
-        .case
-        .suffering
-        .iter()
-        .filter_map(|entity| {
-            let path = way(&came_from, cause, entity).or_else(|| way(&came_from, cause, &bearer(scene, entity)))?;
-            let names: Vec<&str> = path.iter().map(|step| step.name.as_str()).collect();
-            let why = if path.len() == 1 {
-                Bilingual::new("it is the cause itself", "它就是根因")
-            } else {
-                Bilingual::new(
-                    format!("it depends on the cause: {}", names.join(" <- ")),
-                    format!("它依赖根因：{}", names.join(" <- ")),
-                )
-            };
-            Some(Explained { entity: entity.clone(), by: cause.clone(), path, why })
-        })
-        .collect()
+/// Whom a cause hurts, along calls and what runs where.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    cause: Entity,
+    came_from: HashMap<Entity, Entity>,
 }
 
-/// Whether one entity can hurt another, along calls and what runs where.
-pub(crate) fn hurts(scene: &Scene<'_>, cause: &Entity, other: &Entity) -> bool {
-    cause == other || reached(scene, cause).contains_key(other)
+impl Reached {
+    pub(crate) fn of(scene: &Scene<'_>, cause: &Entity) -> Self {
+        Self { cause: cause.clone(), came_from: reached(scene, cause) }
+    }
+
+    /// From the cause to what it hurts, or to who bears that.
+    pub(crate) fn way(&self, scene: &Scene<'_>, to: &Entity) -> Option<Vec<Entity>> {
+        way(&self.came_from, &self.cause, to).or_else(|| way(&self.came_from, &self.cause, &bearer(scene, to)))
+    }
+
+    pub(crate) fn distance(&self, scene: &Scene<'_>, to: &Entity) -> Option<usize> {
+        self.way(scene, to).map(|way| way.len())
+    }
 }
 
 /// The service of an operation or instance.
-fn bearer(scene: &Scene<'_>, entity: &Entity) -> Entity {
+pub(crate) fn bearer(scene: &Scene<'_>, entity: &Entity) -> Entity {
     match (entity.kind, entity.name.split_once('/')) {
         (EntityKind::Operation, Some((service, _))) => Entity::service(service),
         _ => subject(scene, entity),

@@ -7,7 +7,6 @@ use crate::detect::signs;
 use crate::independent;
 use crate::kind;
 use crate::missing;
-use crate::path;
 use crate::scene::Scene;
 use crate::sign::{Aspect, Sign};
 use crate::suspect::{Candidate, candidates, sort};
@@ -92,31 +91,33 @@ fn verdict(
     record: Option<&Record>,
 ) -> Verdict {
     let case = scene.case;
-    let beside = independent::of(scene, &candidates);
-    // Who is a cause beside the first is no rival of it.
-    let is_rival = |(at, _): &(usize, &Candidate)| !beside.iter().any(|found| found.at == *at);
-    let rival = candidates.iter().enumerate().skip(1).find(is_rival).map_or(0.0, |(_, rival)| rival.score());
-    let margin = candidates.first().map_or(0.0, |first| first.score() - rival);
+    let joint = independent::of(scene, &candidates);
+    let first = joint.own;
+    let rival = joint.rival.map_or(0.0, |at| candidates[at].score());
+    let margin = candidates.get(first).map_or(0.0, |first| first.score() - rival);
     let missing = missing::of(scene);
-    let onset = candidates.first().and_then(Candidate::since);
-    let mut causes: Vec<Cause> = Vec::new();
-    for candidate in candidates {
+    let onset = candidates.get(first).and_then(Candidate::since);
+    let mut causes: Vec<(usize, Cause)> = Vec::new();
+    for (at, candidate) in candidates.into_iter().enumerate() {
         let change =
             changes.iter().find(|change| change.verdict.suspect && change.target.as_ref() == Some(&candidate.entity));
-        causes.push(cause(scene, candidate, change.map(|change| &change.verdict), onset, record));
+        causes.push((at, cause(scene, candidate, change.map(|change| &change.verdict), onset, record)));
     }
-    for (at, cause) in causes.iter_mut().enumerate() {
-        cause.confidence = match at {
-            0 => confidence(margin, cause.score, missing.len()),
-            _ if beside.iter().any(|found| found.at == at) => confidence(cause.score, cause.score, missing.len()),
+    for (at, cause) in &mut causes {
+        cause.confidence = match *at {
+            at if at == first => confidence(margin, cause.score, missing.len()),
+            at if joint.causes.contains(&at) => confidence(f64::MAX, f64::MAX, missing.len()),
             _ => Confidence::Low,
         };
     }
-    let mut explained = causes.first().map(|cause| path::explain(scene, &cause.entity)).unwrap_or_default();
-    for found in beside {
-        let by = &causes[found.at].entity;
-        explained.extend(found.explained.into_iter().map(|hurt| Explained { by: by.clone(), ..hurt }));
-    }
+    // What most of it hangs on here comes first, then what else is a cause for sure, then what may be one.
+    causes.sort_by_key(|(at, _)| (*at != first, !joint.causes.contains(at), *at));
+    let explained = joint.explained.into_iter().map(|(at, hurt)| {
+        let by = causes.iter().find(|(of, _)| *of == at).map_or(hurt.by, |(_, cause)| cause.entity.clone());
+        Explained { by, ..hurt }
+    });
+    let explained = explained.collect();
+    let causes: Vec<Cause> = causes.into_iter().map(|(_, cause)| cause).collect();
     let undetermined = (margin < MARGIN_MIN).then(|| undetermined(&causes));
     Verdict {
         judged_at: case.window.current.until,

@@ -22,6 +22,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) instances: HashMap<Name, Name>,
     /// The node of each instance, as last seen.
     pub(crate) nodes: BTreeMap<Name, Name>,
+    /// Whom calls ask that tell nothing themselves.
+    peers: BTreeMap<Name, Entity>,
     /// Who calls whom by spans and edge metrics: service to entity.
     pub(crate) calls: BTreeSet<(Entity, Entity)>,
 }
@@ -39,6 +41,7 @@ impl<'a> Scene<'a> {
             trees,
             slots,
             nodes: BTreeMap::new(),
+            peers: BTreeMap::new(),
             calls: BTreeSet::new(),
         };
         scene.meet();
@@ -107,6 +110,8 @@ impl<'a> Scene<'a> {
                 .map(|link| (link.from.clone(), link.to.clone())),
         );
         self.calls = calls;
+        let asked: HashSet<Name> = trees.spans.iter().map(|span| span.peer).filter(|peer| !peer.is_none()).collect();
+        self.peers = asked.into_iter().map(|peer| (peer, self.peer(peer))).collect();
     }
 
     pub(crate) fn text(&self, name: Name) -> &'a str {
@@ -122,6 +127,11 @@ impl<'a> Scene<'a> {
     /// Whom a span's peer means.
     pub(crate) fn peer(&self, peer: Name) -> Entity {
         peer::entity(self.text(peer), &Services::new(self.names, &self.services))
+    }
+
+    /// All peers of spans, by name.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = (Name, &Entity)> {
+        self.peers.iter().map(|(name, entity)| (*name, entity))
     }
 
     /// The service of a place.

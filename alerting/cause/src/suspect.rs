@@ -16,6 +16,8 @@ const SYMPTOM_WEIGHT: f64 = 0.1;
 /// What is left of a sign that another candidate explains, and of load that a surge explains.
 const EXPLAINED: f64 = 0.4;
 const LOADED: f64 = 0.25;
+/// What others' failures say of whom they ask, bits at most.
+const TAKEN_MAX: f64 = 10.0;
 /// An explanation may be seen this much later than what it explains.
 const SLACK_NS: i64 = 150 * UnixNanos::SECOND;
 /// So strong must a candidate be to explain others.
@@ -41,8 +43,13 @@ impl Candidate {
 
     /// Bits of some aspects.
     pub(crate) fn weight_of(&self, of: impl Fn(Aspect) -> bool) -> f64 {
+        self.weight_of_signs(|sign| of(sign.aspect))
+    }
+
+    /// Bits of some signs.
+    pub(crate) fn weight_of_signs(&self, of: impl Fn(&Sign) -> bool) -> f64 {
         let mut aspects: BTreeMap<Aspect, f64> = BTreeMap::new();
-        for sign in self.signs.iter().filter(|sign| of(sign.aspect)) {
+        for sign in self.signs.iter().filter(|sign| of(sign)) {
             let bits = aspects.entry(sign.aspect).or_default();
             *bits = bits.max(sign.bits * if sign.aspect == Aspect::Symptom { SYMPTOM_WEIGHT } else { 1.0 });
         }
@@ -91,7 +98,7 @@ fn family(aspect: Aspect) -> u8 {
 }
 
 /// What shows in whoever waits for the culprit, too.
-fn is_wake(aspect: Aspect) -> bool {
+pub(crate) fn is_wake(aspect: Aspect) -> bool {
     matches!(
         aspect,
         Aspect::ErrorLog
@@ -105,7 +112,7 @@ fn is_wake(aspect: Aspect) -> bool {
 }
 
 /// What a surge of traffic brings about by itself.
-fn is_load(aspect: Aspect) -> bool {
+pub(crate) fn is_load(aspect: Aspect) -> bool {
     matches!(
         aspect,
         Aspect::Cpu
@@ -133,9 +140,10 @@ pub(crate) fn candidates(scene: &Scene<'_>, signs: Vec<Sign>) -> Vec<Candidate> 
     crate::node::lift(scene, &mut candidates);
     crate::dependency::lift(scene, &mut candidates);
     let busier = inner_traffic(scene, &mut candidates);
+    // What fails for a store's sake does so under any load.
+    explained_by_stores(scene, &mut candidates);
     explained_by_traffic(scene, &mut candidates, &busier);
     explained_by_versions(&mut candidates);
-    explained_by_stores(scene, &mut candidates);
     explained_by_callees(scene, &mut candidates);
     sort(&mut candidates);
     candidates
@@ -253,13 +261,31 @@ fn explained_by_stores(scene: &Scene<'_>, candidates: &mut [Candidate]) {
             format!("{}, which it asks, shows faults of its own", store.name),
             format!("它所访问的 {} 自身存在异常", store.name),
         );
+        let (mut bits, mut failing) = (0.0, Vec::new());
         for candidate in
             candidates.iter_mut().filter(|candidate| scene.calls.contains(&(candidate.entity.clone(), store.clone())))
         {
             let why = Sign::new(Aspect::Residual, store.clone(), text.clone());
-            discount(candidate, is_failure, EXPLAINED, since, why);
+            let failed = candidate.weight_of(is_failure);
+            if discount(candidate, is_failure, EXPLAINED, since, why) {
+                bits = f64::max(bits, failed);
+                failing.push(candidate.entity.name.clone());
+            }
         }
+        let taken = failures_of(&store, since, bits, &failing);
+        candidates.iter_mut().filter(|own| own.entity == store).for_each(|own| own.signs.extend(taken.clone()));
     }
+}
+
+/// What a store has explained speaks against the store.
+fn failures_of(store: &Entity, since: i64, bits: f64, failing: &[String]) -> Option<Sign> {
+    let who = failing.join(", ");
+    let text = Bilingual::new(
+        format!("{who}, which asks it, fails since it shows faults of its own"),
+        format!("{who} 访问它，自其出现异常后开始失败"),
+    );
+    let bits = bits.min(TAKEN_MAX);
+    (!failing.is_empty()).then(|| Sign { bits, since, ..Sign::new(Aspect::Shared, store.clone(), text) })
 }
 
 /// It fails, or does not do what it usually does.
@@ -296,8 +322,8 @@ fn explained_by_callees(scene: &Scene<'_>, candidates: &mut [Candidate]) {
     }
 }
 
-/// Lowers signs of some aspects that began after their explanation, and writes down why.
-fn discount(candidate: &mut Candidate, of: impl Fn(Aspect) -> bool, left: f64, since: i64, why: Sign) {
+/// Lowers signs of some aspects that began after their explanation, and writes down why. Says whether there were any.
+fn discount(candidate: &mut Candidate, of: impl Fn(Aspect) -> bool, left: f64, since: i64, why: Sign) -> bool {
     let before = candidate.score();
     for sign in
         candidate.signs.iter_mut().filter(|sign| of(sign.aspect) && sign.since.saturating_add(SLACK_NS) >= since)
@@ -309,15 +335,16 @@ fn discount(candidate: &mut Candidate, of: impl Fn(Aspect) -> bool, left: f64, s
         // Shown for what it took; the score has it already.
         candidate.against.push(Sign { bits: 0.0, now: Some(lost), unit: "bit", ..why });
     }
+    lost > 0.0
 }
 
 /// Entities and all they call, directly or not.
-pub(crate) fn reachable_from(scene: &Scene<'_>, from: &[Entity]) -> BTreeSet<Entity> {
-    from.iter().flat_map(|entity| reachable(scene, &subject(scene, entity))).collect()
+pub(crate) fn reachable_from<'e>(scene: &Scene<'_>, from: impl Iterator<Item = &'e Entity>) -> BTreeSet<Entity> {
+    from.flat_map(|entity| reachable(scene, &subject(scene, entity))).collect()
 }
 
 /// The entity and all it calls, directly or not.
-fn reachable(scene: &Scene<'_>, from: &Entity) -> HashSet<Entity> {
+pub(crate) fn reachable(scene: &Scene<'_>, from: &Entity) -> HashSet<Entity> {
     const REACHED_MAX: usize = 2_000;
     let mut reached: HashSet<Entity> = HashSet::from([from.clone()]);
     let mut next = vec![from.clone()];

@@ -68,7 +68,7 @@ fn read_case(folder: &Path) -> Case {
     Case {
         records: reader.telemetry.finish(),
         window: Window { reference: vec![range(-75, -15)], current: range(-15, 5) },
-        suffering: vec![Entity::service(alert["service"].as_str().unwrap())],
+        suffering: vec![Entity::service(alert["service"].as_str().unwrap()).into()],
         changes: changes(&folder.join("changes.jsonl")),
         ..Case::default()
     }

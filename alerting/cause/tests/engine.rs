@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 use cause::{Bounds, Case, Change, Heartbeat, LogRow, PointRow, Sensitivity, SpanRow, Telemetry, Window, judge, scan};
+use incident::{Confidence, Harm, Suffering};
 use model::{CauseKind, Entity, EntityKind, TimeRange, UnixNanos};
 use proptest::prelude::*;
 
@@ -238,7 +239,7 @@ fn case(rows: &[Row]) -> Case {
     Case {
         records: telemetry.finish(),
         window: window(),
-        suffering: vec![Entity::service("gateway")],
+        suffering: vec![Entity::service("gateway").into()],
         ..Case::default()
     }
 }
@@ -432,9 +433,79 @@ proptest! {
             telemetry.point(&PointRow { time: UnixNanos(*time), name, service, instance: service, value: *value, cumulative: *cumulative, attributes: &[("source", service), ("destination", name)], ..PointRow::default() });
         }
         let changes = vec![Change { id: "1".into(), kind: "deploy".into(), target: "a".into(), version: "b".into(), diff: "+a\n-b".into(), ..Change::default() }];
-        let case = Case { records: telemetry.finish(), window: window(), changes, suffering: vec![Entity::service("a")], ..Case::default() };
+        let case = Case { records: telemetry.finish(), window: window(), changes, suffering: vec![Entity::service("a").into()], ..Case::default() };
         let verdict = judge(&case);
         prop_assert!(verdict.causes.iter().all(|cause| cause.score.is_finite()));
         scan(&case, Sensitivity { bits_min: 0.0 });
+    }
+}
+
+/// The same shop once more beside itself, behind the same gateway: `GET /list` -> menu -> stock.
+fn menu(fault: Fault) -> impl Iterator<Item = Row> {
+    let renamed = |name: &'static str| match name {
+        "order" => "menu",
+        "payment" => "stock",
+        "GET /buy" => "GET /list",
+        other => other,
+    };
+    shop(fault).into_iter().filter_map(move |row| match row {
+        Row::Span {
+            trace, id, parent, service, operation, kind, start, duration, error, db, third, version, ..
+        } => {
+            let (service, operation) = (renamed(service), renamed(operation));
+            let (trace, instance) = (trace + 1_000_000_000, format!("{service}-0"));
+            let span = Row::Span {
+                trace,
+                id,
+                parent,
+                service,
+                operation,
+                kind,
+                start,
+                duration,
+                error,
+                db,
+                third: false,
+                version,
+                instance,
+            };
+            (!third).then_some(span)
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn two_faults_behind_one_gateway_are_both_named_and_each_symptom_hangs_on_its_own() {
+    let rows: Vec<Row> = shop(Fault::ThirdPartyFails).into_iter().chain(menu(Fault::Loop)).collect();
+    let bank = Entity::new(EntityKind::ThirdParty, "api.bank.example");
+    let list = Entity::new(EntityKind::Operation, "gateway/GET /list");
+    let buy = Entity::new(EntityKind::Operation, "gateway/GET /buy");
+    let hurt = |entity: &Entity, harm| Suffering { entity: entity.clone(), harm };
+    let verdict_on = |suffering: Vec<Suffering>| judge(&Case { suffering, ..case(&rows) });
+    let verdict = verdict_on(vec![
+        hurt(&buy, Harm::Failure),
+        hurt(&Entity::service("gateway"), Harm::Failure),
+        hurt(&Entity::service("order"), Harm::Failure),
+        hurt(&list, Harm::Delay),
+    ]);
+    let named: Vec<(&Entity, Confidence)> =
+        verdict.causes.iter().map(|cause| (&cause.entity, cause.confidence)).take(2).collect();
+    assert_eq!(named, [(&bank, Confidence::High), (&Entity::service("menu"), Confidence::High)], "{verdict:#?}");
+    for (entity, by) in [(&buy, &bank), (&Entity::service("gateway"), &bank), (&list, &Entity::service("menu"))] {
+        let found = verdict.explained.iter().find(|found| found.entity == *entity).unwrap();
+        assert_eq!(&found.by, by, "{entity}");
+    }
+    let of_the_list = verdict_on(vec![hurt(&list, Harm::Delay)]);
+    assert_eq!(of_the_list.causes.first().unwrap().entity, Entity::service("menu"), "its own cause comes first");
+    assert!(of_the_list.undetermined.is_none());
+}
+
+#[test]
+fn what_passes_a_fault_on_is_no_second_cause() {
+    for fault in [Fault::ThirdPartyFails, Fault::SlowQuery, Fault::Network, Fault::NodeBusy, Fault::Surge] {
+        let verdict = judge(&case(&shop(fault)));
+        let sure = verdict.causes.iter().skip(1).filter(|cause| cause.confidence == Confidence::High);
+        assert_eq!(sure.count(), 0, "{verdict:#?}");
     }
 }

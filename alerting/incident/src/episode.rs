@@ -4,6 +4,7 @@
 //! counts only after the hold, so that a refire within it is the same episode.
 
 use crate::alert::Alert;
+use crate::harm::{Harm, Suffering};
 use crate::incident::{IncidentId, Reason};
 use crate::severity::Severity;
 use model::{Entity, UnixNanos};
@@ -94,6 +95,16 @@ impl Episode {
     /// Whether it fires right now as far as it was told.
     pub fn is_firing(&self) -> bool {
         self.is_active() && self.ended_at.is_none()
+    }
+
+    /// How it hurts what it is about.
+    pub fn harm(&self) -> Harm {
+        Harm::of_name(&self.alert.name)
+    }
+
+    /// What suffers by it, and how; `None` where nobody knows what it is about.
+    pub fn suffering(&self) -> Option<Suffering> {
+        Some(Suffering { entity: self.entity.clone()?, harm: self.harm() })
     }
 
     /// What alerts at the same place under the same name have in common.

@@ -1,5 +1,6 @@
 //! What is likely behind an incident, as it is found, stored, told and shown.
 
+use crate::harm::Harm;
 use model::{Bilingual, CauseKind, Entity, UnixNanos};
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +91,9 @@ pub struct ChangeVerdict {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Explained {
     pub entity: Entity,
+    /// Of what it suffers; several causes may hurt one entity in different ways. Whatever it is, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harm: Option<Harm>,
     pub by: Entity,
     /// From the cause to the entity, both included.
     pub path: Vec<Entity>,

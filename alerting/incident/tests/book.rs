@@ -95,6 +95,7 @@ fn explaining(entity: &str, what: &str) -> Verdict {
     let explained = incident::Explained {
         path: vec![cause.clone(), what.clone()],
         entity: what,
+        harm: None,
         by: cause,
         why: model::Bilingual::default(),
     };

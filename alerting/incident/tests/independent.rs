@@ -190,3 +190,63 @@ fn what_fires_anew_once_the_next_wave_has_begun_belongs_to_it_even_if_nobody_tol
     assert!(book.members(first).all(|episode| episode.alert.name != "Busy" || !episode.is_firing()));
     assert_eq!(book.incident(first).unwrap().firing, 4, "those of the wave that came before it was known as one");
 }
+
+/// A verdict that is sure of two causes, with what of the service's harms hangs on which.
+fn of_two(first: &str, second: &str, hanging: &[(&str, incident::Harm, &str)]) -> Verdict {
+    let cause = |entity: &str| Cause {
+        entity: Entity::read(entity),
+        kind: CauseKind::Exception,
+        score: 9.0,
+        confidence: Confidence::High,
+        since: None,
+        evidence: Vec::new(),
+        against: Vec::new(),
+        change: None,
+        later: false,
+    };
+    let explained = hanging.iter().map(|(entity, harm, by)| incident::Explained {
+        entity: Entity::read(entity),
+        harm: Some(*harm),
+        by: Entity::read(by),
+        path: Vec::new(),
+        why: model::Bilingual::default(),
+    });
+    Verdict { causes: vec![cause(first), cause(second)], explained: explained.collect(), ..Verdict::default() }
+}
+
+#[test]
+fn what_hangs_on_another_cause_goes_to_the_incident_of_that_one_and_a_service_may_suffer_by_both() {
+    let mut book = book();
+    let first = tell(&mut book, "Errors", "order", 0, false);
+    for name in ["Errors", "Latency"] {
+        assert_eq!(tell(&mut book, name, "web", 2, false), first);
+    }
+    let second = tell(&mut book, "Latency", "warehouse", 3, false);
+    assert_ne!(second, first);
+    let hanging = [
+        ("order", incident::Harm::Failure, "order"),
+        ("web", incident::Harm::Failure, "order"),
+        ("web", incident::Harm::Delay, "search"),
+    ];
+    let elsewhere = [("warehouse", incident::Harm::Delay, "search")];
+    book.judged(second, of_two("search", "order", &elsewhere), at(10));
+    book.judged(first, of_two("order", "search", &hanging), at(11));
+    let alerts = |id| book.incident(id).unwrap().alerts;
+    assert_eq!((alerts(first), alerts(second)), (2, 2), "the delay of web is the second's");
+    assert!(book.members(second).any(|episode| episode.entity == Some(Entity::service("web"))));
+    pass(&mut book, 12, 60);
+    let live = book.incidents().filter(|incident| incident.is_live()).count();
+    assert_eq!(live, 2, "and nothing moves any more");
+}
+
+#[test]
+fn what_hangs_on_another_cause_that_has_no_incident_yet_becomes_one() {
+    let mut book = book();
+    let first = tell(&mut book, "Errors", "order", 0, false);
+    tell(&mut book, "Latency", "web", 2, false);
+    let hanging = [("order", incident::Harm::Failure, "order"), ("web", incident::Harm::Delay, "search")];
+    book.judged(first, of_two("order", "search", &hanging), at(11));
+    let alerts: Vec<u64> = book.incidents().map(|incident| incident.alerts).collect();
+    assert_eq!(alerts, [1, 1]);
+    assert_eq!(book.counters().split, 1);
+}

@@ -8,8 +8,8 @@ use crate::{judge, round};
 use cause::alerts::Ranker;
 use cause::{Anomaly, Case, Finding, Sensitivity, Window};
 use client::QueryError;
-use incident::{Episode, Estate, IncidentId, Verdict};
-use model::{Entity, TimeRange, UnixNanos};
+use incident::{Episode, Estate, IncidentId, Suffering, Verdict};
+use model::{TimeRange, UnixNanos};
 use std::time::Duration;
 
 /// What came a little before an alert belongs to the incident: alerts wait for their conditions to hold. Of our
@@ -25,7 +25,7 @@ const LONGEST: Duration = Duration::from_secs(20 * 60);
 #[derive(Debug)]
 pub(crate) struct CauseQuestion {
     current: TimeRange,
-    suffering: Vec<Entity>,
+    suffering: Vec<Suffering>,
     services: Vec<String>,
     /// What the alerts alone say.
     by_alerts: Option<Verdict>,
@@ -44,7 +44,7 @@ pub(crate) fn question(office: &Office, ranker: &Ranker, id: IncidentId, now: Un
     let first = office.book.members(id).map(began).min().unwrap_or(incident.first_at);
     let until = now.min(incident.last_at.saturating_add(AFTER));
     let current = TimeRange { from: first.max(until.saturating_sub(LONGEST)).min(until), until };
-    let mut suffering: Vec<Entity> = office.book.members(id).filter_map(|episode| episode.entity.clone()).collect();
+    let mut suffering: Vec<Suffering> = office.book.members(id).filter_map(Episode::suffering).collect();
     suffering.sort();
     suffering.dedup();
     let by_alerts = ranker.rank(office.book.terrain(), incident, office.book.members(id), now);

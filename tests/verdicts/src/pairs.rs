@@ -3,7 +3,7 @@
 //! Whose an alert is shows when each fault is played alone with the same seed: an alert that one of them raises and
 //! the other does not is that one's. What both raise, or only the two together, is nobody's and does not count.
 
-use crate::watched::{Grouped, Script, Watched, watch};
+use crate::watched::{Grouped, Named, Script, Watched, watch};
 use demo::{Known, catalogue};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,9 +58,10 @@ impl Kept {
 pub struct Alone(BTreeMap<&'static str, BTreeSet<String>>);
 
 impl Alone {
-    pub fn play(&mut self, seed: u64, known: &Known) {
+    pub fn play(&mut self, seed: u64, known: &Known) -> Vec<Named> {
         let watched = watch(seed, &[(known.parts[0], 0)]);
         self.0.insert(known.name, watched.alerts.into_iter().map(|alert| alert.what).collect());
+        watched.incidents
     }
 
     /// Takes in what others have played.

@@ -5,7 +5,7 @@
 
 use crate::{Beats, OPENED, Recorded, counted::Counted, late, listen, second};
 use cause::{Anomaly, Case, Sensitivity, Window, judge, scan};
-use incident::{Alert, Book, IncidentId, Settings, Told, Verdict};
+use incident::{Alert, Book, Confidence, IncidentId, Settings, Told, Verdict};
 use model::{TimeRange, UnixNanos};
 use rules::{Answers, Condition, Rule, RuleState, Transition, Watermark, What};
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ pub struct Grouped {
 pub struct Named {
     pub incident: IncidentId,
     pub causes: Vec<(String, String)>,
+    /// Bits of each, and how sure it is.
+    pub weights: Vec<(f64, Confidence)>,
     pub undetermined: bool,
 }
 
@@ -171,7 +173,7 @@ impl Desk {
     fn find_cause(&mut self, id: IncidentId, now: UnixNanos) {
         let Some(first) = self.book.members(id).map(|episode| episode.starts_at).min() else { return };
         self.look(TimeRange { from: first.saturating_sub(BEFORE), until: now }, Some(id), now);
-        self.case.suffering = self.book.members(id).filter_map(|episode| episode.entity.clone()).collect();
+        self.case.suffering = self.book.members(id).filter_map(incident::Episode::suffering).collect();
         self.case.suffering.sort();
         self.case.suffering.dedup();
         let verdict = Verdict { judged_at: now, ..judge(&self.case) };
@@ -187,6 +189,7 @@ impl Desk {
             watched.incidents.push(Named {
                 incident: incident.id,
                 causes: verdict.causes.iter().take(3).map(named).collect(),
+                weights: verdict.causes.iter().take(3).map(|cause| (cause.score, cause.confidence)).collect(),
                 undetermined: verdict.undetermined.is_some(),
             });
             watched.alerts.extend(self.book.members(incident.id).map(|episode| {

@@ -76,7 +76,7 @@ fn play(known: &Known, seed: u64) -> (String, bool) {
     let (mut case, beats) = recorded.case(second(WELL - BEFORE), second(WELL + 1));
     // Alerts say where it hurts.
     let hurts = known.answers.iter().flat_map(|answer| answer.hurts);
-    case.suffering = hurts.map(|operation| Entity::new(EntityKind::Operation, *operation)).collect();
+    case.suffering = hurts.map(|operation| Entity::new(EntityKind::Operation, *operation).into()).collect();
     let mut said = format!("{} seed {seed}\n", known.name);
     let mut last = false;
     for moment in MOMENTS {

@@ -61,7 +61,9 @@ fn seed(seed: u64, count: usize) -> Kept {
     let alone = Mutex::new(Alone::default());
     each(&needed, |known| {
         let mut own = Alone::default();
-        own.play(seed, known);
+        let incidents = own.play(seed, known);
+        println!("seed {seed} {} alone: {} incidents", known.name, incidents.len());
+        incidents.iter().filter(|_| incidents.len() > 1).for_each(|named| println!("    {named:?}"));
         alone.lock().unwrap().join(own);
     });
     let alone = alone.into_inner().unwrap();
@@ -72,7 +74,14 @@ fn seed(seed: u64, count: usize) -> Kept {
     each(&chosen, |pair| {
         let (watched, kept) = play(seed, pair, &alone);
         let said = format!("{} + {} after {} s", pair.one.name, pair.two.name, pair.apart);
-        println!("seed {seed} {said}: F1 {:.3}, {} incidents, missed {:?}", kept.f1(), kept.incidents, kept.missed);
+        println!(
+            "seed {seed} {said}: F1 {:.3}, {} incidents, missed {:?}, merged {}, split {}",
+            kept.f1(),
+            kept.incidents,
+            kept.missed,
+            kept.together - kept.both,
+            kept.of_one - kept.both
+        );
         if kept.f1() < F1_GOAL || !kept.missed.is_empty() {
             watched.incidents.iter().for_each(|named| println!("    {named:?}"));
             watched

@@ -184,6 +184,7 @@ fn explained(terrain: &Terrain, weighed: &Weighed, cause: Spot, now: UnixNanos) 
         .into_iter()
         .map(|spot| Explained {
             entity: terrain.entity(spot).clone(),
+            harm: None,
             by: by.clone(),
             path: path(terrain, &from, spot),
             why: why(terrain, &from, spot),

@@ -134,7 +134,7 @@ impl<'a> Bench<'a> {
         for (service, word) in failing {
             see(Entity::service(scene.text(service)), scene.text(word));
         }
-        let on_path = crate::suspect::reachable_from(scene, &scene.case.suffering);
+        let on_path = crate::suspect::reachable_from(scene, scene.case.suffering.iter().map(|hurt| &hurt.entity));
         Self {
             scene,
             candidates,
@@ -151,7 +151,7 @@ impl<'a> Bench<'a> {
         const NEXT_BEST: usize = 3;
         match self.candidates.iter().take(NEXT_BEST).position(|candidate| candidate.entity == *target) {
             Some(0) => 1.0,
-            _ if self.scene.case.suffering.contains(target) => 0.9,
+            _ if self.scene.case.suffering.iter().any(|hurt| hurt.entity == *target) => 0.9,
             Some(_) => 0.7,
             None if self.on_path.contains(target) => 0.5,
             None => 0.0,

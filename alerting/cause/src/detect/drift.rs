@@ -65,16 +65,23 @@ fn ways(scene: &Scene<'_>) -> BTreeMap<Way, BTreeMap<Name, Calls>> {
             let way = (span.service, span.operation, callee);
             let calls = ways.entry(way).or_default().entry(span.version).or_default();
             calls.of[slot] += 1;
-            calls.hits[slot] += u32::from(span.failed);
+            let failed = span.failed && !is_passed_on(scene, index);
+            calls.hits[slot] += u32::from(failed);
             if slot > 0 {
                 calls.instances.insert(span.instance);
-                if span.failed && calls.traces.len() < TRACES_SHOWN {
+                if failed && calls.traces.len() < TRACES_SHOWN {
                     calls.traces.push(span.trace);
                 }
             }
         }
     }
     ways
+}
+
+/// A call that failed because whom its server asked failed says nothing of who called.
+fn is_passed_on(scene: &Scene<'_>, index: usize) -> bool {
+    let server = scene.trees.callee(index);
+    server.is_some_and(|server| scene.trees.children(server).any(|child| scene.trees.spans[child].failed))
 }
 
 /// A version that began to fail, and one that is served instead.

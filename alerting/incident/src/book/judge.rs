@@ -4,12 +4,13 @@
 //! shown, never acted on.
 
 use super::live::Live;
-use super::merge::may_be_one;
+use super::merge::{may_be_one, may_be_one_again};
 use super::{Book, Occasion};
-use crate::episode::Role;
+use crate::episode::{Episode, Role};
+use crate::harm::Harm;
 use crate::incident::{IncidentId, JoinRule, SHOWN, State};
 use crate::terrain::Spot;
-use crate::verdict::{Cause, Confidence, Verdict};
+use crate::verdict::{Confidence, Verdict};
 use crate::words;
 use hashbrown::{HashMap, HashSet};
 use model::{Bilingual, Entity, EntityKind, UnixNanos};
@@ -126,26 +127,32 @@ impl Book {
         let Some(live) = self.live.get(&id) else { return };
         let Some(verdict) = live.incident.verdict.as_ref() else { return };
         let Some(top) = verdict.causes.first() else { return };
+        let hanging = Hanging::of(verdict);
+        let sure = verdict.causes.iter().skip(1).filter(|cause| cause.confidence == Confidence::High);
+        let at_others: Vec<(&Entity, HashSet<Spot>)> =
+            sure.map(|cause| (&cause.entity, self.parts_of(&cause.entity, now))).collect();
         let at_cause = self.parts_of(&top.entity, now);
-        let by: HashMap<&Entity, &Entity> = verdict.explained.iter().map(|found| (&found.entity, &found.by)).collect();
         let mut changes = Vec::new();
         for slot in &live.members {
             let Some(episode) = self.episode_at(*slot) else { continue };
             let spot = episode.entity.as_ref().and_then(|entity| self.terrain.find(entity));
-            let is_cause = spot.is_some_and(|spot| at_cause.contains(&spot));
             let lifted = spot.map(|spot| self.terrain.entity(self.terrain.service_of(spot)));
-            let explained =
-                [episode.entity.as_ref(), lifted].into_iter().flatten().find_map(|entity| by.get(entity).copied());
-            let (role, explained_by) = match (is_cause, explained) {
-                (true, _) => (Role::Cause, None),
-                (false, Some(by)) => (Role::Symptom, Some(by.clone())),
-                (false, None) => (Role::Symptom, Some(top.entity.clone())),
+            let is_at = |parts: &HashSet<Spot>| spot.is_some_and(|spot| parts.contains(&spot));
+            let by = hanging.by(episode, lifted).or_else(|| {
+                let at_other = at_others.iter().find(|(_, parts)| !is_at(&at_cause) && is_at(parts));
+                at_other.map(|(cause, _)| *cause)
+            });
+            let (role, explained_by) = match by {
+                // What shows at the cause may be the wake of another.
+                Some(other) if *other != top.entity => (Role::Symptom, Some(other.clone())),
+                _ if is_at(&at_cause) => (Role::Cause, None),
+                _ => (Role::Symptom, Some(top.entity.clone())),
             };
             if (role, &explained_by) != (episode.role, &episode.explained_by) {
                 changes.push((*slot, role, explained_by));
             }
         }
-        drop(by);
+        drop(hanging);
         for (slot, role, explained_by) in changes {
             if let Some(episode) = self.episodes.get_mut(slot as usize).and_then(Option::as_mut) {
                 episode.role = role;
@@ -170,48 +177,61 @@ impl Book {
         parts
     }
 
-    /// Splits where the verdict is sure of two causes that began with the incident and explain different things.
+    /// Parts an incident of which the verdict is sure that it needs more than one cause: what hangs on another goes to
+    /// the incident of that one, if there is one, or becomes one.
     fn part_by_verdict(&mut self, id: IncidentId, now: UnixNanos) {
-        let Some(live) = self.live.get(&id).filter(|live| !live.incident.by_hand) else { return };
+        let Some(live) = self.live.get(&id).filter(|live| !live.incident.by_hand && live.incident.is_live()) else {
+            return;
+        };
         let Some(verdict) = live.incident.verdict.as_ref().filter(|verdict| verdict.undetermined.is_none()) else {
             return;
         };
-        let sure: Vec<&Cause> = verdict.causes.iter().filter(|cause| cause.confidence == Confidence::High).collect();
-        let [first, others @ ..] = sure.as_slice() else { return };
+        let [first, others @ ..] = verdict.causes.as_slice() else { return };
+        let sure = others.iter().filter(|cause| cause.confidence == Confidence::High && cause.entity != first.entity);
         let mut parts: Vec<(Entity, Vec<u32>)> = Vec::new();
-        for other in others.iter().filter(|other| other.entity != first.entity) {
+        for other in sure {
             let near = self.terrain.find(&first.entity).zip(self.terrain.find(&other.entity));
-            if near.is_none_or(|(a, b)| self.is_one_thing(a, b, now)) {
+            if near.is_some_and(|(a, b)| self.terrain.service_of(a) == self.terrain.service_of(b)) {
                 continue;
             }
-            let own = self.parts_of(&other.entity, now);
-            let going = live.members.iter().copied().filter(|slot| {
-                self.episode_at(*slot).is_some_and(|episode| {
-                    let spot = episode.entity.as_ref().and_then(|entity| self.terrain.find(entity));
-                    spot.is_some_and(|spot| own.contains(&spot)) || episode.explained_by.as_ref() == Some(&other.entity)
-                })
-            });
-            let going: Vec<u32> = going.collect();
+            let hangs_on_it = |slot: &u32| {
+                self.episode_at(*slot).is_some_and(|episode| episode.explained_by.as_ref() == Some(&other.entity))
+            };
+            let going: Vec<u32> = live.members.iter().copied().filter(hangs_on_it).collect();
             if !going.is_empty() && going.len() < live.members.len() {
                 parts.push((other.entity.clone(), going));
             }
         }
         for (entity, going) in parts {
             let why = words::entity(&entity);
-            self.split_off(id, &going, JoinRule::Split, &why, None, now);
+            match self.incident_of(&entity, id, &going) {
+                Some(theirs) => self.hand_over(id, theirs, &going, &why, now),
+                None => {
+                    self.split_off(id, &going, JoinRule::Split, &why, None, now);
+                }
+            }
         }
     }
 
-    /// An instance and its service, or a machine and what runs on it, are not two causes.
-    fn is_one_thing(&self, one: Spot, two: Spot, now: UnixNanos) -> bool {
-        self.terrain.service_of(one) == self.terrain.service_of(two)
-            || self.terrain.hosts(one, now).any(|host| host == two)
-            || self.terrain.hosts(two, now).any(|host| host == one)
-            || self.terrain.members(one).iter().any(|member| self.terrain.hosts(*member, now).any(|host| host == two))
-            || self.terrain.members(two).iter().any(|member| self.terrain.hosts(*member, now).any(|host| host == one))
+    /// The open incident of a cause, other than this one, that these alerts may join.
+    fn incident_of(&self, cause: &Entity, besides: IncidentId, going: &[u32]) -> Option<IncidentId> {
+        let starts = going.iter().filter_map(|slot| self.episode_at(*slot)).map(|episode| episode.starts_at);
+        let (from, until) = (starts.clone().min()?, starts.max()?);
+        let takes = |live: &&Live| {
+            let incident = &live.incident;
+            incident.id != besides
+                && incident.is_live()
+                && incident.merged_into.is_none()
+                && !incident.by_hand
+                && incident.determined().is_some_and(|own| own.entity == *cause)
+                && incident.last_at >= from.saturating_sub(self.settings.idle_gap)
+                && incident.first_at <= until.saturating_add(self.settings.idle_gap)
+        };
+        self.live.values().find(takes).map(|live| live.incident.id)
     }
 
-    /// Two incidents of which verdicts name one cause are one.
+    /// Two incidents of which verdicts name one cause are one. Where both are sure of it, it does not matter any more
+    /// that they were parted when less was known.
     fn join_by_verdict(&mut self, id: IncidentId, now: UnixNanos) {
         let Some(live) = self.live.get(&id) else { return };
         let Some(cause) = live.incident.determined().map(|cause| cause.entity.clone()) else { return };
@@ -219,7 +239,7 @@ impl Book {
         let until = live.incident.last_at.saturating_add(self.settings.idle_gap);
         let twin = self.live.values().find(|other| {
             other.incident.id != id
-                && may_be_one(live, other)
+                && (may_be_one(live, other) || both_are_sure(live, other) && may_be_one_again(live, other))
                 && other.incident.determined().is_some_and(|theirs| theirs.entity == cause)
                 && self.is_explained(live, &cause)
                 && self.is_explained(other, &cause)
@@ -288,6 +308,36 @@ impl Book {
         Some(new)
     }
 
+    /// Gives some members of an incident to another, whose cause explains them.
+    fn hand_over(&mut self, id: IncidentId, to: IncidentId, going: &[u32], why: &Bilingual, now: UnixNanos) {
+        for slot in going {
+            self.move_member(*slot, to, JoinRule::Split, now);
+        }
+        self.rebuild(id, now);
+        let (left, came) = (format!("{to} ({})", why.en), format!("{to}（{}）", why.zh));
+        let left = Bilingual::new(
+            format!("{} alerts went to {left}.", going.len()),
+            format!("{} 条告警移至 {came}。", going.len()),
+        );
+        let came = Bilingual::new(
+            format!("Took {} alerts of {id} ({}).", going.len(), why.en),
+            format!("接收 {id} 的 {} 条告警（{}）。", going.len(), why.zh),
+        );
+        for (at, text) in [(id, left), (to, came)] {
+            if let Some(live) = self.live.get_mut(&at) {
+                live.incident.note(now, "split", text, None);
+                live.unjudged = true;
+            }
+            self.touch(at);
+        }
+        for (one, two) in [(id, to), (to, id)] {
+            if let Some(live) = self.live.get_mut(&one) {
+                live.apart.insert(two);
+            }
+        }
+        self.counters.split += 1;
+    }
+
     fn give_first_role(&mut self, id: IncidentId) {
         let first = self.live.get(&id).and_then(|live| live.members.first().copied());
         if let Some(episode) = first.and_then(|slot| self.episodes.get_mut(slot as usize)?.as_mut()) {
@@ -333,6 +383,32 @@ impl Book {
             }
         }
         self.touch(id);
+    }
+}
+
+/// Whether nobody doubts the causes of both.
+fn both_are_sure(one: &Live, two: &Live) -> bool {
+    [one, two].iter().all(|live| live.incident.determined().is_some_and(|cause| cause.confidence == Confidence::High))
+}
+
+/// What hangs on which cause, by how it suffers.
+struct Hanging<'v>(HashMap<(&'v Entity, Option<Harm>), &'v Entity>);
+
+impl<'v> Hanging<'v> {
+    fn of(verdict: &'v Verdict) -> Self {
+        let mut by = HashMap::new();
+        for found in &verdict.explained {
+            by.entry((&found.entity, found.harm)).or_insert(&found.by);
+            by.entry((&found.entity, None)).or_insert(&found.by);
+        }
+        Self(by)
+    }
+
+    /// The cause that an alert hangs on by what it is about, else by its service; how it hurts comes before where.
+    fn by(&self, episode: &Episode, service: Option<&Entity>) -> Option<&'v Entity> {
+        let places = [episode.entity.as_ref(), service].into_iter().flatten();
+        let mut hurt = places.flat_map(|entity| [(entity, Some(episode.harm())), (entity, None)]);
+        hurt.find_map(|hurt| self.0.get(&hurt).copied())
     }
 }
 

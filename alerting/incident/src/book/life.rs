@@ -64,6 +64,10 @@ impl Book {
         if now < live.incident.opened_at.saturating_add(self.settings.group_wait) {
             return;
         }
+        // Who is sure of the cause knows more than the graph does.
+        if live.incident.determined().is_some_and(|cause| cause.confidence == Confidence::High) {
+            return;
+        }
         live.unparted = false;
         live.parted_at = Some(now);
         let sufferers = live.sufferers();

@@ -117,6 +117,11 @@ impl Book {
 
 /// Whether two incidents may become one without a person.
 pub(super) fn may_be_one(one: &Live, two: &Live) -> bool {
+    may_be_one_again(one, two) && !one.apart.contains(&two.incident.id) && !two.apart.contains(&one.incident.id)
+}
+
+/// Whether they may, even though they were parted before; what people have parted stays apart.
+pub(super) fn may_be_one_again(one: &Live, two: &Live) -> bool {
     let by_others = match (&one.incident.assignee, &two.incident.assignee) {
         (Some(a), Some(b)) => a != b,
         _ => false,
@@ -124,8 +129,6 @@ pub(super) fn may_be_one(one: &Live, two: &Live) -> bool {
     !by_others
         && !one.incident.by_hand
         && !two.incident.by_hand
-        && !one.apart.contains(&two.incident.id)
-        && !two.apart.contains(&one.incident.id)
         && one.incident.merged_into.is_none()
         && two.incident.merged_into.is_none()
         && one.incident.is_live()
