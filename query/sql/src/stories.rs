@@ -16,11 +16,11 @@ pub fn table_name(at: usize) -> String {
     format!("operation_timeline {at}")
 }
 
-/// The tables of the stories that a statement reads, and why they may hold less than there is.
-pub fn tables(
-    asked: &[StoryAsked],
-    told: &[Story],
-) -> Result<(HashMap<String, Arc<dyn TableProvider>>, Option<String>), SqlError> {
+/// Tables of one statement by their names, and why they may hold less than there is.
+pub type StoryTables = (HashMap<String, Arc<dyn TableProvider>>, Option<String>);
+
+/// The tables of the stories that a statement reads.
+pub fn tables(asked: &[StoryAsked], told: &[Story]) -> Result<StoryTables, SqlError> {
     if asked.len() > STORIES_MAX {
         let count = asked.len();
         return Err(SqlError::TooLarge(format!("the statement reads {count} stories; at most {STORIES_MAX} are told")));
