@@ -81,6 +81,14 @@ impl Counted {
         }
     }
 
+    /// Forgets what was counted before an instant, and whose spans are whose.
+    pub(crate) fn forget(&mut self, before: UnixNanos) {
+        self.served = self.served.split_off(&(before.0, String::new(), String::new()));
+        self.called.retain(|(at, ..), _| *at >= before.0);
+        self.services.clear();
+        self.orphans.clear();
+    }
+
     fn call(&mut self, caller: &str, callee: &str) {
         if caller != callee {
             self.link(Entity::service(caller), "calls", Entity::service(callee));

@@ -3,11 +3,12 @@
 
 pub mod counted;
 pub mod pairs;
+pub mod quiet;
 mod rows;
 pub mod watched;
 
 use cause::{Case, Change, Heartbeat, Records, Telemetry, Window};
-use demo::{Exported, Rehearsal};
+use demo::Rehearsal;
 use incident::{Estate, Link, Relation};
 use model::{Entity, EntityKind, TimeRange, UnixNanos};
 use std::collections::BTreeMap;
@@ -49,10 +50,7 @@ pub fn listen(
     let mut company = Rehearsal::open(seed, 1.0, OPENED);
     let mut heard = rows::Heard::new(Telemetry::default());
     for at in 1..=seconds {
-        let Exported { traces, logs, metrics } = company.pass(second(at), &acting(at));
-        heard.traces(&traces);
-        heard.logs(&logs);
-        heard.metrics(&metrics);
+        heard.all(&company.pass(second(at), &acting(at)));
         look(at, &heard.counted);
     }
     let rows::Heard { telemetry, counted, changes, beats } = heard;

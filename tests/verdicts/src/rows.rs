@@ -3,6 +3,7 @@
 use crate::counted::Counted;
 use crate::{Beats, sender};
 use cause::{Change, LogRow, PointRow, SpanRow, Telemetry};
+use demo::Exported;
 use model::UnixNanos;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -34,7 +35,13 @@ impl Heard {
         Self { telemetry, counted: Counted::default(), changes: Vec::new(), beats: BTreeMap::new() }
     }
 
-    pub(crate) fn traces(&mut self, request: &ExportTraceServiceRequest) {
+    pub(crate) fn all(&mut self, exported: &Exported) {
+        self.traces(&exported.traces);
+        self.logs(&exported.logs);
+        self.metrics(&exported.metrics);
+    }
+
+    fn traces(&mut self, request: &ExportTraceServiceRequest) {
         for resource in &request.resource_spans {
             let of = resource_texts(resource.resource.as_ref());
             resource.scope_spans.iter().flat_map(|scope| &scope.spans).for_each(|span| self.span(&of, span));
@@ -74,7 +81,7 @@ impl Heard {
         self.telemetry.span(&row);
     }
 
-    pub(crate) fn logs(&mut self, request: &ExportLogsServiceRequest) {
+    fn logs(&mut self, request: &ExportLogsServiceRequest) {
         for resource in &request.resource_logs {
             let of = resource_texts(resource.resource.as_ref());
             resource.scope_logs.iter().flat_map(|scope| &scope.log_records).for_each(|record| self.log(&of, record));
@@ -108,7 +115,7 @@ impl Heard {
         });
     }
 
-    pub(crate) fn metrics(&mut self, request: &ExportMetricsServiceRequest) {
+    fn metrics(&mut self, request: &ExportMetricsServiceRequest) {
         for resource in &request.resource_metrics {
             let of = resource_texts(resource.resource.as_ref());
             resource.scope_metrics.iter().flat_map(|scope| &scope.metrics).for_each(|metric| self.metric(&of, metric));

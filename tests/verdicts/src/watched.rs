@@ -16,10 +16,10 @@ use std::time::Duration;
 pub const WELL: i64 = 360;
 pub const BROKEN: i64 = 120;
 /// How often rules are judged while the company is well, and incidents move on while it is not.
-const STEP: i64 = 10;
+pub(crate) const STEP: i64 = 10;
 /// How often anomalies are looked for, and in how long a stretch.
-const SCAN_EVERY: i64 = 60;
-const SCAN_WINDOW: i64 = 180;
+pub(crate) const SCAN_EVERY: i64 = 60;
+pub(crate) const SCAN_WINDOW: i64 = 180;
 /// A verdict is asked for again after so long, though no alert is new.
 const JUDGE_AGAIN: i64 = 60;
 /// What came a little before the first alert belongs to an incident.
@@ -70,10 +70,10 @@ pub fn watch(seed: u64, script: Script<'_>) -> Watched {
 }
 
 /// The rules about calls that are on after install.
-struct Rules {
+pub(crate) struct Rules {
     kept: Vec<(Rule, RuleState)>,
     watermark: Watermark,
-    told: Vec<Transition>,
+    pub(crate) told: Vec<Transition>,
 }
 
 impl Default for Rules {
@@ -90,7 +90,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    fn judge(&mut self, at: i64, counted: &Counted) {
+    pub(crate) fn judge(&mut self, at: i64, counted: &Counted) {
         let now = second(at);
         for (service, bucket) in counted.newest() {
             self.watermark.saw(service, bucket, now);
@@ -201,7 +201,7 @@ impl Desk {
     }
 }
 
-fn of_rule(transition: &Transition) -> Told {
+pub(crate) fn of_rule(transition: &Transition) -> Told {
     let alert = &transition.alert;
     let mut labels = alert.labels.clone();
     labels.insert("severity".into(), alert.severity.as_str().into());
@@ -211,7 +211,7 @@ fn of_rule(transition: &Transition) -> Told {
     Told { labels, starts_at: Some(alert.starts_at), ends_at, resolved, source: "rules".into(), ..Told::default() }
 }
 
-fn of_anomaly(anomaly: &Anomaly, now: UnixNanos) -> Told {
+pub(crate) fn of_anomaly(anomaly: &Anomaly, now: UnixNanos) -> Told {
     let labels = [
         ("alertname", format!("anomaly-{}", anomaly.evidence.kind)),
         ("entity", anomaly.entity.to_string()),
