@@ -15,12 +15,7 @@ const AFTER: Duration = Duration::from_secs(120);
 const SEEN_WITHIN: Duration = Duration::from_secs(120);
 
 /// Compares. Each incident is claimed by one episode at most: the one it is most right about.
-pub(super) fn judge(
-    opened: UnixNanos,
-    episodes: &[Episode],
-    incidents: Vec<Incident>,
-    now: UnixNanos,
-) -> Scorecard {
+pub(super) fn judge(opened: UnixNanos, episodes: &[Episode], incidents: Vec<Incident>, now: UnixNanos) -> Scorecard {
     let claims = claims(episodes, &incidents);
     let claimed: HashSet<&str> = claims.iter().flatten().map(|i| i.shown.incident.as_str()).collect();
     let stray =
