@@ -31,7 +31,7 @@ export const useStoryWords = phrases("operations", {
   openAbout: ["An operation was begun and its end was not told.", "有操作已开始但没有完成记录。"],
   failed: ["Something went wrong", "出现问题"],
   firstFault: ["First to fail: {{service}}, {{name}}", "最先出错：{{service}} 的 {{name}}"],
-  partOf: ["Part of", "属于故障"],
+  partOf: ["At the time", "同期故障"],
   incident: ["incident", "故障"],
   itsAlerts: ["{{count}} alert on what took part", "{{count}} alerts on what took part", "相关方的 {{count}} 条告警"],
   took: ["{{duration}} from first to last step", "首尾相隔 {{duration}}"],
