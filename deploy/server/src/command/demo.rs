@@ -209,7 +209,7 @@ fn greet(url: &str) {
          curl -X POST {url}/api/v1/demo/faults/connection_pool\n      \
          stormglass sql \"SELECT service, count(*) AS errors FROM spans WHERE status = 'error' GROUP BY 1\" --url {url}\n\n  \
          All faults: {url}/api/v1/demo/faults    All calls: {url}/api/v1/openapi.json\n  \
-         Ctrl-C ends it, and counts whether all that was sent is there.\n"
+         Ctrl-C ends it; what was taken in stays.\n"
     ));
 }
 
