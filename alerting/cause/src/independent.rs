@@ -140,8 +140,10 @@ impl<'s> Cover<'s> {
         }
         let (by_kind, of_kind, reach) = (self.kind(by), self.kind(of), &self.reaches[by]);
         let is_machine = matches!(by_kind, EntityKind::Node | EntityKind::Host);
-        // Whoever fails on one machine only fails by that machine.
-        let is_of_machine = is_machine && self.leading_on(of, by).is_none_or(|share| share >= MOSTLY);
+        // Whoever fails on one machine only fails by that machine, however late it is elsewhere.
+        let on_it = || self.leading_on(of, by, Some(Harm::Failure)).or_else(|| self.leading_on(of, by, None));
+        let is_on_it = reach.holds_itself(&self.candidates[of].entity);
+        let is_of_machine = is_machine && (is_on_it || on_it().is_none_or(|share| share >= MOSTLY));
         let own = |sign: &Sign| {
             !(is_given(sign.aspect, by_kind, of_kind)
                 || is_machine && reach.holds_itself(&sign.accused)
@@ -161,13 +163,15 @@ impl<'s> Cover<'s> {
         reach.holds(self.scene, entity)
             || reach.loads(self.scene, entity)
             || self.reached[cause].distance(self.scene, entity).is_some_and(|far| far <= ASKS)
-            || self.leading_on(other, cause).is_some_and(|share| share >= LEADS_ON)
+            || self.leading_on(other, cause, None).is_some_and(|share| share >= LEADS_ON)
     }
 
-    /// The part of the bad calls through one that lead on to another; `None` where there are none.
-    fn leading_on(&self, from: usize, to: usize) -> Option<f64> {
+    /// The part of the bad calls (of one harm, where it is named) through one that lead on to another; `None` where
+    /// there are none.
+    fn leading_on(&self, from: usize, to: usize, harm: Option<Harm>) -> Option<f64> {
         let (mut all, mut on) = (0usize, 0usize);
-        for met in &self.met {
+        let of_harm = |way: &Way| harm.is_none_or(|harm| way.harm == harm);
+        for (_, met) in self.ways.iter().zip(&self.met).filter(|(way, _)| of_harm(way)) {
             if let Some(here) = met[from].filter(|(depth, _)| *depth >= 0) {
                 all += 1;
                 on += usize::from(met[to].is_some_and(|there| there > here));

@@ -67,8 +67,12 @@ impl Reach {
             return Some(Nearness::Peer);
         }
         if has(span.instance) {
-            let is_machine = matches!(self.entity.kind, EntityKind::Node | EntityKind::Host);
-            return Some(if is_machine { Nearness::Machine } else { Nearness::Instance });
+            return Some(match self.entity.kind {
+                EntityKind::Node | EntityKind::Host => Nearness::Machine,
+                // One of a service's instances stands for nothing more than the service.
+                EntityKind::Service => Nearness::Service,
+                _ => Nearness::Instance,
+            });
         }
         has(span.service).then_some(Nearness::Service)
     }

@@ -75,8 +75,7 @@ pub fn pass(seed: u64, seconds: i64) -> Quiet {
 
 /// Whether a search yet to come will read what is sent now.
 fn is_read(at: i64) -> bool {
-    let into = at % STRETCH;
-    into < LOOKED_FOR || into >= STRETCH - USUAL - SCAN_WINDOW
+    !(LOOKED_FOR..STRETCH - USUAL - SCAN_WINDOW).contains(&(at % STRETCH))
 }
 
 fn case(recent: &VecDeque<(i64, Exported)>, heard: &rows::Heard, at: i64) -> Case {
