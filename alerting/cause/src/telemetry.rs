@@ -43,6 +43,14 @@ pub struct Telemetry {
     left_out: LeftOut,
 }
 
+/// Whose a log record or a data point is: what a machine tells without naming a service is the machine's, not one
+/// more service's, whatever name stands there for want of one (OpenTelemetry's `unknown_service[:process]`).
+fn speaker<'r>(service: &'r str, node: &str) -> &'r str {
+    let is_nobody =
+        service.strip_prefix("unknown_service").is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    if is_nobody && !node.is_empty() { "" } else { service }
+}
+
 impl Telemetry {
     pub fn new(bounds: Bounds) -> Self {
         Self { bounds, ..Self::default() }
@@ -95,7 +103,7 @@ impl Telemetry {
             trace,
             span: span_id(row.span_id).unwrap_or(0),
             time: row.time.0,
-            service: name(row.service),
+            service: name(speaker(row.service, row.node)),
             instance: name(row.instance),
             node: name(row.node),
             template: name(&text),
@@ -122,7 +130,7 @@ impl Telemetry {
         attributes.sort_unstable();
         let key = SeriesKey {
             metric: name(row.name),
-            service: name(row.service),
+            service: name(speaker(row.service, row.node)),
             instance: name(row.instance),
             node: name(row.node),
             unit: name(row.unit),
@@ -213,4 +221,22 @@ fn trace_id(hex: &str) -> Option<u128> {
 
 fn span_id(hex: &str) -> Option<u64> {
     u64::from_str_radix(hex, 16).ok().filter(|id| *id != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::speaker;
+
+    #[test]
+    fn what_a_machine_tells_is_no_services() {
+        for (service, node, of) in [
+            ("unknown_service", "node-5", ""),
+            ("unknown_service:java", "node-5", ""),
+            ("unknown_service", "", "unknown_service"),
+            ("unknown_services", "node-5", "unknown_services"),
+            ("order", "node-5", "order"),
+        ] {
+            assert_eq!(speaker(service, node), of, "{service} on {node}");
+        }
+    }
 }

@@ -467,6 +467,27 @@ fn what_is_less_seen_when_a_fault_is_over_leaves_what_was_found_until_there_is_n
     assert_eq!(first(&book), "web", "as much is to be seen, and it no longer speaks for one");
 }
 
+#[test]
+fn the_wake_of_a_fault_that_is_over_takes_its_place_in_no_verdict() {
+    let weighing = |entity: &str, scores: &[f64]| {
+        let mut verdict = verdict(entity, Confidence::High);
+        let cause = verdict.causes.remove(0);
+        verdict.causes.extend(scores.iter().map(|score| Cause { score: *score, ..cause.clone() }));
+        verdict
+    };
+    let mut book = book(SHOP);
+    let id = fire(&mut book, "Slow", "order", 0);
+    let first = |book: &Book| book.incident(id).unwrap().cause().unwrap().entity.name.clone();
+    book.judged(id, weighing("stock", &[18.0]), at(5));
+    fire(&mut book, "Busy", "web", 125);
+    book.judged(id, weighing("web", &[2.0]), at(130));
+    assert_eq!(first(&book), "stock", "a backlog that is worked off is no cause of what was before");
+    book.judged(id, weighing("web", &[5.0, 17.0]), at(140));
+    assert_eq!(first(&book), "web", "its own cause may weigh less than one that is known beside it");
+    book.judged(id, weighing("pay", &[9.0]), at(150));
+    assert_eq!(first(&book), "pay", "what is known now weighs half as much, and is newer");
+}
+
 type Kept = BTreeMap<(String, String), serde_json::Value>;
 
 fn keep(book: &mut Book, kept: &mut Kept) {

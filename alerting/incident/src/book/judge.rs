@@ -24,12 +24,14 @@ const YOUNG: Duration = Duration::from_secs(120);
 pub(super) const JUDGED_AT_ONCE: usize = 64;
 
 /// Whether a verdict only tells that there is less to see by now. A fault that is over leaves ever less of itself
-/// beside the time that is well again: what was found while it lasted stands, until something new asks for more.
+/// beside the time that is well again, and what makes up for it (a backlog worked off) looks like a cause of its own:
+/// what was found while it lasted stands, until something is known that weighs half as much, or something new is told
+/// and nothing sure was.
 fn has_faded(verdict: &Verdict, stands: &Verdict, has_news: bool) -> bool {
-    let score = |verdict: &Verdict| verdict.causes.first().map_or(0.0, |cause| cause.score);
+    let weight = |verdict: &Verdict| verdict.causes.iter().map(|cause| cause.score).fold(0.0, f64::max);
     let was_sure = stands.undetermined.is_none() && !stands.causes.is_empty();
-    let is_less = !has_news || score(verdict) * 2.0 < score(stands);
-    verdict.causes.is_empty() || was_sure && verdict.undetermined.is_some() && is_less
+    let is_less = weight(verdict) * 2.0 < weight(stands) || verdict.undetermined.is_some() && !has_news;
+    verdict.causes.is_empty() || was_sure && is_less
 }
 
 impl Book {
